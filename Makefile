@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds estab with gcc or clang and GNU make; nothing is configured and nothing is generated.
+# `make help` lists the targets. Sources are found by wildcard: adding a file needs no edit here.
+#
+# Everything built goes into $(BUILD), so that several configurations can stand side by side:
+#   make BUILD=build-clang CC=clang
+#   make BUILD=build-m32 CFLAGS_EXTRA=-m32 LDFLAGS_EXTRA=-m32
+#   make BUILD=build-s390x CC=s390x-linux-gnu-gcc RUNNER='qemu-s390x -L /usr/s390x-linux-gnu'
+
+# --- what a user may set -----------------------------------------------------------------------
+
+BUILD ?= build
+CFLAGS ?= -O2 -g
+CFLAGS_EXTRA ?=
+LDFLAGS_EXTRA ?=
+# A command put in front of every program we run: an emulator or valgrind.
+RUNNER ?=
+# Libraries the tools need beyond libc. Empty on purpose.
+TOOLS_LIBS ?=
+SECONDS ?= 60
+SEEDS ?= 1000
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DESTDIR ?=
+INSTALL ?= install
+CLANG_FORMAT ?= clang-format-14
+ifeq ($(origin AR),default)
+AR := $(firstword $(wildcard $(patsubst %-gcc,/usr/bin/%-ar,$(filter %-gcc,$(CC)))) ar)
+endif
+
+# Warnings are errors on the compilers this project is developed with; elsewhere they warn.
+WERROR ?= $(if $(filter 12 14.0.%,$(shell $(CC) -dumpversion 2>/dev/null)),1,0)
+
+# Jobs when the user did not say: as many as there are processors.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+# --- versions ----------------------------------------------------------------------------------
+
+VERSION := $(or $(shell sed -n 's/^.define ESTAB_VERSION "\(.*\)"/\1/p' include/estab/api.h 2>/dev/null),0.1.0)
+SOVERSION := 0
+
+# --- flags -------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+    -Wold-style-definition -Wvla -Wundef -Wcast-align -Wpointer-arith -Wwrite-strings
+STRICT := $(WARNINGS) -Wconversion -Wsign-conversion
+ERRORS := $(if $(filter 1,$(WERROR)),-Werror)
+
+DEPFLAGS = -MMD -MP
+COMMON := -std=c11 $(ERRORS) -Iinclude
+HIDDEN := -fPIC -fvisibility=hidden
+
+# The library and the simulator see the C standard only; the other floors may use the system.
+SRC_FLAGS := $(COMMON) $(STRICT) $(HIDDEN) -Isrc
+PURE_FLAGS := $(COMMON) $(STRICT) -Isrc -I.
+TOOLS_FLAGS := $(COMMON) $(STRICT) -Isrc -I. -D_GNU_SOURCE
+
+# cmocka: the one installed, or with CMOCKA_SRC=dir one built from its sources for this target
+# (tools/setup cross puts them into build-cmocka).
+CMOCKA_SRC ?=
+ifeq ($(CMOCKA_SRC),)
+CMOCKA_CFLAGS ?=
+CMOCKA_LIBS ?= -lcmocka
+else
+CMOCKA_CFLAGS ?= -I$(CMOCKA_SRC)/include
+CMOCKA_A := $(BUILD)/libcmocka.a
+CMOCKA_LIBS ?= $(CMOCKA_A)
+endif
+
+TEST_FLAGS = $(COMMON) $(WARNINGS) -Isrc -I. -Itests -Itests/harness -D_GNU_SOURCE $(CMOCKA_CFLAGS)
+
+
+# --- sources -----------------------------------------------------------------------------------
+
+lib_src := $(sort $(wildcard src/*.c src/*/*.c))
+pure_src := $(sort $(wildcard sim/*.c view/*.c))
+tools_src := $(sort $(wildcard sock/*.c drivers/*.c run/*.c))
+cli_src := $(sort $(wildcard cli/*.c))
+sim_src := $(sort $(wildcard sim/main/*.c))
+lab_src := $(sort $(wildcard lab/*.c))
+example_src := $(sort $(wildcard examples/*.c))
+bench_src := $(sort $(wildcard bench/*.c))
+fuzz_src := $(sort $(wildcard fuzz/*_fuzz.c))
+harness_src := $(sort $(wildcard tests/harness/*.c))
+test_src := $(sort $(wildcard tests/*/*_test.c))
+headers := $(sort $(wildcard include/estab/*.h))
+man_src := $(sort $(wildcard docs/man/*.1 docs/man/*.3))
+
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+lib_obj := $(call objs,$(lib_src))
+lab_lib_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(lib_src))
+tools_obj := $(call objs,$(pure_src) $(tools_src))
+harness_obj := $(call objs,$(harness_src))
+
+LIB_A := $(BUILD)/libestab.a
+LIB_LAB_A := $(BUILD)/libestab-lab.a
+LIB_SO := $(BUILD)/libestab.so.$(VERSION)
+TOOLS_A := $(BUILD)/libestab-tools.a
+ESTAB := $(if $(cli_src),$(BUILD)/estab)
+SIM := $(if $(sim_src),$(BUILD)/estab-sim)
+LAB := $(if $(lab_src),$(BUILD)/estab-lab)
+examples := $(patsubst examples/%.c,$(BUILD)/examples/%,$(example_src))
+benches := $(patsubst bench/%.c,$(BUILD)/bench/%,$(bench_src))
+fuzzers := $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_src))
+tests := $(patsubst %.c,$(BUILD)/%,$(test_src))
+
+# The program `make swarm` runs; it takes --seeds N, and --hash to print one line over all traces.
+SWARM ?= $(BUILD)/estab-sim
+
+# --- default -----------------------------------------------------------------------------------
+
+.PHONY: all lib
+all: lib $(ESTAB) $(SIM) $(LAB) $(examples)
+lib: $(LIB_A) $(BUILD)/libestab.so
+
+# --- rules -------------------------------------------------------------------------------------
+
+# A file that changes only when its text does: objects depend on the flags they were compiled
+# with and archives on the list of their members, so a changed flag or a removed file rebuilds.
+.PHONY: FORCE
+FORCE:
+remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || \
+    printf '%s\n' '$(subst ','\'',$(1))' > $@
+
+$(BUILD)/flags: FORCE
+	$(call remember,$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) $(ERRORS) $(CMOCKA_CFLAGS))
+$(BUILD)/libestab.list: FORCE
+	$(call remember,$(lib_obj))
+$(BUILD)/tools.list: FORCE
+	$(call remember,$(tools_obj))
+$(BUILD)/programs.list: FORCE
+	$(call remember,$(cli_src) $(sim_src) $(lab_src) $(harness_src))
+
+compile = @mkdir -p $(@D)$(newline)	@echo '  CC    $<'$(newline)	@$(CC) $(1) $(DEPFLAGS) $(CFLAGS) $(CFLAGS_EXTRA) -c $< -o $@
+link = @mkdir -p $(@D)$(newline)	@echo '  LINK  $@'$(newline)	@$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $(filter %.o %.a,$^)
+archive = @echo '  AR    $@'$(newline)	@rm -f $@ && $(AR) qcs $@ $(filter %.o,$^)
+define newline
+
+
+endef
+
+$(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
+	$(call compile,$(SRC_FLAGS))
+$(BUILD)/obj-lab/src/%.o: src/%.c $(BUILD)/flags
+	$(call compile,$(SRC_FLAGS) -DESTAB_LAB)
+$(BUILD)/obj/sim/%.o: sim/%.c $(BUILD)/flags
+	$(call compile,$(PURE_FLAGS))
+$(BUILD)/obj/view/%.o: view/%.c $(BUILD)/flags
+	$(call compile,$(PURE_FLAGS))
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
+	$(call compile,$(TEST_FLAGS))
+$(BUILD)/obj/fuzz/%.o: fuzz/%.c $(BUILD)/flags
+	$(call compile,$(COMMON) $(WARNINGS) -Isrc -I. -D_GNU_SOURCE)
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(call compile,$(TOOLS_FLAGS))
+
+$(LIB_A): $(lib_obj) $(BUILD)/libestab.list
+	$(archive)
+$(LIB_LAB_A): $(lab_lib_obj) $(BUILD)/libestab.list
+	$(archive)
+$(TOOLS_A): $(tools_obj) $(BUILD)/tools.list
+	$(archive)
+
+$(LIB_SO): $(lib_obj) $(BUILD)/libestab.list
+	@echo '  LINK  $@'
+	@$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) -shared \
+	    -Wl,-soname,libestab.so.$(SOVERSION) -o $@ $(lib_obj)
+$(BUILD)/libestab.so: $(LIB_SO)
+	@ln -sf $(notdir $<) $(BUILD)/libestab.so.$(SOVERSION)
+	@ln -sf libestab.so.$(SOVERSION) $@
+
+$(BUILD)/estab: $(call objs,$(cli_src)) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
+	$(link) $(TOOLS_LIBS)
+$(BUILD)/estab-sim: $(call objs,$(sim_src)) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
+	$(link)
+# The lab may switch single rules of TCP off, which the library proper cannot.
+$(BUILD)/estab-lab: $(call objs,$(lab_src)) $(TOOLS_A) $(LIB_LAB_A) $(BUILD)/programs.list
+	$(link) $(TOOLS_LIBS)
+$(examples): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(TOOLS_A) $(LIB_A)
+	$(link) $(TOOLS_LIBS)
+$(benches): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TOOLS_A) $(LIB_A)
+	$(link) $(TOOLS_LIBS)
+$(tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(harness_obj) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list \
+    | $(CMOCKA_A)
+	$(link) $(CMOCKA_LIBS) $(TOOLS_LIBS)
+ifneq ($(CMOCKA_SRC),)
+$(CMOCKA_A): $(CMOCKA_SRC)/src/cmocka.c $(BUILD)/flags
+	@echo '  CC    $<'
+	@$(CC) -std=gnu11 -w -O1 -g $(CFLAGS_EXTRA) -I$(CMOCKA_SRC)/include -DHAVE_MALLOC_H -DHAVE_INTTYPES_H \
+	    -DHAVE_SIGNAL_H -DHAVE_STRINGS_H -DHAVE_GCC_THREAD_LOCAL_STORAGE -DHAVE_SIGLONGJMP \
+	    -DHAVE_STRSIGNAL -DHAVE_STRUCT_TIMESPEC -DHAVE_CLOCK_REALTIME -c $< -o $(BUILD)/cmocka.o
+	@rm -f $@ && $(AR) rcs $@ $(BUILD)/cmocka.o
+endif
+
+# With FUZZER=1 the targets are linked with libFuzzer, else with our own replay-and-burst driver.
+fuzz_main := $(if $(FUZZER),,$(call objs,$(wildcard fuzz/driver.c)))
+$(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(fuzz_main) $(TOOLS_A) $(LIB_A)
+	$(link) $(if $(FUZZER),-fsanitize=fuzzer) $(TOOLS_LIBS)
+
+.SECONDARY:
+-include $(shell find $(BUILD)/obj $(BUILD)/obj-lab -name '*.d' 2>/dev/null)
+
+# --- test and check ----------------------------------------------------------------------------
+
+ASAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+.PHONY: test test-build test-run unit
+# Everything: unit tests, public headers as C++, fuzz corpora and a burst, interoperability.
+test:
+	@tools/setup --check test
+	@$(MAKE) --no-print-directory test-build
+	@$(MAKE) --no-print-directory test-run
+test-build: all $(benches) $(tests) $(fuzzers)
+test-run: test-build
+	@RUNNER='$(RUNNER)' CXX='$(CXX)' tools/run-tests --build $(BUILD) $(tests) --cxx-headers \
+	    $(addprefix --fuzz ,$(fuzzers)) $(if $(wildcard tests/interop/run),--suite tests/interop/run)
+# Only the unit tests: for other compilers, word sizes and byte orders.
+unit: $(tests)
+	@RUNNER='$(RUNNER)' tools/run-tests --build $(BUILD) $(tests)
+
+.PHONY: check check-format check-asan asan
+# What must hold before a commit beside `make test`: layout, house rules, sanitizers.
+check:
+	@tools/setup --check check
+	@tools/setup --check test
+	@$(MAKE) --no-print-directory check-format
+	@$(MAKE) --no-print-directory tidy
+	@$(MAKE) --no-print-directory check-asan
+c_files = $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null)
+check-format:
+	@$(CLANG_FORMAT) --dry-run -Werror $(c_files) && echo 'format: clean'
+check-asan:
+	@ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) --no-print-directory BUILD=build-asan CFLAGS='$(ASAN)' asan
+asan: $(tests) $(fuzzers)
+	@tools/run-tests --build $(BUILD) $(tests) $(addprefix --fuzz ,$(fuzzers))
+
+.PHONY: format tidy rfc-map
+format:
+	$(CLANG_FORMAT) -i $(c_files)
+tidy: $(LIB_A)
+	@BUILD=$(BUILD) tools/tidy
+rfc-map:
+	@tools/rfc-map
+
+.PHONY: bench benches fuzz demo swarm
+benches: $(benches)
+bench: $(benches)
+	@for b in $(benches); do echo "== $$b"; $(RUNNER) $$b || exit 1; done
+# Coverage-guided, sanitized fuzzing of every target for SECONDS each; needs clang.
+fuzz:
+	@tools/setup --check check
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang FUZZER=1 \
+	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(fuzzers)
+	@for f in $(fuzzers); do n=$${f##*/}; n=$${n%_fuzz}; mkdir -p fuzz/corpus/$$n $(BUILD)/corpus/$$n; \
+	    echo "== $$n, $(SECONDS) s"; \
+	    $$f -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=$(BUILD)/$$n- \
+	        $(BUILD)/corpus/$$n fuzz/corpus/$$n || exit 1; done
+demo: all
+	@$(RUNNER) $(BUILD)/estab demo
+swarm: all
+	@test -x $(SWARM) || { echo 'swarm: $(SWARM) is not built (no sim/main/*.c)'; exit 1; }
+	@$(RUNNER) $(SWARM) --seeds $(SEEDS)
+
+# --- install -----------------------------------------------------------------------------------
+
+.PHONY: install uninstall
+install: all
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/estab $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
+	$(INSTALL) -m 644 $(headers) $(DESTDIR)$(INCLUDEDIR)/estab
+	$(INSTALL) -m 644 $(LIB_A) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)
+	ln -sf libestab.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libestab.so.$(SOVERSION)
+	ln -sf libestab.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libestab.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' packaging/estab.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/estab.pc
+	for p in $(ESTAB) $(LAB); do $(INSTALL) -m 755 $$p $(DESTDIR)$(BINDIR) || exit 1; done
+	for m in $(man_src); do $(INSTALL) -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.} || exit 1; done
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/estab/,$(notdir $(headers))) \
+	    $(addprefix $(DESTDIR)$(LIBDIR)/,libestab.a libestab.so libestab.so.$(SOVERSION) \
+	        libestab.so.$(VERSION) pkgconfig/estab.pc) \
+	    $(addprefix $(DESTDIR)$(BINDIR)/,estab estab-lab) \
+	    $(foreach m,$(man_src),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $m))/$(notdir $m))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/estab
+
+# --- the rest ----------------------------------------------------------------------------------
+
+.PHONY: clean help
+clean:
+	rm -rf build build-* $(BUILD)
+
+help:
+	@echo 'make                    libestab.a, libestab.so, the estab command and the examples, in build/'
+	@echo 'make lib                only the library'
+	@echo 'make demo               show it working'
+	@echo 'make test               every test; installs what it needs as root, else says what is missing'
+	@echo 'make unit               only the unit tests (honours RUNNER)'
+	@echo 'make check              layout, house rules, tests under ASan and UBSan'
+	@echo 'make bench              every benchmark'
+	@echo 'make fuzz SECONDS=60    coverage-guided fuzzing of every target (clang)'
+	@echo 'make swarm SEEDS=1000   the simulator over that many seeds'
+	@echo 'make format             clang-format 14 over every C file'
+	@echo 'make tidy               the house rules'
+	@echo 'make rfc-map            docs/rfc/9293.md from the code, the tests and the last make test'
+	@echo 'make install            PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR='
+	@echo 'make uninstall          removes what install installed'
+	@echo 'make clean              removes every build directory'
+	@echo 'Variables: BUILD CC CFLAGS CFLAGS_EXTRA LDFLAGS_EXTRA RUNNER WERROR TOOLS_LIBS'

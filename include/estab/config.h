@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every knob and every limit of one host. estab_config_init() gives the defaults of today's
+ * practice; estab_config_profile() sets them to those of a named system. Times are nanoseconds.
+ */
+#ifndef ESTAB_CONFIG_H
+#define ESTAB_CONFIG_H
+
+#include "estab/api.h"
+#include "estab/time.h"
+#include "estab/trace.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where memory comes from. `get` returns `size` bytes aligned to `align` (a power of two) or NULL;
+ * `put` takes back what `get` gave, with the same size. Called only for slabs (>= 64 KiB, but for
+ * the stack's own tables), never per segment. */
+struct estab_alloc {
+    void *(*get)(void *ctx, size_t size, size_t align);
+    void (*put)(void *ctx, void *ptr, size_t size);
+    void *ctx;
+};
+
+/* The trace sink. The record and what it points to live until the call returns; the sink may not
+ * call the stack. NULL: no trace, and no cost but one predicted branch. */
+typedef void estab_trace_fn(void *ctx, const struct estab_trace *record);
+
+/* The order and padding of SYN options differ between systems; some compare them octet by octet. */
+enum estab_syn_layout {
+    ESTAB_SYN_LAYOUT_LINUX = 0, /* MSS, SACK-permitted, TS, NOP, WS */
+    ESTAB_SYN_LAYOUT_BSD = 1,   /* MSS, NOP, WS, SACK-permitted, TS */
+};
+
+enum estab_cc { ESTAB_CC_RENO = 0 };
+
+/* Per-connection settings; the ones in estab_config are what a new connection starts with, and
+ * estab_set_options() changes them on a live one. */
+struct estab_tcp_options {
+    bool keepalive;                /* off unless asked for (RFC 9293 §3.8.4, MUST-25) */
+    bool keepalive_garbage;        /* probe with one garbage octet (MAY-6) */
+    bool nodelay;                  /* no Nagle (MUST-17) */
+    bool quiet_soft_errors;        /* do not report soft errors as events (SHLD-20) */
+    uint8_t ttl;                   /* TTL or hop limit of every segment (MUST-49) */
+    uint8_t dscp;                  /* 6 bits (MUST-48) */
+    uint8_t cc;                    /* enum estab_cc */
+    estab_time keepalive_idle;     /* 2 h */
+    estab_time keepalive_interval; /* 75 s */
+    uint32_t keepalive_count;      /* 10 probes */
+    estab_time user_timeout;       /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
+    uint32_t send_buffer_max;      /* bytes, a power of two is used: the largest =< this */
+    uint32_t receive_buffer_max;
+};
+
+struct estab_config {
+    uint8_t secret[32]; /* keys ISNs, ports, timestamps, tables; all zero is refused */
+    struct estab_alloc alloc;
+    estab_trace_fn *trace;
+    void *trace_ctx;
+    uint32_t host; /* a number of the caller's, copied into trace records */
+
+    /* Connection life */
+    estab_time msl;            /* TIME-WAIT lasts 2 x msl; 30 s */
+    estab_time rto_initial;    /* 1 s (RFC 6298 §2.1) */
+    estab_time rto_min;        /* 200 ms; differs from the SHOULD of RFC 6298 §2.4 */
+    estab_time rto_max;        /* 120 s */
+    uint32_t r1;               /* retransmissions before IP is told; 3 */
+    estab_time syn_r2;         /* give up an active OPEN; 3 min (MUST-23) */
+    uint32_t syn_ack_retries;  /* 4: the half-open record is forgotten at 31 s */
+    estab_time delayed_ack;    /* 40 ms */
+    estab_time fin_wait_2;     /* an orphan's stay in FIN-WAIT-2; 60 s */
+    estab_time sws_override;   /* 100 ms to 1 s (RFC 9293 §3.8.6.2.1) */
+    uint32_t initial_window;   /* segments; 10 (RFC 6928) */
+    bool timestamps;           /* RFC 7323 */
+    bool window_scaling;       /* RFC 7323 */
+    bool sack;                 /* RFC 2018 */
+    bool rfc1337;              /* TIME-WAIT ignores RST */
+    uint8_t syn_layout;        /* enum estab_syn_layout */
+    estab_time timestamp_tick; /* 1 ms */
+    estab_time challenge_gap;  /* at most one challenge ACK per connection in this time; 500 ms */
+    struct estab_tcp_options tcp;
+
+    /* Limits: what happens at each stands in docs/architecture.md */
+    size_t memory_budget;     /* bytes taken from `alloc`, everything counted */
+    uint32_t max_connections; /* full records */
+    uint32_t max_half_open;   /* all listeners together */
+    uint32_t max_time_wait;   /* beyond it the oldest ends first */
+    uint32_t max_orphans;     /* closed by the user, still closing on the wire */
+    uint32_t max_listeners;
+    uint16_t port_min, port_max; /* ephemeral ports (RFC 6056 §3.2) */
+    uint32_t rst_per_second;     /* RSTs to segments that belong to nobody */
+    uint32_t icmp_per_second;
+};
+
+/* Today's practice; the secret, the allocator and the trace sink are left zero for the caller. */
+ESTAB_API void estab_config_init(struct estab_config *cfg);
+/* "rfc", "linux", "bsd", "lan" or "tiny" over what is there. Returns 0 or -ESTAB_EINVAL. */
+ESTAB_API ESTAB_MUST_CHECK int estab_config_profile(struct estab_config *cfg, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
