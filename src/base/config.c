@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Defaults and profiles; see include/estab/config.h, and docs/architecture.md for the reasons. */
+#include "estab/config.h"
+
+#include "estab/err.h"
+
+#include <string.h>
+
+void
+estab_config_init(struct estab_config *cfg)
+{
+    memset(cfg, 0, sizeof(*cfg));
+    cfg->msl = ESTAB_SEC(30);
+    cfg->rto_initial = ESTAB_SEC(1);
+    cfg->rto_min = ESTAB_MS(200);
+    cfg->rto_max = ESTAB_SEC(120);
+    cfg->r1 = 3;
+    cfg->syn_r2 = ESTAB_SEC(180);
+    cfg->syn_ack_retries = 4;
+    cfg->delayed_ack = ESTAB_MS(40);
+    cfg->fin_wait_2 = ESTAB_SEC(60);
+    cfg->sws_override = ESTAB_MS(200);
+    cfg->initial_window = 10;
+    cfg->timestamps = true;
+    cfg->window_scaling = true;
+    cfg->sack = true;
+    cfg->rfc1337 = true;
+    cfg->syn_layout = ESTAB_SYN_LAYOUT_LINUX;
+    cfg->timestamp_tick = ESTAB_MS(1);
+    cfg->challenge_gap = ESTAB_MS(500);
+    cfg->tcp.ttl = 64;
+    cfg->tcp.cc = ESTAB_CC_RENO;
+    cfg->tcp.keepalive_idle = ESTAB_SEC(7200); /* N19, MUST-28 */
+    cfg->tcp.keepalive_interval = ESTAB_SEC(75);
+    cfg->tcp.keepalive_count = 10;
+    cfg->tcp.user_timeout = ESTAB_SEC(15 * 60);
+    cfg->tcp.send_buffer_max = 256 * 1024;
+    cfg->tcp.receive_buffer_max = 256 * 1024;
+    cfg->memory_budget = (size_t)256 << 20;
+    cfg->max_connections = 1u << 20;
+    cfg->max_half_open = 4096;
+    cfg->max_time_wait = 1u << 20;
+    cfg->max_orphans = 65536;
+    cfg->max_listeners = 1024;
+    cfg->port_min = 1024;
+    cfg->port_max = 65535;
+    cfg->rst_per_second = 1000;
+    cfg->icmp_per_second = 1000;
+}
+
+int
+estab_config_profile(struct estab_config *cfg, const char *name)
+{
+    if (strcmp(name, "rfc") == 0) {
+        cfg->msl = ESTAB_SEC(120);
+        cfg->rto_min = ESTAB_SEC(1);
+        cfg->syn_ack_retries = 7; /* the record lives 255 s: MUST-23 */
+    } else if (strcmp(name, "linux") == 0) {
+        cfg->syn_ack_retries = 5;
+        cfg->port_min = 32768;
+        cfg->port_max = 60999;
+    } else if (strcmp(name, "bsd") == 0) {
+        cfg->syn_layout = ESTAB_SYN_LAYOUT_BSD;
+        cfg->port_min = 49152;
+    } else if (strcmp(name, "lan") == 0) {
+        cfg->rto_min = ESTAB_MS(10);
+        cfg->delayed_ack = ESTAB_MS(10);
+    } else if (strcmp(name, "tiny") == 0) {
+        cfg->tcp.send_buffer_max = 4096;
+        cfg->tcp.receive_buffer_max = 4096;
+        cfg->memory_budget = (size_t)2 << 20;
+        cfg->max_connections = 64;
+        cfg->max_half_open = 64;
+        cfg->max_time_wait = 64;
+        cfg->max_orphans = 16;
+        cfg->max_listeners = 8;
+    } else {
+        return -ESTAB_EINVAL;
+    }
+    return 0;
+}
