@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fifth check (RFC 9293 §3.10.7.4): the ACK field. Moves SND.UNA, the send window and the states
+ * that wait for an acknowledgment of our SYN or FIN; tells loss.c about duplicates. Called from
+ * arrives_other.c, and from arrives_syn_sent.c through estab_tcp_check_ack().
+ */
+#include "tcp/cc.h"
+
+static void
+update_send_window(struct tcb *tcb, const struct tcp_seg *seg, uint32_t wnd)
+{
+    /* The window is taken when SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK, so
+     * that a reordered, older segment cannot bring back a window the peer has since changed
+     * (RFC9293-3.10.7.4-WNDUPD). */
+    bool newer_text = seq_lt(tcb->snd_wl1, seg->seq);
+    bool newer_ack = tcb->snd_wl1 == seg->seq && seq_leq(tcb->snd_wl2, seg->ack);
+    bool was_closed = tcb->snd_wnd == 0;
+
+    if (!newer_text && !newer_ack)
+        return;
+    tcb->snd_wnd = wnd;
+    tcb->snd_wl1 = seg->seq;
+    tcb->snd_wl2 = seg->ack;
+    if (wnd > tcb->max_snd_wnd)
+        tcb->max_snd_wnd = wnd;
+    if (was_closed && wnd > 0) {
+        /* It has opened: go on at once, beginning with the octet that probed, if that was not
+         * taken. */
+        tcb->backoff = 0;
+        if (tcb->snd_una != tcb->snd_nxt)
+            tcb->rtx_front = true;
+        tcb->rtx_at = ESTAB_NEVER;
+    }
+}
+
+static void
+sample_rtt(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
+{
+    /* Karn's rule: octets sent once are timed by our clock; after a retransmission only the echo
+     * of a timestamp tells which copy was answered (RFC6298-3-KARN, RFC7323-4.1-RTTM: SND.UNA has moved). */
+    if (tcb->rtt_timing && seq_gt(seg->ack, tcb->rtt_seq)) {
+        tcb->rtt_timing = false;
+        tcb->backoff = 0;
+        estab_tcp_rtt_sample(tcb, env, env->now - tcb->rtt_at);
+        return;
+    }
+    if (!tcb->rtt_timing && tcb->backoff > 0 && tcb->timestamps && seg->has_ts &&
+        seg->ts_ecr != 0) {
+        uint32_t ticks = estab_tcp_ts_now(tcb, env) - seg->ts_ecr;
+
+        if (ticks <= INT32_MAX) {
+            tcb->backoff = 0;
+            estab_tcp_rtt_sample(tcb, env, (estab_time)ticks * env->cfg->timestamp_tick);
+        }
+    }
+}
+
+/* SND.UNA moves to SEG.ACK: octets leave the send ring. */
+static void
+acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
+{
+    uint32_t acked = seg->ack - tcb->snd_una;
+    uint32_t text = acked;
+
+    sample_rtt(tcb, env, seg);
+    if (tcb->snd_una == tcb->iss)
+        text--; /* our SYN */
+    if (tcb->fin_sent && seg->ack == tcb->snd_nxt && text > tcb->snd.used)
+        text--; /* our FIN */
+    tcb->snd_una = seg->ack;
+    if (text > 0) {
+        estab_ring_consume(&tcb->snd, text);
+        if (tcb->snd.used == 0)
+            estab_tcp_ring_return(tcb, env, &tcb->snd);
+        if (tcb->user_waits_room) {
+            tcb->user_waits_room = false;
+            tcb->events |= ESTAB_WRITABLE;
+        }
+    }
+    if (tcb->snd_up_valid && seq_geq(tcb->snd_una, tcb->snd_up))
+        tcb->snd_up_valid = false;
+    /* RFC 3168 and RFC 5681 count text only: the SYN's ACK does not open cwnd
+     * (RFC5681-3.1-SYNACKNOGROW). */
+    estab_tcp_new_ack(tcb, env, text);
+
+    /* RFC 6298 §5.2, §5.3: stop when all is acknowledged, else a full RTO from now (RFC6298-5.2, RFC6298-5.3). */
+    tcb->retransmissions = 0;
+    if (tcb->soft_error == ESTAB_ETIMEDOUT)
+        tcb->soft_error = 0;
+    if (tcb->snd_una == tcb->snd_nxt) {
+        tcb->rtx_at = ESTAB_NEVER;
+        tcb->unanswered_since = ESTAB_NEVER;
+    } else {
+        estab_tcp_arm_rtx(tcb, env);
+        tcb->unanswered_since = env->now;
+    }
+}
+
+/* RFC 5681 §2 (RFC5681-3.2-DUPDEF): something is out, no text, SYN and FIN off, ACK = SND.UNA and
+ * the window unchanged. */
+static bool
+is_duplicate_ack(const struct tcb *tcb, const struct tcp_seg *seg, uint32_t wnd)
+{
+    return tcb->snd_una != tcb->snd_nxt && seg->len == 0 && !(seg->ctl & (CTL_SYN | CTL_FIN)) &&
+           seg->ack == tcb->snd_una && wnd == tcb->snd_wnd;
+}
+
+static void
+established(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, uint32_t wnd)
+{
+    tcb->snd_wnd = wnd;
+    tcb->max_snd_wnd = wnd;
+    tcb->snd_wl1 = seg->seq;
+    tcb->snd_wl2 = seg->ack;
+    /* RFC 6928 §2: ten segments, unless the SYN was lost more than once (RFC6928-2-SYNLOSS). */
+    tcb->cwnd = estab_cc_initial_window(tcb, env);
+    if (tcb->syn_retransmissions > 1)
+        tcb->cwnd = tcb->smss;
+    tcb->ssthresh = UINT32_MAX / 2;
+    tcb->recover = tcb->iss;
+    tcb->last_sent_at = env->now;
+    if (!tcb->passive)
+        tcb->events |= ESTAB_CONNECTED;
+    tcb->events |= ESTAB_WRITABLE;
+    enter_state(tcb, env, TCPS_ESTABLISHED, CAUSE_SYN_ACKED);
+}
+
+/* RFC 6298 §5.7: the SYN's timer has expired and the RTO is below 3 s: 3 s for data (RFC6298-5.7). */
+static void
+restore_rto(struct tcb *tcb)
+{
+    if (tcb->syn_retransmissions > 0 && tcb->srtt == 0 && tcb->rto < 3000000)
+        tcb->rto = 3000000;
+    tcb->backoff = 0;
+}
+
+enum seg_verdict
+estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg,
+                    struct tcp_out *reply)
+{
+    /* SEG.WND is scaled, but for that of a SYN (RFC7323-2.3-SHIFT, RFC7323-2.2-UNSCALED). */
+    uint32_t wnd = (uint32_t)seg->wnd << (seg->ctl & CTL_SYN ? 0 : tcb->snd_wind_shift);
+
+    /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
+    if (!(seg->ctl & CTL_ACK))
+        return SEG_DROP_NO_ACK;
+
+    if (tcb->state == TCPS_SYN_RECEIVED || tcb->state == TCPS_SYN_SENT) {
+        /* SND.UNA < SEG.ACK =< SND.NXT: ESTABLISHED; else <SEQ=SEG.ACK><CTL=RST>
+         * (RFC9293-3.10.7.4-SYNRCVD-ACK). */
+        if (!seq_gt(seg->ack, tcb->snd_una) || seq_gt(seg->ack, tcb->snd_nxt)) {
+            estab_tcp_reset_for_ack(seg, reply);
+            return SEG_DROP_ACK_SYN_RECEIVED;
+        }
+        established(tcb, env, seg, wnd);
+        acknowledge(tcb, env, seg);
+        restore_rto(tcb);
+        if (tcb->fin_queued)
+            enter_state(tcb, env, TCPS_FIN_WAIT_1, CAUSE_CLOSE_CALL);
+        return SEG_CONTINUE;
+    }
+
+    /* SEG.ACK > SND.NXT: an ACK of something not yet sent: send an ACK, drop
+     * (RFC9293-3.10.7.4-ACKFUT). */
+    if (seq_gt(seg->ack, tcb->snd_nxt)) {
+        estab_tcp_challenge(tcb, env);
+        return SEG_DROP_ACK_UNSENT;
+    }
+    /* RFC 5961 §5.2: (SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT, or the text could be a blind
+     * guess (MAY-12, RFC5961-5.2-ACK). */
+    if (seq_lt(seg->ack, tcb->snd_una - tcb->max_snd_wnd)) {
+        estab_tcp_challenge(tcb, env);
+        return SEG_DROP_ACK_OLD;
+    }
+
+    if (seq_gt(seg->ack, tcb->snd_una))
+        acknowledge(tcb, env, seg);
+    else if (is_duplicate_ack(tcb, seg, wnd))
+        estab_tcp_duplicate_ack(tcb, env);
+
+    /* A peer that answers probes is alive, however long its window stays closed (MUST-37). */
+    if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)
+        tcb->unanswered_since = ESTAB_NEVER;
+    if (seq_geq(seg->ack, tcb->snd_una))
+        update_send_window(tcb, seg, wnd);
+
+    /* Is our FIN acknowledged? It stands at SND.NXT - 1. */
+    if (tcb->fin_sent && tcb->snd_una == tcb->snd_nxt) {
+        switch (tcb->state) {
+        case TCPS_FIN_WAIT_1:
+            enter_state(tcb, env, TCPS_FIN_WAIT_2, CAUSE_FIN_ACKED);
+            if (tcb->orphan)
+                tcb->fin_wait_2_at = env->now + env->cfg->fin_wait_2;
+            break;
+        case TCPS_CLOSING:
+            enter_state(tcb, env, TCPS_TIME_WAIT, CAUSE_FIN_ACKED);
+            break;
+        case TCPS_LAST_ACK:
+            /* delete the TCB (RFC9293-3.10.7.4-LASTACK) */
+            estab_tcp_end(tcb, env, ESTAB_OK, CAUSE_FIN_ACKED);
+            return SEG_ACCEPTED;
+        default:
+            break;
+        }
+    }
+    return SEG_CONTINUE;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SEGMENT ARRIVES in every state but CLOSED, LISTEN, SYN-SENT and TIME-WAIT.
+ *
+ * RFC 9293 §3.10.7.4. The eight checks run in the RFC's order and the order is the security
+ * argument: a RST is believed only after its sequence number has been, and only an acceptable ACK
+ * may move SND.UNA or open the window. Called from arrives.c. TIME-WAIT: time_wait.c.
+ */
+#include "tcp/internal.h"
+
+/* The answer to a segment that is not acceptable: an ACK that says where we stand
+ * (RFC9293-3.5.2-SYNC). One that carries text or a FIN is a retransmission whose ACK was lost, and
+ * gets it at once; a bare ACK could be one half of an endless exchange, and is answered as seldom
+ * as a challenge (CVE-2005-1184). */
+static void
+answer_unacceptable(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
+{
+    if (seg_len(seg) > 0 && !(seg->ctl & CTL_SYN))
+        owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
+    else
+        estab_tcp_challenge(tcb, env);
+}
+
+static enum seg_verdict
+check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
+{
+    enum seg_verdict v = estab_tcp_check_timestamp(tcb, env, seg);
+
+    if (v != SEG_CONTINUE)
+        return v;
+
+    /* Crossing SYNs: the peer's SYN,ACK repeats the SYN we have and acknowledges ours; what is new
+     * in it is the ACK (RFC 9293 §3.5, Figure 7; RFC9293-A.2-SEQVAL). */
+    if (tcb->state == TCPS_SYN_RECEIVED &&
+        (seg->ctl & (CTL_SYN | CTL_ACK)) == (CTL_SYN | CTL_ACK) && seg->seq == tcb->irs) {
+        seg->seq++;
+        seg->ctl &= (uint8_t)~CTL_SYN;
+    }
+
+    /* A peer's keepalive or window probe into our closed window: no text is taken, but its ACK,
+     * RST and URG are (MUST-66, RFC9293-3.4-ZWACK), and it is answered. */
+    if (tcb->rcv_wnd == 0 && seg->seq == tcb->rcv_nxt && seg->len > 0) {
+        seg->len = 0;
+        seg->ctl &= (uint8_t)~CTL_FIN;
+        owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
+    }
+    if (!estab_tcp_seq_acceptable(tcb, seg)) {
+        if (seg->ctl & CTL_RST)
+            return SEG_DROP_RST_OUT_OF_WINDOW; /* RFC 5961 §3.2 (RFC5961-3.2-OUT) */
+        if (seg->ctl & CTL_SYN && is_synchronized(tcb)) {
+            estab_tcp_challenge(tcb, env); /* RFC 5961 §4.2: whatever its number */
+            return SEG_DROP_SYN_CHALLENGED;
+        }
+        answer_unacceptable(tcb, env, seg);
+        if (seq_leq(seg->seq + seg_len(seg), tcb->rcv_nxt) && seg_len(seg) > 0)
+            return SEG_DROP_DUPLICATE;
+        if (seg->seq == tcb->rcv_nxt - 1 && seg->len <= 1)
+            return SEG_ACCEPTED_PROBE;
+        return SEG_DROP_OUT_OF_WINDOW;
+    }
+    estab_tcp_update_ts_recent(tcb, env, seg);
+    return SEG_CONTINUE;
+}
+
+static enum seg_verdict
+check_rst(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
+{
+    if (!(seg->ctl & CTL_RST))
+        return SEG_CONTINUE;
+
+    /* RFC 5961 §3.2: at RCV.NXT exactly: reset (RFC5961-3.2-EXACT); elsewhere in the window: a
+     * challenge ACK, for the true peer will answer it with an exact one (RFC5961-3.2-CHALLENGE). */
+    if (seg->seq != tcb->rcv_nxt) {
+        estab_tcp_challenge(tcb, env);
+        return SEG_DROP_RST_CHALLENGED;
+    }
+    switch (tcb->state) {
+    case TCPS_SYN_RECEIVED:
+        /* MUST-11: from an active OPEN: connection refused. From a passive one the half-open
+         * record simply goes; half_open.c. */
+        estab_tcp_end(tcb, env, ESTAB_ECONNREFUSED, CAUSE_RST_ARRIVED);
+        break;
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+        estab_tcp_end(tcb, env, ESTAB_OK, CAUSE_RST_ARRIVED);
+        break;
+    default:
+        /* "connection reset", told apart from an orderly end (MUST-12) */
+        estab_tcp_end(tcb, env, ESTAB_ECONNRESET, CAUSE_RST_ARRIVED);
+        break;
+    }
+    return SEG_ACCEPTED_RST;
+}
+
+static enum seg_verdict
+check_syn(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
+{
+    if (!(seg->ctl & CTL_SYN))
+        return SEG_CONTINUE;
+    /* RFC 5961 §4.2: a challenge ACK, and drop (RFC5961-4.2-SYN); in SYN-RECEIVED of an active
+     * OPEN too (RFC9293-3.10.7.4-SYNRCVD-SYN). A peer that has restarted answers with a RST. */
+    estab_tcp_challenge(tcb, env);
+    return SEG_DROP_SYN_CHALLENGED;
+}
+
+/* Sixth: RCV.UP <- max(RCV.UP, SEG.UP), and the user is told when it moves (MUST-32); after the
+ * peer's FIN there is nothing urgent to come (RFC9293-3.10.7.4-URG). */
+static void
+check_urg(struct tcb *tcb, const struct tcp_seg *seg)
+{
+    tcp_seq up = seg->seq + seg->up;
+
+    if (!(seg->ctl & CTL_URG) || !may_receive_text(tcb) || seg->up == 0)
+        return;
+    if (tcb->rcv_up_valid ? seq_leq(up, tcb->rcv_up) : seq_leq(up, tcb->rcv_nxt - tcb->rcv.used))
+        return;
+    tcb->rcv_up = up;
+    tcb->rcv_up_valid = true;
+    tcb->events |= ESTAB_URGENT;
+}
+
+enum seg_verdict
+estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg,
+                        struct tcp_out *reply)
+{
+    enum seg_verdict v;
+
+    v = check_sequence(tcb, env, seg); /* First */
+    if (v != SEG_CONTINUE)
+        return v;
+    v = check_rst(tcb, env, seg); /* Second */
+    if (v != SEG_CONTINUE)
+        return v;
+    /* Third, security and compartment: not implemented, see docs/rfc/9293.md. */
+    v = check_syn(tcb, env, seg); /* Fourth */
+    if (v != SEG_CONTINUE)
+        return v;
+    v = estab_tcp_check_ack(tcb, env, seg, reply); /* Fifth */
+    if (v != SEG_CONTINUE)
+        return v;
+    v = SEG_ACCEPTED;
+    check_urg(tcb, seg);                       /* Sixth */
+    estab_tcp_process_text(tcb, env, seg, &v); /* Seventh */
+    if (tcb->state != TCPS_CLOSED)
+        estab_tcp_check_fin(tcb, env, seg, &v); /* Eighth */
+    return v;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ring memory of one connection: grows from nothing with the real need, goes back when drained,
+ * and every octet taken or returned is traced. Called from user_calls.c, text.c and ack.c.
+ */
+#include "tcp/internal.h"
+
+#include <string.h>
+
+#define CHUNK_MIN (1u << CHUNK_MIN_LOG2)
+
+static uint32_t
+power_of_two_below(uint32_t n)
+{
+    uint32_t p = CHUNK_MIN;
+
+    while (p <= n / 2 && p < 1u << CHUNK_MAX_LOG2)
+        p *= 2;
+    return p;
+}
+
+uint32_t
+estab_tcp_send_limit(const struct tcb *tcb)
+{
+    return power_of_two_below(tcb->opt->send_buffer_max);
+}
+
+uint32_t
+estab_tcp_receive_limit(const struct tcb *tcb)
+{
+    return power_of_two_below(tcb->opt->receive_buffer_max);
+}
+
+void
+estab_tcp_trace_memory(const struct tcb *tcb, const struct tcp_env *env, enum estab_memory what,
+                       int64_t bytes)
+{
+    struct estab_trace t;
+
+    if (LIKELY(env->trace == NULL))
+        return;
+    t = (struct estab_trace){
+        .kind = ESTAB_TRACE_MEMORY,
+        .state_before = tcb->state,
+        .state_after = tcb->state,
+        .memory = (uint8_t)what,
+        .bytes = bytes,
+    };
+    env->trace(env, tcb, &t);
+}
+
+static enum estab_memory
+which_ring(const struct tcb *tcb, const struct ring *ring)
+{
+    return ring == &tcb->snd ? ESTAB_MEM_SEND_RING : ESTAB_MEM_RECEIVE_RING;
+}
+
+bool
+estab_tcp_ring_grow(const struct tcb *tcb, struct tcp_env *env, struct ring *ring, uint32_t need,
+                    uint32_t keep, uint32_t limit)
+{
+    uint32_t size = ring->size == 0 ? CHUNK_MIN : ring->size;
+    uint32_t old_size = ring->size;
+    uint8_t *old = ring->data;
+    uint8_t *data;
+
+    if (need <= ring->size)
+        return true;
+    if (need > limit)
+        return false;
+    while (size < need)
+        size *= 2;
+    data = estab_chunks_get(env->chunks, size);
+    if (data == NULL)
+        return false;
+    if (old == NULL) {
+        *ring = (struct ring){ .data = data, .size = size };
+    } else {
+        estab_ring_move(ring, data, size, keep);
+        estab_chunks_put(env->chunks, old, old_size);
+    }
+    estab_tcp_trace_memory(tcb, env, which_ring(tcb, ring), (int64_t)size - (int64_t)old_size);
+    return true;
+}
+
+void
+estab_tcp_ring_return(const struct tcb *tcb, struct tcp_env *env, struct ring *ring)
+{
+    uint32_t size = ring->size;
+
+    if (size == 0)
+        return;
+    estab_chunks_put(env->chunks, ring->data, size);
+    *ring = (struct ring){ 0 };
+    estab_tcp_trace_memory(tcb, env, which_ring(tcb, ring), -(int64_t)size);
+}
+
+void
+estab_tcp_ranges_return(struct tcb *tcb, struct tcp_env *env)
+{
+    if (tcb->ooo == NULL)
+        return;
+    estab_pool_put(env->ranges, tcb->ooo_index);
+    tcb->ooo = NULL;
+    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, -(int64_t)sizeof(struct ranges));
+}
+
+void
+estab_tcp_release(struct tcb *tcb, struct tcp_env *env)
+{
+    estab_tcp_ring_return(tcb, env, &tcb->snd);
+    estab_tcp_ring_return(tcb, env, &tcb->rcv);
+    estab_tcp_ranges_return(tcb, env);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which segment next, and build it: the one place that decides what may be sent now
+ * (RFC 9293 §3.7, §3.8). Pulled by stack/ until there is nothing more. A retransmission reads the
+ * send ring again; what is built here counts as sent.
+ */
+#include "tcp/cc.h"
+
+static void
+fill_options(const struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg)
+{
+    if (tcb->timestamps) {
+        /* RFC 7323 §3.2: on every segment once agreed (RFC7323-3.2-NEG). */
+        seg->has_ts = true;
+        seg->ts_val = estab_tcp_ts_now(tcb, env);
+        seg->ts_ecr = tcb->ts_recent;
+    }
+}
+
+/* SACK blocks for what stands out of order, the most recent first (RFC 2018 §4). */
+static void
+fill_sack(const struct tcb *tcb, struct tcp_seg *seg)
+{
+    struct range recent[TCP_SACK_BLOCKS_MAX];
+    unsigned i, n, max = tcb->timestamps ? 3 : 4;
+
+    if (!tcb->sack || tcb->ooo == NULL)
+        return;
+    n = estab_ranges_recent(tcb->ooo, recent, max);
+    for (i = 0; i < n; i++) {
+        seg->sack[i][0] = tcb->rcv_nxt + recent[i].left;
+        seg->sack[i][1] = tcb->rcv_nxt + recent[i].right;
+    }
+    seg->sack_blocks = (uint8_t)n;
+}
+
+static void
+begin(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out, tcp_seq seq, uint8_t ctl,
+      enum send_reason reason)
+{
+    out->seg = (struct tcp_seg){ .seq = seq, .ctl = ctl };
+    out->text[0] = (struct ring_span){ 0 };
+    out->text[1] = (struct ring_span){ 0 };
+    out->reason = (uint8_t)reason;
+    if (ctl & CTL_ACK) {
+        out->seg.ack = tcb->rcv_nxt;
+        out->seg.wnd = estab_tcp_advertise(tcb, env, (ctl & CTL_SYN) != 0);
+    }
+}
+
+/* What every segment with an ACK settles. */
+static void
+acknowledged(struct tcb *tcb, const struct tcp_out *out)
+{
+    tcb->last_ack_sent = tcb->rcv_nxt;
+    tcb->delack_at = ESTAB_NEVER;
+    tcb->window_update_owed = false;
+    /* Duplicate ACKs are owed one for one, text does not replace them; other debts are settled
+     * by any segment that carries the ACK (MUST-58). */
+    if (out->seg.len > 0 && tcb->ack_reason == WHY_ACK_DUPLICATE)
+        return;
+    if (tcb->acks_owed > 0)
+        tcb->acks_owed--;
+    if (tcb->ack_reason != WHY_ACK_DUPLICATE && tcb->ack_reason != WHY_ACK_UNACCEPTABLE)
+        tcb->acks_owed = 0;
+}
+
+static void
+emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
+{
+    bool answer = tcb->state == TCPS_SYN_RECEIVED;
+    struct tcp_seg *seg = &out->seg;
+    uint32_t mss = tcb->mms_s - TCP_HEADER_MIN;
+
+    begin(tcb, env, out, tcb->iss, answer ? CTL_SYN | CTL_ACK : CTL_SYN,
+          answer                         ? WHY_SYN_ACK_CROSSING
+          : tcb->syn_retransmissions > 0 ? WHY_SYN_AGAIN
+                                         : WHY_SYN);
+    if (!answer)
+        seg->wnd = estab_tcp_advertise(tcb, env, true);
+    /* RFC 9293 §3.7.1: MMS_R - 20, options not counted (MUST-14, MUST-67, SHLD-5, MAY-3). */
+    seg->has_mss = true;
+    seg->mss = mss < UINT16_MAX ? (uint16_t)mss : UINT16_MAX;
+    /* A SYN,ACK carries an option only in answer to the same one. */
+    if (answer ? tcb->window_scaling : env->cfg->window_scaling) {
+        seg->has_wscale = true;
+        seg->wscale = estab_tcp_window_shift(tcb->opt->receive_buffer_max);
+    }
+    seg->sack_permitted = answer ? tcb->sack : env->cfg->sack;
+    if (answer ? tcb->timestamps : env->cfg->timestamps) {
+        seg->has_ts = true;
+        seg->ts_val = estab_tcp_ts_now(tcb, env);
+        /* RFC 7323 §3.2: TSecr is zero when the ACK bit is off (RFC7323-3.2-TSECR). */
+        seg->ts_ecr = answer ? tcb->ts_recent : 0;
+    }
+    tcb->syn_owed = false;
+    tcb->snd_nxt = tcb->iss + 1;
+    if (answer)
+        acknowledged(tcb, out);
+    if (tcb->syn_retransmissions == 0 && !tcb->rtt_timing) {
+        tcb->rtt_timing = true;
+        tcb->rtt_seq = tcb->iss;
+        tcb->rtt_at = env->now;
+    }
+    if (tcb->unanswered_since == ESTAB_NEVER)
+        tcb->unanswered_since = env->now;
+    if (tcb->rtx_at == ESTAB_NEVER)
+        estab_tcp_arm_rtx(tcb, env);
+}
+
+/* Text of `len` octets from `seq`, and our FIN behind it if it is the end and `fin` allows. */
+static void
+emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq, uint32_t len,
+          bool fin, enum send_reason reason)
+{
+    struct tcp_seg *seg = &out->seg;
+    uint32_t offset = seq - snd_ring_seq(tcb);
+    bool last = seq + len == snd_queued_end(tcb);
+    tcp_seq end = seq + len;
+    bool fresh = seq == tcb->snd_nxt;
+
+    begin(tcb, env, out, seq, CTL_ACK, reason);
+    fill_options(tcb, env, seg);
+    seg->len = len;
+    if (len > 0)
+        estab_ring_spans(&tcb->snd, offset, len, out->text);
+    /* (MUST-61) PSH on the segment that empties the queue (SHLD-27). */
+    if (last && len > 0)
+        seg->ctl |= CTL_PSH;
+    if (last && fin && tcb->fin_queued) {
+        seg->ctl |= CTL_FIN;
+        end++;
+        tcb->fin_sent = true;
+    }
+    /* RFC 9293 §3.8.5: the urgent pointer is the octet after the last urgent one (MUST-62), for as
+     * long as that lies ahead; what does not fit the field is told as far as it goes (MUST-31). */
+    if (tcb->snd_up_valid && seq_gt(tcb->snd_up, seq)) {
+        uint32_t up = tcb->snd_up - seq;
+
+        seg->ctl |= CTL_URG;
+        seg->up = up < UINT16_MAX ? (uint16_t)up : UINT16_MAX;
+    }
+
+    if (fresh) {
+        /* (RFC6298-3-KARN) only octets sent for the first time are timed. */
+        if (!tcb->rtt_timing) {
+            tcb->rtt_timing = true;
+            tcb->rtt_seq = seq;
+            tcb->rtt_at = env->now;
+        }
+    } else if (tcb->rtt_timing && seq_leq(seq, tcb->rtt_seq)) {
+        tcb->rtt_timing = false;
+    }
+    if (seq_gt(end, tcb->snd_nxt)) {
+        tcb->bytes_sent += len - (seq_gt(tcb->snd_nxt, seq) ? tcb->snd_nxt - seq : 0);
+        tcb->snd_nxt = end;
+    }
+    tcb->last_sent_at = env->now;
+    tcb->override = false;
+    if (tcb->unanswered_since == ESTAB_NEVER)
+        tcb->unanswered_since = env->now;
+    /* RFC 6298 §5.1: the timer runs whenever something is out (RFC6298-5.1). */
+    if (tcb->rtx_at == ESTAB_NEVER || tcb->timer_kind != TIMER_RETRANSMIT)
+        if (tcb->snd_wnd > 0)
+            estab_tcp_arm_rtx(tcb, env);
+    acknowledged(tcb, out);
+}
+
+/* The segment at `seq` again: as much as one segment holds, with the FIN if it was sent. */
+static void
+emit_again(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq, tcp_seq end,
+           enum send_reason reason)
+{
+    tcp_seq queued_end = snd_queued_end(tcb);
+    uint32_t len = seq_min(end, queued_end) - seq;
+
+    if (seq_geq(seq, queued_end))
+        len = 0; /* only the FIN is left */
+    if (len > tcb->smss)
+        len = tcb->smss;
+    emit_text(tcb, env, out, seq, len, tcb->fin_sent, reason);
+}
+
+static bool
+fin_is_due(const struct tcb *tcb)
+{
+    return tcb->fin_queued && !tcb->fin_sent && tcb->snd_nxt == snd_queued_end(tcb) &&
+           is_synchronized(tcb);
+}
+
+/* Room in the peer's window for `n` more octets of sequence space. */
+static bool
+window_has_room(const struct tcb *tcb, uint32_t n)
+{
+    return flight_size(tcb) + n <= tcb->snd_wnd;
+}
+
+/* RFC 5681 §4.1: after an idle RTO the ACK clock is lost; start from the restart window. */
+static void
+restart_after_idle(struct tcb *tcb, const struct tcp_env *env)
+{
+    uint32_t iw;
+
+    if (tcb->snd_una != tcb->snd_nxt || env->now - tcb->last_sent_at <= estab_tcp_rto(tcb, env))
+        return;
+    iw = estab_cc_initial_window(tcb, env);
+    if (tcb->cwnd > iw)
+        tcb->cwnd = iw;
+}
+
+static bool
+emit_new_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
+{
+    bool wants_override;
+    uint32_t n;
+    bool fin;
+    enum send_reason reason = WHY_DATA;
+
+    restart_after_idle(tcb, env);
+    n = estab_tcp_sendable(tcb, &wants_override);
+    if (n > 0) {
+        if (tcb->recovery == RECOVERY_NONE && tcb->dupacks > 0)
+            reason = WHY_LIMITED_TRANSMIT;
+        fin = window_has_room(tcb, n + 1);
+        emit_text(tcb, env, out, tcb->snd_nxt, n, fin, reason);
+        if (out->seg.ctl & CTL_FIN)
+            out->reason = WHY_FIN;
+        return true;
+    }
+    if (fin_is_due(tcb) && window_has_room(tcb, 1)) {
+        emit_text(tcb, env, out, tcb->snd_nxt, 0, true, WHY_FIN);
+        return true;
+    }
+    return false;
+}
+
+/* RFC 9293 §3.8.6.1 (MUST-36): one octet of text, or the FIN, at SND.UNA; new or not. */
+static void
+emit_probe(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
+{
+    uint32_t len = tcb->snd.used > 0 ? 1 : 0;
+    bool timing = tcb->rtt_timing;
+
+    emit_text(tcb, env, out, tcb->snd_una, len, true, WHY_ZERO_WINDOW_PROBE);
+    tcb->rtt_timing = timing && tcb->rtt_timing;
+}
+
+/* RFC 9293 §3.8.4 (SHLD-12): SEG.SEQ = SND.NXT - 1, no text: the peer must answer with an ACK;
+ * MAY-6: with one garbage octet, for a peer that answers nothing else. */
+static void
+emit_keepalive(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
+{
+    static const uint8_t garbage[1] = { 0 };
+
+    begin(tcb, env, out, tcb->snd_nxt - 1, CTL_ACK, WHY_KEEPALIVE_PROBE);
+    fill_options(tcb, env, &out->seg);
+    if (tcb->opt->keepalive_garbage) {
+        out->seg.len = 1;
+        out->seg.text = garbage;
+    }
+    tcb->keepalive_owed = false;
+    acknowledged(tcb, out);
+}
+
+static void
+emit_ack(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
+{
+    enum send_reason reason =
+        tcb->acks_owed > 0 ? (enum send_reason)tcb->ack_reason : WHY_WINDOW_UPDATE;
+
+    begin(tcb, env, out, tcb->snd_nxt, CTL_ACK, reason);
+    fill_options(tcb, env, &out->seg);
+    fill_sack(tcb, &out->seg);
+    acknowledged(tcb, out);
+}
+
+bool
+estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
+{
+    if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_LISTEN)
+        return false;
+    if (tcb->syn_owed) {
+        emit_syn(tcb, env, out);
+        return true;
+    }
+    if (may_send_text(tcb)) {
+        if (tcb->rtx_front) {
+            tcb->rtx_front = false;
+            if (tcb->snd_una != tcb->snd_nxt) {
+                /* may run on into text not sent yet, when the front is less than a segment */
+                tcp_seq end = tcb->snd_una + tcb->smss;
+
+                if (seq_gt(end, tcb->snd_una + tcb->snd_wnd))
+                    end = seq_max(tcb->snd_nxt, tcb->snd_una + tcb->snd_wnd);
+                emit_again(tcb, env, out, tcb->snd_una, end,
+                           tcb->recovery != RECOVERY_FAST ? WHY_RETRANSMIT_RTO
+                           : tcb->dupacks >= 3            ? WHY_RETRANSMIT_FAST
+                                                          : WHY_RETRANSMIT_PARTIAL);
+                return true;
+            }
+        }
+        if (tcb->probe_owed) {
+            tcb->probe_owed = false;
+            if (tcb->snd.used > 0 || tcb->fin_queued) {
+                emit_probe(tcb, env, out);
+                return true;
+            }
+        }
+        if (tcb->recovery == RECOVERY_RTO && seq_lt(tcb->high_rxt, tcb->recover) &&
+            tcb->snd_wnd > 0 &&
+            tcb->high_rxt - tcb->snd_una + (tcb->snd_nxt - tcb->recover) < tcb->cwnd) {
+            /* RFC 6298 §5.4: the earliest first; then on, as cwnd grows again (RFC6298-5.4) */
+            emit_again(tcb, env, out, tcb->high_rxt, tcb->recover, WHY_RETRANSMIT_RTO);
+            tcb->high_rxt += seg_len(&out->seg);
+            return true;
+        }
+        if (emit_new_text(tcb, env, out))
+            return true;
+    }
+    if (tcb->keepalive_owed) {
+        emit_keepalive(tcb, env, out);
+        return true;
+    }
+    if ((tcb->acks_owed > 0 || tcb->window_update_owed) && tcb->state != TCPS_SYN_SENT) {
+        emit_ack(tcb, env, out);
+        return true;
+    }
+    estab_tcp_set_send_timer(tcb, env);
+    return false;
+}
+
+bool
+estab_tcp_has_output(const struct tcb *tcb)
+{
+    if (tcb->syn_owed || tcb->rtx_front || tcb->probe_owed || tcb->keepalive_owed ||
+        tcb->acks_owed > 0 || tcb->window_update_owed || tcb->override)
+        return true;
+    if (tcb->recovery == RECOVERY_RTO && seq_lt(tcb->high_rxt, tcb->recover))
+        return true;
+    if (!is_synchronized(tcb))
+        return false;
+    /* also when the window is closed: the probe timer is set when nothing could be sent */
+    return snd_unsent(tcb) > 0 || (tcb->fin_queued && !tcb->fin_sent);
+}
+
+void
+estab_tcp_build_reset(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
+{
+    /* RFC 9293 §3.10.5: <SEQ=SND.NXT><CTL=RST>; with ACK, so that a peer in any state takes it. */
+    out->seg = (struct tcp_seg){
+        .seq = tcb->snd_nxt,
+        .ack = tcb->rcv_nxt,
+        .ctl = CTL_RST | CTL_ACK,
+    };
+    fill_options(tcb, env, &out->seg);
+    out->text[0] = (struct ring_span){ 0 };
+    out->text[1] = (struct ring_span){ 0 };
+    out->reason = tcb->reset_reason;
+    tcb->reset_owed = false;
+}

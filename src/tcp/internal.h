@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of tcp/ share and nobody else sees. One line for each: the file says the rest. */
+#ifndef TCP_INTERNAL_H
+#define TCP_INTERNAL_H
+
+#include "base/assert.h"
+#include "tcp/tcp.h"
+
+/* state.c */
+void estab_tcp_enter_state(struct tcb *tcb, const struct tcp_env *env, enum tcp_state state,
+                           enum state_cause cause);
+/* The connection is over: error for the user (0: in order), events, state CLOSED. */
+void estab_tcp_end(struct tcb *tcb, const struct tcp_env *env, enum estab_err err,
+                   enum state_cause cause);
+void estab_tcp_trace_timer(const struct tcb *tcb, const struct tcp_env *env, enum conn_timer timer);
+#define enter_state estab_tcp_enter_state
+
+static inline bool
+is_synchronized(const struct tcb *tcb)
+{
+    return tcb->state >= TCPS_ESTABLISHED;
+}
+
+/* May the peer still send us text? (seventh check) */
+static inline bool
+may_receive_text(const struct tcb *tcb)
+{
+    return tcb->state == TCPS_ESTABLISHED || tcb->state == TCPS_FIN_WAIT_1 ||
+           tcb->state == TCPS_FIN_WAIT_2;
+}
+
+/* May text or a FIN of ours still be on the way or waiting? */
+static inline bool
+may_send_text(const struct tcb *tcb)
+{
+    return tcb->state == TCPS_ESTABLISHED || tcb->state == TCPS_CLOSE_WAIT ||
+           tcb->state == TCPS_FIN_WAIT_1 || tcb->state == TCPS_CLOSING ||
+           tcb->state == TCPS_LAST_ACK;
+}
+
+/* The sequence number of the first octet in the send ring. */
+static inline tcp_seq
+snd_ring_seq(const struct tcb *tcb)
+{
+    return tcb->snd_una == tcb->iss ? tcb->iss + 1 : tcb->snd_una;
+}
+
+/* First sequence number behind all text the user has queued: where our FIN stands. */
+static inline tcp_seq
+snd_queued_end(const struct tcb *tcb)
+{
+    /* Once our FIN is acknowledged SND.UNA stands behind it and the ring is empty. */
+    return snd_ring_seq(tcb) + tcb->snd.used;
+}
+
+/* The octets of text not sent yet. */
+static inline uint32_t
+snd_unsent(const struct tcb *tcb)
+{
+    return tcb->fin_sent ? 0 : snd_queued_end(tcb) - tcb->snd_nxt;
+}
+
+static inline uint32_t
+flight_size(const struct tcb *tcb)
+{
+    return tcb->snd_nxt - tcb->snd_una;
+}
+
+/* text.c */
+void estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg,
+                            enum seg_verdict *verdict);
+void estab_tcp_check_fin(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg,
+                         enum seg_verdict *verdict);
+
+/* ack.c */
+enum seg_verdict estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env,
+                                     const struct tcp_seg *seg, struct tcp_out *reply);
+
+/* window.c */
+bool estab_tcp_seq_acceptable(const struct tcb *tcb, const struct tcp_seg *seg);
+/* The window field to send now; moves the right edge we have promised. */
+uint16_t estab_tcp_advertise(struct tcb *tcb, const struct tcp_env *env, bool syn);
+/* After the user has received: is a window update worth a segment? */
+void estab_tcp_window_opened(struct tcb *tcb, const struct tcp_env *env);
+/* How many octets of unsent text may leave now, and is the rest waiting for a timer? */
+uint32_t estab_tcp_sendable(const struct tcb *tcb, bool *wants_override);
+uint8_t estab_tcp_window_shift(uint32_t receive_buffer_max);
+uint32_t estab_tcp_syn_window(const struct tcp_env *env, const struct estab_tcp_options *opt);
+
+/* buffers.c */
+uint32_t estab_tcp_send_limit(const struct tcb *tcb);
+uint32_t estab_tcp_receive_limit(const struct tcb *tcb);
+/* Makes the ring hold at least `need` octets, keeping `keep`; false: limit or budget. */
+bool estab_tcp_ring_grow(const struct tcb *tcb, struct tcp_env *env, struct ring *ring,
+                         uint32_t need, uint32_t keep, uint32_t limit);
+void estab_tcp_ring_return(const struct tcb *tcb, struct tcp_env *env, struct ring *ring);
+void estab_tcp_ranges_return(struct tcb *tcb, struct tcp_env *env);
+void estab_tcp_trace_memory(const struct tcb *tcb, const struct tcp_env *env,
+                            enum estab_memory what, int64_t bytes);
+
+/* challenge.c */
+/* An ACK that tells a possibly blind sender nothing it can count. */
+void estab_tcp_challenge(struct tcb *tcb, struct tcp_env *env);
+
+/* acks owed */
+static inline void
+owe_ack(struct tcb *tcb, enum send_reason reason)
+{
+    if (tcb->acks_owed < UINT8_MAX)
+        tcb->acks_owed++;
+    tcb->ack_reason = (uint8_t)reason;
+}
+
+static inline void
+owe_one_ack(struct tcb *tcb, enum send_reason reason)
+{
+    tcb->acks_owed = 1;
+    tcb->ack_reason = (uint8_t)reason;
+}
+
+/* rtt.c */
+void estab_tcp_rtt_init(struct tcb *tcb, const struct tcp_env *env);
+void estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt);
+/* The RTO in force, backoff included. */
+estab_time estab_tcp_rto(const struct tcb *tcb, const struct tcp_env *env);
+
+/* timeouts.c */
+void estab_tcp_arm_rtx(struct tcb *tcb, const struct tcp_env *env);
+void estab_tcp_set_send_timer(struct tcb *tcb, const struct tcp_env *env);
+void estab_tcp_start_syn(struct tcb *tcb, const struct tcp_env *env);
+
+/* loss.c */
+void estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env);
+void estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked);
+void estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env);
+
+/* keepalive.c */
+void estab_tcp_keepalive_heard(struct tcb *tcb, const struct tcp_env *env);
+void estab_tcp_keepalive_timeout(struct tcb *tcb, struct tcp_env *env);
+
+/* timestamps.c */
+uint32_t estab_tcp_ts_now(const struct tcb *tcb, const struct tcp_env *env);
+enum seg_verdict estab_tcp_check_timestamp(struct tcb *tcb, struct tcp_env *env,
+                                           const struct tcp_seg *seg);
+void estab_tcp_update_ts_recent(struct tcb *tcb, const struct tcp_env *env,
+                                const struct tcp_seg *seg);
+
+/* options.c: what a SYN says and what was agreed */
+void estab_tcp_take_syn_options(struct tcb *tcb, const struct tcp_env *env,
+                                const struct tcp_seg *syn);
+void estab_tcp_update_smss(struct tcb *tcb);
+
+/* arrives_*.c */
+enum seg_verdict estab_tcp_arrives_syn_sent(struct tcb *tcb, struct tcp_env *env,
+                                            struct tcp_seg *seg, struct tcp_out *reply);
+enum seg_verdict estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg,
+                                         struct tcp_out *reply);
+/* <SEQ=SEG.ACK><CTL=RST>, RFC 9293 §3.5.2 */
+void estab_tcp_reset_for_ack(const struct tcp_seg *seg, struct tcp_out *reply);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is lost and what to send again: fast retransmit and fast recovery (RFC 5681 §3.2), their
+ * NewReno form (RFC 6582 §3.2), limited transmit (RFC 3042), and recovery after a timeout
+ * (RFC 5681 §3.1, RFC 6298 §5). Called from ack.c and timeouts.c.
+ */
+#include "tcp/cc.h"
+
+#define DUP_THRESH 3
+
+void
+estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
+{
+    uint32_t segments_out = flight_size(tcb) / tcb->smss + 1;
+
+    (void)env;
+    if (tcb->recovery == RECOVERY_RTO)
+        return;
+    if (tcb->dupacks < UINT8_MAX)
+        tcb->dupacks++;
+
+    if (tcb->recovery == RECOVERY_FAST) {
+        /* RFC 5681 §3.2 (4): each further duplicate says that a segment has left the network; no
+         * more of them than segments were out (RFC5681-3.2-DUPLIM). */
+        if (tcb->dupacks <= segments_out || segments_out > UINT8_MAX)
+            tcb->cwnd += tcb->smss;
+        return;
+    }
+    if (tcb->dupacks != DUP_THRESH)
+        return;
+    /* RFC 6582 §3.2 (1): the ACK must cover more than `recover`, or these duplicates are echoes
+     * of an earlier loss (RFC6582-3.2-1). */
+    if (seq_leq(tcb->snd_una, tcb->recover) && tcb->recover != tcb->iss)
+        return;
+    /* RFC 5681 §3.2 (2)-(3): ssthresh from the flight without what limited transmit added;
+     * the segment at SND.UNA now; cwnd for the three that have left (RFC5681-3.2-FRECOV). */
+    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
+    tcb->recover = tcb->snd_nxt;
+    tcb->recovery = RECOVERY_FAST;
+    tcb->cwnd = tcb->ssthresh + DUP_THRESH * tcb->smss;
+    tcb->rtx_front = true;
+    tcb->rtt_timing = false;
+}
+
+void
+estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
+{
+    uint32_t flight = flight_size(tcb);
+
+    switch (tcb->recovery) {
+    case RECOVERY_FAST:
+        tcb->dupacks = 0;
+        if (seq_geq(tcb->snd_una, tcb->recover)) {
+            /* RFC 6582 §3.2 (3), full ACK: cwnd = min(ssthresh, max(FlightSize, SMSS) + SMSS),
+             * so that no burst follows (RFC6582-3.2-FULL). */
+            uint32_t soft = (flight > tcb->smss ? flight : tcb->smss) + tcb->smss;
+
+            tcb->cwnd = tcb->ssthresh < soft ? tcb->ssthresh : soft;
+            tcb->recovery = RECOVERY_NONE;
+            tcb->bytes_acked = 0;
+            return;
+        }
+        /* Partial ACK: the next hole at once; deflate by what was acknowledged, and one SMSS back
+         * (RFC6582-3.2-PARTIAL). */
+        tcb->rtx_front = true;
+        tcb->cwnd = tcb->cwnd > acked ? tcb->cwnd - acked : 0;
+        if (acked >= tcb->smss || tcb->cwnd < tcb->smss)
+            tcb->cwnd += tcb->smss;
+        return;
+    case RECOVERY_RTO:
+        tcb->high_rxt = seq_max(tcb->high_rxt, tcb->snd_una);
+        tcb->cc->acked(tcb, env, acked);
+        if (seq_geq(tcb->snd_una, tcb->recover)) {
+            tcb->recovery = RECOVERY_NONE;
+            tcb->dupacks = 0;
+        }
+        return;
+    default:
+        tcb->dupacks = 0;
+        /* Growth only where cwnd is what limits: a window never filled proves nothing. */
+        if ((uint64_t)(flight + acked) * 2 >= tcb->cwnd)
+            tcb->cc->acked(tcb, env, acked);
+        return;
+    }
+}
+
+void
+estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
+{
+    (void)env;
+    /* RFC 5681 (4): for a segment that the timer has not sent again before; later timeouts of the
+     * same one keep ssthresh (RFC5681-3.1-RTO-SSTHRESH). */
+    if (tcb->retransmissions == 0)
+        tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
+    /* cwnd = LW = one segment (RFC5681-3.1-LW); RFC 6582 §3.2: remember how far we had got
+     * (RFC6582-3.2-RTO). */
+    tcb->cwnd = tcb->smss;
+    tcb->bytes_acked = 0;
+    tcb->recovery = RECOVERY_RTO;
+    tcb->recover = tcb->snd_nxt;
+    tcb->high_rxt = tcb->snd_una;
+    tcb->dupacks = 0;
+    tcb->rtx_front = false;
+    tcb->rtt_timing = false;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The transmission control block: everything one connection remembers, in the RFC's words
+ * (RFC 9293 §3.3.1, RFC 7323, RFC 6298, RFC 5681). The addresses, the handle and the lists it
+ * stands in belong to the record of stack/ around it.
+ */
+#ifndef TCP_TCB_H
+#define TCP_TCB_H
+
+#include "base/ranges.h"
+#include "base/ring.h"
+#include "estab/config.h"
+#include "estab/trace.h"
+#include "tcp/seq.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The public words without their prefix, so that the code reads like the RFC. */
+enum tcp_state {
+#define X(name, text) TCPS_##name = ESTAB_TCPS_##name,
+    ESTAB_STATES(X)
+#undef X
+};
+enum seg_verdict {
+#define X(name, text, rule) SEG_##name = ESTAB_SEG_##name,
+    ESTAB_VERDICTS(X)
+#undef X
+        SEG_CONTINUE = ESTAB_SEG_NONE, /* this check found nothing: go on with the next */
+};
+enum send_reason {
+#define X(name, text, rule) WHY_##name = ESTAB_WHY_##name,
+    ESTAB_REASONS(X)
+#undef X
+};
+enum state_cause {
+#define X(name, text, rule) CAUSE_##name = ESTAB_CAUSE_##name,
+    ESTAB_CAUSES(X)
+#undef X
+};
+enum conn_timer {
+#define X(name, text) TIMER_##name = ESTAB_TIMER_##name,
+    ESTAB_TIMERS(X)
+#undef X
+};
+
+/* What loss recovery is doing (RFC 5681 §3.2, RFC 6582, RFC 6298 §5). */
+enum recovery { RECOVERY_NONE, RECOVERY_FAST, RECOVERY_RTO };
+
+struct cc_ops;
+
+struct tcb {
+    uint8_t state; /* enum tcp_state; written by enter_state() alone */
+    uint8_t error; /* enum estab_err, why the connection ended; 0: it did not, or in order */
+    uint8_t soft_error;
+    uint8_t timer_kind;       /* of rtx_at: TIMER_RETRANSMIT, _PERSIST, _OVERRIDE */
+    uint8_t retransmissions;  /* timeouts in a row without progress */
+    uint8_t backoff;          /* doublings of the RTO in force (RFC 6298 §5.5) */
+    uint8_t keepalive_probes; /* unanswered */
+    uint8_t dupacks;
+    uint8_t recovery;   /* enum recovery */
+    uint8_t acks_owed;  /* immediate ACKs to send; RFC 5681 §4.2: never more than segments came */
+    uint8_t ack_reason; /* enum send_reason of the next pure ACK */
+    uint8_t quickacks;  /* full-sized segments still acknowledged at once */
+    uint8_t snd_wind_shift, rcv_wind_shift;
+    uint8_t syn_retransmissions;
+    uint8_t ip_header_len; /* 20 or 40 */
+
+    /* OPEN was passive: RST and SYN in SYN-RECEIVED mean something else (MUST-11). */
+    bool passive : 1;
+    bool fin_queued : 1;                               /* the user has said CLOSE */
+    bool fin_sent : 1;                                 /* SND.NXT is beyond our FIN */
+    bool fin_received : 1;                             /* RCV.NXT is beyond the peer's FIN */
+    bool orphan : 1;                                   /* the user has given the handle back */
+    bool timestamps : 1, sack : 1, window_scaling : 1; /* agreed in the handshake */
+    bool syn_owed : 1;                                 /* a SYN or SYN,ACK is to be sent (again) */
+    bool rtx_front : 1;  /* the segment at SND.UNA is to be sent again, whatever cwnd says */
+    bool probe_owed : 1; /* one octet at SND.UNA, whatever the window says */
+    bool keepalive_owed : 1;
+    bool override : 1; /* the silly-window override has run out: send what fits */
+    bool ts_recent_valid : 1;
+    bool snd_up_valid : 1, rcv_up_valid : 1;
+    bool reset_owed : 1; /* the peer must be told by RST; stack/ sends it and deletes the TCB */
+    bool rtt_timing : 1; /* rtt_seq is being timed */
+    bool limited_transmit : 1;
+    bool window_update_owed : 1;
+    bool user_waits_room : 1; /* a SEND was refused: tell when there is room */
+    bool fin_ahead : 1;       /* a FIN arrived out of order; it stands at fin_seq */
+    bool cwnd_limited : 1;    /* cwnd, not the window or the user, held the last segment back */
+    uint8_t reset_reason;     /* enum send_reason of reset_owed */
+
+    /* Send sequence variables */
+    tcp_seq snd_una, snd_nxt;
+    uint32_t snd_wnd;
+    tcp_seq snd_wl1, snd_wl2;
+    tcp_seq iss;
+    tcp_seq snd_up;
+    uint32_t max_snd_wnd; /* RFC 5961 §5.2 and the Max(SND.WND) of RFC 9293 §3.8.6.2.1 */
+
+    /* Receive sequence variables; RCV.NXT + RCV.WND is the right edge we have promised */
+    tcp_seq rcv_nxt;
+    uint32_t rcv_wnd;
+    tcp_seq irs;
+    tcp_seq rcv_up;
+    tcp_seq fin_seq;
+    tcp_seq last_ack_sent; /* Last.ACK.sent, RFC 7323 §4.3 */
+    uint32_t rcv_mss;      /* the largest text seen in one segment: what "full-sized" means */
+
+    /* snd: from SND.UNA on (from ISS + 1 before the SYN is acknowledged). rcv: used octets wait
+     * for the user, text out of order stands behind them, where `ooo` says. */
+    struct ring snd, rcv;
+    struct ranges *ooo; /* NULL: nothing is out of order */
+    uint32_t ooo_index; /* of `ooo` in its pool */
+
+    /* Segment sizes (RFC 9293 §3.7.1) */
+    uint16_t send_mss; /* SendMSS: the peer's MSS option or the default */
+    uint16_t smss;     /* Eff.snd.MSS: octets of text in a full-sized segment */
+    uint32_t mms_s;    /* the largest transport message IP can send: path MTU - IP header */
+
+    /* RFC 7323 */
+    uint32_t ts_recent;
+    uint32_t ts_offset; /* hides our uptime, RFC 7323 §5.4 */
+    estab_time ts_recent_at;
+
+    /* RFC 6298, microseconds: srtt in units of 1/8, rttvar in units of 1/4 */
+    uint32_t srtt, rttvar, rto;
+    tcp_seq rtt_seq;
+    estab_time rtt_at;
+
+    /* RFC 5681, RFC 6582 */
+    uint32_t cwnd, ssthresh;
+    uint32_t bytes_acked; /* since cwnd last grew in congestion avoidance (RFC 3465) */
+    tcp_seq recover;
+    tcp_seq high_rxt; /* RECOVERY_RTO: the first octet not sent again yet */
+    const struct cc_ops *cc;
+    estab_time last_sent_at;
+
+    /* Deadlines; ESTAB_NEVER: not running */
+    estab_time rtx_at;
+    estab_time delack_at;
+    estab_time keepalive_at;
+    estab_time fin_wait_2_at;
+    estab_time unanswered_since; /* R1, R2: first transmission without any progress since */
+    estab_time challenged_at;    /* of the last challenge ACK */
+
+    uint64_t bytes_sent, bytes_received; /* text, once each */
+    uint32_t events;                     /* enum estab_event_bits, not taken yet */
+    const struct estab_tcp_options *opt; /* the host's, the listener's, or an own copy */
+};
+
+#endif

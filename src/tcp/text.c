@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Seventh and eighth check (RFC 9293 §3.10.7.4): segment text and FIN. Text is trimmed to what is
+ * new and inside the window; what is ahead of RCV.NXT stands in its place in the receive ring, and
+ * a short list of ranges says where. Called from arrives_other.c and arrives_syn_sent.c.
+ */
+#include "tcp/internal.h"
+
+/* Text ahead of RCV.NXT may hold at most this many times its own octets of ring memory. */
+#define OOO_SHARE 4
+
+static void
+schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool filled_hole)
+{
+    if (filled_hole) {
+        /* RFC 5681 §4.2: at once when a gap is filled, wholly or partly (RFC5681-4.2-OOO); one ACK for all
+         * that became in order (MUST-59). */
+        owe_one_ack(tcb, WHY_ACK_NOW);
+        return;
+    }
+    if (len > tcb->rcv_mss)
+        tcb->rcv_mss = len;
+    if (tcb->rcv_nxt - tcb->last_ack_sent >= 2 * tcb->rcv_mss) {
+        /* at least every second full-sized segment (SHLD-19) */
+        owe_one_ack(tcb, WHY_ACK_SECOND);
+        return;
+    }
+    if (tcb->quickacks > 0 && len >= tcb->rcv_mss) {
+        tcb->quickacks--;
+        owe_one_ack(tcb, WHY_ACK_NOW);
+        return;
+    }
+    /* (SHLD-18, MUST-40) else within delayed_ack, always below 0.5 s */
+    if (tcb->delack_at == ESTAB_NEVER)
+        tcb->delack_at = env->now + env->cfg->delayed_ack;
+}
+
+/* Copies what no earlier segment has brought: the first copy of an octet wins, on every path. */
+static void
+write_gaps(struct tcb *tcb, const uint8_t *text, uint32_t offset, uint32_t len)
+{
+    uint32_t left = offset, end = offset + len, gap_left, gap_right;
+
+    if (tcb->ooo == NULL) {
+        estab_ring_write_at(&tcb->rcv, tcb->rcv.used + offset, text, len);
+        return;
+    }
+    while (left < end && estab_ranges_gap(tcb->ooo, left, end, &gap_left, &gap_right)) {
+        estab_ring_write_at(&tcb->rcv, tcb->rcv.used + gap_left, text + (gap_left - offset),
+                            gap_right - gap_left);
+        left = gap_right;
+    }
+}
+
+static void
+advance(struct tcb *tcb, uint32_t len)
+{
+    tcb->rcv_nxt += len;
+    tcb->rcv_wnd -= len < tcb->rcv_wnd ? len : tcb->rcv_wnd;
+    tcb->bytes_received += len;
+}
+
+static enum seg_verdict
+take_in_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uint32_t len)
+{
+    uint32_t keep = tcb->rcv.used + (tcb->ooo != NULL ? estab_ranges_end(tcb->ooo) : 0);
+    uint32_t need = tcb->rcv.used + len;
+    uint32_t more = len;
+    bool filled = false;
+
+    if (!estab_tcp_ring_grow(tcb, env, &tcb->rcv, need > keep ? need : keep, keep,
+                             estab_tcp_receive_limit(tcb)))
+        return SEG_DROP_NO_MEMORY;
+
+    /* The octets may stand there already: see estab_tcp_text_place(). */
+    if (tcb->ooo != NULL ||
+        tcb->rcv.size - ((tcb->rcv.head + tcb->rcv.used) & (tcb->rcv.size - 1)) < len ||
+        tcb->rcv.data + ((tcb->rcv.head + tcb->rcv.used) & (tcb->rcv.size - 1)) != text)
+        write_gaps(tcb, text, 0, len);
+    estab_ring_publish(&tcb->rcv, len);
+    advance(tcb, len);
+    while (tcb->ooo != NULL && more > 0) {
+        more = estab_ranges_shift(tcb->ooo, more);
+        estab_ring_publish(&tcb->rcv, more);
+        advance(tcb, more);
+        filled = true;
+    }
+    if (tcb->ooo != NULL && tcb->ooo->n == 0)
+        estab_tcp_ranges_return(tcb, env);
+    tcb->events |= ESTAB_READABLE;
+    schedule_ack(tcb, env, len, filled);
+    return SEG_ACCEPTED;
+}
+
+static enum seg_verdict
+hold_out_of_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uint32_t offset,
+                  uint32_t len)
+{
+    uint32_t held = tcb->ooo != NULL ? estab_ranges_total(tcb->ooo) : 0;
+    uint32_t end = tcb->ooo != NULL ? estab_ranges_end(tcb->ooo) : 0;
+    uint32_t keep = tcb->rcv.used + end;
+    uint32_t need = tcb->rcv.used + offset + len;
+    struct ranges *ooo;
+
+    /* RFC 5681 §4.2: each one owes a duplicate ACK at once (RFC5681-4.2-OOO, MAY-13). */
+    owe_ack(tcb, WHY_ACK_DUPLICATE);
+
+    /* Bounded: a few octets far ahead must not make us hold a large ring. */
+    if (need > tcb->rcv.size &&
+        need - tcb->rcv.used > OOO_SHARE * (held + len) + (1u << CHUNK_MIN_LOG2))
+        return SEG_DROP_OOO_BUDGET;
+    if (tcb->ooo == NULL) {
+        ooo = estab_pool_get(env->ranges, &tcb->ooo_index);
+        if (ooo == NULL)
+            return SEG_DROP_NO_MEMORY;
+        tcb->ooo = ooo;
+        estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, (int64_t)sizeof(struct ranges));
+    }
+    if (!estab_ranges_can_add(tcb->ooo, offset, offset + len))
+        return SEG_DROP_OOO_BUDGET;
+    if (!estab_tcp_ring_grow(tcb, env, &tcb->rcv, need > keep ? need : keep, keep,
+                             estab_tcp_receive_limit(tcb))) {
+        if (tcb->ooo->n == 0)
+            estab_tcp_ranges_return(tcb, env);
+        return SEG_DROP_NO_MEMORY;
+    }
+    write_gaps(tcb, text, offset, len);
+    (void)estab_ranges_add(tcb->ooo, offset, offset + len);
+    return SEG_ACCEPTED_OUT_OF_ORDER;
+}
+
+void
+estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg,
+                       enum seg_verdict *verdict)
+{
+    const uint8_t *text = seg->text;
+    uint32_t offset;
+
+    /* RFC 9293 §3.10.7.4, seventh: only in ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2; a peer that has
+     * sent its FIN sends no more text, what comes is ignored. */
+    if (seg->len == 0 || !may_receive_text(tcb))
+        return;
+
+    /* Trim to the window (RFC9293-3.10.7.4-TRIM): what is old ... */
+    if (seq_lt(seg->seq, tcb->rcv_nxt)) {
+        uint32_t old = tcb->rcv_nxt - seg->seq;
+
+        if (old >= seg->len) {
+            seg->seq += seg->len;
+            seg->len = 0;
+            owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
+            return;
+        }
+        text += old;
+        seg->seq += old;
+        seg->len -= old;
+    }
+    /* ... and what lies beyond the right edge, a FIN behind it included. */
+    offset = seg->seq - tcb->rcv_nxt;
+    if (offset + seg->len > tcb->rcv_wnd) {
+        seg->len = offset < tcb->rcv_wnd ? tcb->rcv_wnd - offset : 0;
+        seg->ctl &= (uint8_t)~CTL_FIN;
+        owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
+        if (seg->len == 0)
+            return;
+    }
+    /* ... and what lies beyond a FIN that has come out of order: there can be nothing. */
+    if (tcb->fin_ahead && seq_gt(seg->seq + seg->len, tcb->fin_seq)) {
+        seg->len = seq_lt(seg->seq, tcb->fin_seq) ? tcb->fin_seq - seg->seq : 0;
+        if (seg->len == 0)
+            return;
+    }
+
+    if (tcb->orphan) {
+        /* RFC 9293 §3.6.1 (SHLD-3): nobody will read it; the peer must know that it was lost. */
+        tcb->reset_owed = true;
+        tcb->reset_reason = WHY_RST_AFTER_CLOSE;
+        estab_tcp_end(tcb, env, ESTAB_ECONNABORTED, CAUSE_DATA_AFTER_CLOSE);
+        *verdict = SEG_DROP_AFTER_CLOSE;
+        return;
+    }
+    if (offset == 0)
+        *verdict = take_in_order(tcb, env, text, seg->len);
+    else
+        *verdict = hold_out_of_order(tcb, env, text, offset, seg->len);
+    if (*verdict == SEG_DROP_NO_MEMORY || *verdict == SEG_DROP_OOO_BUDGET)
+        seg->ctl &= (uint8_t)~CTL_FIN;
+}
+
+void
+estab_tcp_check_fin(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg,
+                    enum seg_verdict *verdict)
+{
+    /* RFC 9293 §3.10.7.4, eighth: the FIN counts only when everything before it is here
+     * (RFC9293-3.10.7.4-FIN); one that came early is remembered. */
+    if (seg->ctl & CTL_FIN && !tcb->fin_received) {
+        tcb->fin_ahead = true;
+        tcb->fin_seq = seg->seq + seg->len;
+        if (tcb->fin_seq != tcb->rcv_nxt && *verdict == SEG_ACCEPTED) {
+            owe_ack(tcb, WHY_ACK_DUPLICATE);
+            *verdict = SEG_ACCEPTED_OUT_OF_ORDER;
+        }
+    }
+    if (!tcb->fin_ahead || tcb->fin_received || tcb->fin_seq != tcb->rcv_nxt)
+        return;
+
+    tcb->fin_received = true;
+    tcb->fin_ahead = false;
+    tcb->rcv_nxt++;
+    if (tcb->rcv_wnd > 0)
+        tcb->rcv_wnd--;
+    tcb->events |= ESTAB_PEER_CLOSED | ESTAB_READABLE;
+    owe_one_ack(tcb, WHY_ACK_OF_FIN);
+
+    switch (tcb->state) {
+    case TCPS_SYN_RECEIVED:
+    case TCPS_ESTABLISHED:
+        enter_state(tcb, env, TCPS_CLOSE_WAIT, CAUSE_FIN_ARRIVED);
+        break;
+    case TCPS_FIN_WAIT_1:
+        /* our FIN is not acknowledged, or the fifth check had moved on: simultaneous close
+         * (RFC9293-3.6-SIMCLOSE, RFC9293-3.10.7.4-FW1) */
+        enter_state(tcb, env, TCPS_CLOSING, CAUSE_FIN_ARRIVED);
+        break;
+    case TCPS_FIN_WAIT_2:
+        tcb->fin_wait_2_at = ESTAB_NEVER;
+        enter_state(tcb, env, TCPS_TIME_WAIT, CAUSE_FIN_ARRIVED);
+        break;
+    default:
+        break;
+    }
+}
+
+uint8_t *
+estab_tcp_text_place(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
+{
+    uint32_t at;
+
+    (void)env;
+    if (seg->seq != tcb->rcv_nxt || tcb->ooo != NULL || seg->len > tcb->rcv_wnd ||
+        !may_receive_text(tcb) || tcb->orphan || ring_free(&tcb->rcv) < seg->len)
+        return NULL;
+    at = (tcb->rcv.head + tcb->rcv.used) & (tcb->rcv.size - 1);
+    return tcb->rcv.size - at >= seg->len ? tcb->rcv.data + at : NULL;
+}
