@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way in: parse and bounds-check everything once, find exactly one of {connection, half-open
+ * record, TIME-WAIT record, listener, nobody}, decide the checksum, and only then let the segment
+ * arrive. A batch is parsed first and its table slots fetched ahead. Every packet gets one verdict.
+ */
+#include "stack/internal.h"
+
+#include "base/bytes.h"
+#include "tcp/internal.h"
+#include "wire/checksum.h"
+
+#include <string.h>
+
+#define BATCH 32
+
+struct arrival {
+    const uint8_t *packet;
+    uint32_t packet_len;
+    enum seg_verdict v; /* SEG_CONTINUE: a TCP segment to be looked up */
+    uint32_t hash;
+    struct ip_header ip;
+    struct tcp_seg seg;
+    struct names names;
+};
+
+static void
+count(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uint32_t ref,
+      const uint8_t state[2], unsigned ifindex, estab_time now)
+{
+    struct estab_trace t = { 0 };
+
+    s->verdicts[v]++;
+    if (LIKELY(s->cfg.trace == NULL))
+        return;
+    t.kind = ESTAB_TRACE_PACKET_IN;
+    t.verdict = (uint16_t)v;
+    t.state_before = state[0];
+    t.state_after = state[1];
+    t.ifindex = (uint8_t)ifindex;
+    t.packet = a->packet;
+    t.packet_len = a->packet_len;
+    t.proto = a->ip.version != 0 ? a->ip.proto : 0;
+    if (a->seg.header_len != 0)
+        estab_trace_segment(&t, &a->seg);
+    estab_trace_names(s, &a->names, a->ip.version == 6 ? 16 : 4, ref, &t, now);
+}
+
+/* RFC 1122 §3.2.1.3 and RFC 9293 §3.9.2.3: which addresses may stand in a packet for us. */
+static enum seg_verdict
+check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigned ifindex)
+{
+    const struct ip_routes *t = &s->routes;
+    unsigned n = ip->addr_len;
+
+    if (estab_ip_is_broadcast(t, ip->dst, n))
+        return ip->proto == IP_PROTO_TCP ? SEG_DROP_IP_BROADCAST /* (MUST-57) */
+                                         : SEG_DROP_IP_NOT_OURS;
+    if (!estab_ip_is_ours(t, ip->dst, n))
+        return SEG_DROP_IP_NOT_OURS;
+    /* (MUST-63) a source that no host can have; our own address or the loopback's must not come
+     * from a wire (CVE-1999-0016). */
+    if (estab_ip_is_broadcast(t, ip->src, n) || estab_ip_is_unspecified(ip->src, n))
+        return SEG_DROP_IP_SOURCE;
+    if (ifindex != 0 && (estab_ip_is_ours(t, ip->src, n) || estab_ip_is_loopback(ip->dst, n)))
+        return SEG_DROP_IP_SOURCE;
+    return SEG_CONTINUE;
+}
+
+static void
+parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex)
+{
+    bool verified = s->interface[ifindex].link.csum_verified;
+
+    a->packet = f->data;
+    a->packet_len = f->len;
+    a->ip.version = 0;
+    a->seg.header_len = 0;
+    a->v = (enum seg_verdict)estab_ip_parse(&a->ip, f->data, f->len, verified);
+    if (a->v != SEG_CONTINUE) {
+        a->ip.version = 0;
+        memset(&a->names, 0, sizeof(a->names));
+        return;
+    }
+    /* The names from our side: local is their destination. */
+    memcpy(a->names.addr, a->ip.dst, a->ip.addr_len);
+    memcpy(a->names.addr + a->ip.addr_len, a->ip.src, a->ip.addr_len);
+    memset(a->names.ports, 0, 4);
+    a->v = check_addresses(s, &a->ip, ifindex);
+    if (a->v != SEG_CONTINUE || a->ip.proto != IP_PROTO_TCP)
+        return;
+    a->v = (enum seg_verdict)estab_tcp_parse(&a->seg, a->ip.payload, a->ip.payload_len);
+    if (a->v != SEG_CONTINUE) {
+        a->seg.header_len = 0;
+        return;
+    }
+    put_be16(a->names.ports, a->seg.dst_port);
+    put_be16(a->names.ports + 2, a->seg.src_port);
+    a->hash = estab_demux_hash(&s->demux, &a->names, a->ip.addr_len);
+    demux_prefetch(&s->demux, a->hash);
+}
+
+/* (MUST-3) The sum over pseudo-header and segment; in-order text of a connection is copied to its
+ * place in the ring in the same pass, unseen until the checks have accepted it. */
+static bool
+checksum_is_right(struct conn *c, struct arrival *a, struct tcp_env *env)
+{
+    const struct ip_header *ip = &a->ip;
+    uint64_t sum = estab_csum_pseudo(ip->src, ip->dst, ip->addr_len, IP_PROTO_TCP, ip->payload_len);
+    uint8_t *place = NULL;
+
+    if (c != NULL && a->seg.len > 0)
+        place = estab_tcp_text_place(&c->tcb, env, &a->seg);
+    if (place == NULL)
+        return csum_fold(estab_csum_add(ip->payload, ip->payload_len, sum)) == 0xffff;
+    sum = estab_csum_add(ip->payload, a->seg.header_len, sum);
+    sum = estab_csum_copy(place, a->seg.text, a->seg.len, sum);
+    if (csum_fold(sum) != 0xffff)
+        return false;
+    a->seg.text = place;
+    return true;
+}
+
+static enum seg_verdict
+give_to_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struct tcp_env *env,
+             uint8_t state[2])
+{
+    struct tcp_seg seg = a->seg; /* the checks trim it */
+    struct tcp_out reply;
+    enum seg_verdict v;
+
+    state[0] = c->tcb.state;
+    v = estab_tcp_segment_arrives(&c->tcb, env, &seg, &reply);
+    state[1] = c->tcb.state;
+    if (reply.seg.ctl != 0)
+        estab_reply_segment(s, c->ifindex, &c->names, c->addr_len, &reply, state[1], c->tcb.opt,
+                            env);
+    return v;
+}
+
+static void
+tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
+{
+    bool verified = s->interface[ifindex].link.csum_verified;
+    unsigned addr_len = a->ip.addr_len;
+    uint8_t state[2] = { TCPS_CLOSED, TCPS_CLOSED };
+    struct conn *c = NULL;
+    struct listener *l;
+    struct tcp_out reply;
+    enum seg_verdict v;
+    uint32_t ref = estab_demux_find(&s->demux, &a->names, addr_len, a->hash);
+
+    if (ref != 0)
+        c = estab_conn_at(s, ref);
+    if (!verified && !checksum_is_right(c, a, env)) {
+        count(s, a, SEG_DROP_CHECKSUM, 0, state, ifindex, env->now);
+        return;
+    }
+
+    if (c != NULL) {
+        v = give_to_conn(s, c, a, env, state);
+        count(s, a, v, ref, state, ifindex, env->now);
+        estab_conn_update(s, c, env);
+        return;
+    }
+    switch (ref != 0 ? ref_kind(ref) : REF_LISTENER) {
+    case REF_HALF4:
+    case REF_HALF6:
+        v = estab_half_input(s, ref, &a->seg, env, state, &c);
+        if (c == NULL)
+            break;
+        v = give_to_conn(s, c, a, env, state);
+        count(s, a, v, c->ref, state, ifindex, env->now);
+        l = estab_listener_at(s, c->listener);
+        estab_conn_update(s, c, env);
+        l->poll.bits |= l->waiting > 0 ? ESTAB_ACCEPTABLE : 0u;
+        estab_conn_ready(s, &l->poll);
+        return;
+    case REF_TW4:
+    case REF_TW6:
+        v = estab_tw_input(s, ref, &a->seg, &a->ip, ifindex, env, state);
+        break;
+    default:
+        l = estab_listener_find(s, &a->names, addr_len);
+        if (l != NULL) {
+            v = estab_listener_input(s, l, &a->names, addr_len, &a->seg, ifindex, NULL, env, state);
+            break;
+        }
+        /* CLOSED: nobody (RFC 9293 §3.10.7.1) */
+        if (!estab_closed_arrives(&a->seg, &reply)) {
+            v = SEG_DROP_NO_CONNECTION_RST;
+        } else if (!rate_allows(&s->rst_rate, s->cfg.rst_per_second, env->now)) {
+            v = SEG_DROP_RATE_LIMIT;
+        } else {
+            v = SEG_DROP_NO_CONNECTION;
+            estab_reply_segment(s, ifindex, &a->names, addr_len, &reply, TCPS_CLOSED, &s->cfg.tcp,
+                                env);
+        }
+        break;
+    }
+    count(s, a, v, 0, state, ifindex, env->now);
+}
+
+static void
+other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
+{
+    static const uint8_t no_state[2] = { TCPS_CLOSED, TCPS_CLOSED };
+    enum seg_verdict v = a->v;
+
+    if (v == SEG_CONTINUE) {
+        if (a->ip.proto == (a->ip.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6)) {
+            v = estab_icmp_input(s, &a->ip, ifindex, env);
+        } else {
+            v = SEG_DROP_IP_PROTOCOL;
+            estab_icmp_unreachable(s, &a->ip, a->packet, a->packet_len, ifindex, env);
+        }
+    }
+    count(s, a, v, 0, no_state, ifindex, env->now);
+}
+
+void
+estab_stack_input(struct estab_stack *s, unsigned ifindex, const struct estab_frame *frames,
+                  size_t n, estab_time now)
+{
+    struct tcp_env env = estab_stack_env(s, now);
+    struct arrival batch[BATCH];
+    size_t i, k, m;
+
+    ESTAB_ASSERT(ifindex < s->interfaces);
+    s->packets_in += n;
+    for (i = 0; i < n; i += m) {
+        m = n - i < BATCH ? n - i : BATCH;
+        for (k = 0; k < m; k++)
+            parse(s, &batch[k], &frames[i + k], ifindex);
+        for (k = 0; k < m; k++) {
+            if (batch[k].v == SEG_CONTINUE && batch[k].ip.proto == IP_PROTO_TCP)
+                tcp_input(s, &batch[k], ifindex, &env);
+            else
+                other_input(s, &batch[k], ifindex, &env);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of stack/ share: the host, its records and who calls whom. A record is named by a
+ * 32-bit reference (kind and pool index); a user's handle adds its generation.
+ */
+#ifndef STACK_INTERNAL_H
+#define STACK_INTERNAL_H
+
+#include "base/assert.h"
+#include "base/pool.h"
+#include "base/rate.h"
+#include "base/wheel.h"
+#include "estab/estab.h"
+#include "ip/route.h"
+#include "stack/demux.h"
+#include "tcp/half_open.h"
+#include "tcp/isn.h"
+#include "tcp/tcp.h"
+#include "tcp/time_wait.h"
+#include "wire/ip_header.h"
+
+#define INTERFACES_MAX 16 /* number 0 is the loopback */
+#define REPLY_RING (1u << 16)
+
+/* ---- references and handles ---- */
+
+enum ref_kind { REF_CONN4, REF_CONN6, REF_HALF4, REF_HALF6, REF_TW4, REF_TW6, REF_LISTENER };
+
+#define REF_SHIFT 29
+#define REF_INDEX_MAX ((1u << REF_SHIFT) - 1)
+
+static inline uint32_t
+make_ref(enum ref_kind kind, uint32_t index)
+{
+    return (uint32_t)kind << REF_SHIFT | index;
+}
+
+static inline enum ref_kind
+ref_kind(uint32_t ref)
+{
+    return (enum ref_kind)(ref >> REF_SHIFT);
+}
+
+static inline uint32_t
+ref_index(uint32_t ref)
+{
+    return ref & REF_INDEX_MAX;
+}
+
+/* ---- lists ---- */
+
+struct link {
+    struct link *next, *prev; /* NULL: in no list */
+};
+
+static inline void
+list_init(struct link *head)
+{
+    head->next = head->prev = head;
+}
+
+static inline bool
+list_is_empty(const struct link *head)
+{
+    return head->next == head;
+}
+
+static inline void
+list_append(struct link *head, struct link *l)
+{
+    l->next = head;
+    l->prev = head->prev;
+    head->prev->next = l;
+    head->prev = l;
+}
+
+static inline void
+list_remove(struct link *l)
+{
+    l->next->prev = l->prev;
+    l->prev->next = l->next;
+    l->next = l->prev = NULL;
+}
+
+#define CONTAINER(ptr, type, member) ((type *)(void *)((uint8_t *)(ptr)-offsetof(type, member)))
+
+/* ---- records ---- */
+
+/* What the user can wait for: a connection or a listener. */
+struct pollable {
+    struct link ready; /* in stack->ready at most once */
+    estab_conn handle;
+    void *cookie;
+    uint32_t bits;
+};
+
+/* Options shared by a listener and its connections until one of them sets its own. */
+struct shared_options {
+    struct estab_tcp_options opt;
+    uint32_t index, users;
+};
+
+struct conn {
+    struct tcb tcb; /* first: struct conn and its TCB are found from each other */
+    struct wheel_timer timer;
+    struct link send; /* in the interface's to-send list at most once */
+    struct pollable poll;
+    struct shared_options *own; /* NULL: the host's */
+    uint32_t ref;
+    uint32_t listener;    /* waits in this listener's accept queue; 0: the user has it */
+    uint32_t accept_next; /* index of the next in that queue */
+    uint8_t accept_next_kind;
+    uint8_t ifindex;
+    uint8_t addr_len;
+    bool in_demux : 1;
+    bool ephemeral : 1;
+    bool counted_orphan : 1;
+    struct names names; /* last: cut off after the addresses of the family */
+};
+
+struct half_record {
+    struct half_open h;
+    struct names names;
+};
+
+struct tw_record {
+    struct time_wait tw;
+    struct names names;
+};
+
+struct listener {
+    struct pollable poll;
+    struct shared_options *own;
+    struct estab_endpoint local;
+    uint32_t ref;
+    uint32_t backlog;
+    uint32_t waiting;     /* in the accept queue */
+    uint32_t half_open;   /* records of ours */
+    uint32_t first, last; /* references of connections */
+    bool has_names[2];    /* IPv4, IPv6 */
+    struct names names[2];
+    struct link all;
+};
+
+struct interface {
+    struct estab_link link;
+    struct link send;    /* connections that owe output */
+    struct ring replies; /* whole packets that belong to no connection, each behind a header */
+    uint32_t replies_held;
+};
+
+struct estab_stack {
+    struct estab_config cfg;
+    struct arena arena;
+    struct chunks chunks;
+    struct pool conns[2], halves[2], tws[2]; /* IPv4, IPv6 */
+    struct pool listeners, ranges, options;
+    struct demux demux;
+    struct wheel conn_wheel, half_wheel;
+    struct ip_routes routes;
+    struct interface interface[INTERFACES_MAX];
+    uint32_t interfaces;
+    struct siphash_key key_isn, key_port, key_ts;
+    struct link ready;
+    struct link all_listeners;
+    uint32_t tw_first, tw_last; /* references, in the order in which they end; 0: none */
+    uint32_t orphans, ephemeral_ports;
+    uint32_t port_perturb; /* RFC 6056 algorithm 3: next_ephemeral */
+    struct rate rst_rate, icmp_rate;
+    estab_time now;   /* of the last call */
+    uint8_t *scratch; /* one packet: the loopback's, and replies while they are built */
+    uint64_t packets_in, packets_out;
+    uint64_t verdicts[ESTAB_VERDICT_COUNT];
+    uint64_t reasons[ESTAB_REASON_COUNT];
+    size_t record_bytes;
+};
+
+static inline unsigned
+family_index(unsigned addr_len)
+{
+    return addr_len == 16;
+}
+
+static inline struct conn *
+conn_of_tcb(struct tcb *tcb)
+{
+    return (struct conn *)(void *)tcb;
+}
+
+static inline const uint8_t *
+names_local(const struct names *n)
+{
+    return n->addr;
+}
+
+static inline const uint8_t *
+names_remote(const struct names *n, unsigned addr_len)
+{
+    return n->addr + addr_len;
+}
+
+/* stack.c */
+struct tcp_env estab_stack_env(struct estab_stack *s, estab_time now);
+void estab_stack_pump_loopback(struct estab_stack *s, estab_time now);
+void *estab_stack_record_get(struct estab_stack *s, struct pool *p, uint32_t *index);
+void estab_stack_record_put(struct estab_stack *s, struct pool *p, uint32_t index);
+
+/* conn.c */
+struct conn *estab_conn_at(const struct estab_stack *s, uint32_t ref);
+struct conn *estab_conn_from_handle(const struct estab_stack *s, estab_conn handle);
+/* A record for these names, in the table; NULL: limit or memory. */
+struct conn *estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_len,
+                            unsigned ifindex, struct shared_options *own, estab_time now);
+/* After anything that touched the TCB: sends, timers, events, end of life. May free the record. */
+void estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env);
+void estab_conn_free(struct estab_stack *s, struct conn *c, struct tcp_env *env);
+/* user.c */
+void estab_conn_status(const struct estab_stack *s, const struct conn *c, struct estab_status *out);
+void estab_conn_ready(struct estab_stack *s, struct pollable *p);
+uint32_t estab_ts_offset(const struct estab_stack *s, const struct names *names, unsigned addr_len);
+tcp_seq estab_conn_isn(const struct estab_stack *s, const struct names *names, unsigned addr_len,
+                       estab_time now);
+const struct estab_tcp_options *estab_options_of(const struct estab_stack *s,
+                                                 const struct shared_options *own);
+struct shared_options *estab_options_new(struct estab_stack *s,
+                                         const struct estab_tcp_options *opt);
+void estab_options_unref(struct estab_stack *s, struct shared_options *own);
+/* 0, or -ESTAB_EINVAL when a value is outside what can be. */
+int estab_options_check(const struct estab_tcp_options *opt);
+
+/* time_waits.c */
+struct tw_record *estab_tw_at(const struct estab_stack *s, uint32_t ref);
+/* The connection's TIME-WAIT goes on in a record of its own, which takes its place in the table. */
+void estab_tw_take_over(struct estab_stack *s, struct conn *c, struct tcp_env *env);
+void estab_tw_end(struct estab_stack *s, uint32_t ref, enum state_cause cause, struct tcp_env *env);
+void estab_tw_expire(struct estab_stack *s, struct tcp_env *env);
+estab_time estab_tw_deadline(const struct estab_stack *s);
+enum seg_verdict estab_tw_input(struct estab_stack *s, uint32_t ref, const struct tcp_seg *seg,
+                                const struct ip_header *ip, unsigned ifindex, struct tcp_env *env,
+                                uint8_t state[2]);
+
+/* listen.c */
+struct listener *estab_listener_at(const struct estab_stack *s, uint32_t ref);
+struct listener *estab_listener_from_handle(const struct estab_stack *s, estab_conn handle);
+struct listener *estab_listener_find(const struct estab_stack *s, const struct names *names,
+                                     unsigned addr_len);
+enum seg_verdict estab_listener_input(struct estab_stack *s, struct listener *l,
+                                      const struct names *names, unsigned addr_len,
+                                      const struct tcp_seg *seg, unsigned ifindex,
+                                      const struct time_wait *replaced, struct tcp_env *env,
+                                      uint8_t state[2]);
+enum seg_verdict estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg,
+                                  struct tcp_env *env, uint8_t state[2], struct conn **promoted);
+struct half_record *estab_half_at(const struct estab_stack *s, uint32_t ref);
+void estab_half_end(struct estab_stack *s, uint32_t ref, enum state_cause cause,
+                    struct tcp_env *env);
+void estab_half_timeouts(struct estab_stack *s, struct tcp_env *env);
+void estab_listener_drop_conn(struct estab_stack *s, struct conn *c);
+void estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *env);
+
+/* output.c */
+/* Queues a segment that belongs to no connection's stream (RST, ACK of a small record). */
+void estab_reply_segment(struct estab_stack *s, unsigned ifindex, const struct names *names,
+                         unsigned addr_len, const struct tcp_out *out, uint8_t state,
+                         const struct estab_tcp_options *opt, struct tcp_env *env);
+/* Queues a whole IP packet; false: the queue is full. */
+bool estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
+                        uint32_t len, enum send_reason reason, uint8_t state);
+bool estab_stack_loopback_waits(const struct estab_stack *s);
+
+/* icmp_input.c */
+enum seg_verdict estab_icmp_input(struct estab_stack *s, const struct ip_header *ip,
+                                  unsigned ifindex, struct tcp_env *env);
+void estab_icmp_unreachable(struct estab_stack *s, const struct ip_header *ip,
+                            const uint8_t *packet, uint32_t packet_len, unsigned ifindex,
+                            struct tcp_env *env);
+
+/* trace.c */
+void estab_trace_tcb(const struct tcp_env *env, const struct tcb *tcb, struct estab_trace *t);
+void estab_trace_names(struct estab_stack *s, const struct names *names, unsigned addr_len,
+                       uint32_t ref, struct estab_trace *t, estab_time now);
+void estab_trace_state(struct estab_stack *s, const struct names *names, unsigned addr_len,
+                       uint8_t before, uint8_t after, enum state_cause cause, estab_time now);
+void estab_trace_memory(struct estab_stack *s, const struct names *names, unsigned addr_len,
+                        enum estab_memory what, int64_t bytes, uint8_t state, estab_time now);
+void estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, int64_t result,
+                      estab_time now);
+void estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_call call,
+                          int64_t result, estab_time now);
+void estab_trace_segment(struct estab_trace *t, const struct tcp_seg *seg);
+void estab_trace_fill_tcb(const struct estab_stack *s, const struct tcb *tcb,
+                          struct estab_trace_tcb *out);
+struct estab_endpoint estab_names_local(const struct names *n, unsigned addr_len);
+struct estab_endpoint estab_names_remote(const struct names *n, unsigned addr_len);
+
+#endif

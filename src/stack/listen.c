@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listeners, their half-open records and accept queues (RFC 9293 §3.10.7.2; RFC 4987). A SYN
+ * costs us one small record and never a TCB; at max_half_open further SYNs are dropped
+ * (DROP_SYN_QUEUE_FULL); while `backlog` connections wait for the user, SYNs and the ACKs that
+ * would complete a handshake are dropped (DROP_ACCEPT_QUEUE_FULL), and the peer tries again.
+ * Called from input.c, user.c and stack.c.
+ */
+#include "stack/internal.h"
+
+#include "base/bytes.h"
+#include "tcp/internal.h"
+
+#include <string.h>
+
+struct listener *
+estab_listener_at(const struct estab_stack *s, uint32_t ref)
+{
+    return ref_kind(ref) == REF_LISTENER ? estab_pool_at(&s->listeners, ref_index(ref)) : NULL;
+}
+
+struct listener *
+estab_listener_from_handle(const struct estab_stack *s, estab_conn handle)
+{
+    struct listener *l = handle != 0 ? estab_listener_at(s, (uint32_t)handle) : NULL;
+
+    return l != NULL && l->poll.handle == handle ? l : NULL;
+}
+
+/* The listener of the local address, or of any address. */
+struct listener *
+estab_listener_find(const struct estab_stack *s, const struct names *names, unsigned addr_len)
+{
+    struct names key;
+    uint32_t ref;
+
+    memset(&key, 0, sizeof(key));
+    key.ports[0] = names->ports[0];
+    key.ports[1] = names->ports[1];
+    memcpy(key.addr, names_local(names), addr_len);
+    ref = estab_demux_find(&s->demux, &key, addr_len, estab_demux_hash(&s->demux, &key, addr_len));
+    if (ref == 0) {
+        memset(key.addr, 0, sizeof(key.addr));
+        ref = estab_demux_find(&s->demux, &key, addr_len,
+                               estab_demux_hash(&s->demux, &key, addr_len));
+    }
+    return ref != 0 ? estab_listener_at(s, ref) : NULL;
+}
+
+/* ---- half-open records ---- */
+
+struct half_record *
+estab_half_at(const struct estab_stack *s, uint32_t ref)
+{
+    enum ref_kind kind = ref_kind(ref);
+
+    if (kind != REF_HALF4 && kind != REF_HALF6)
+        return NULL;
+    return estab_pool_at(&s->halves[kind == REF_HALF6], ref_index(ref));
+}
+
+static unsigned
+half_addr_len(uint32_t ref)
+{
+    return ref_kind(ref) == REF_HALF6 ? 16 : 4;
+}
+
+static struct listener *
+listener_of(const struct estab_stack *s, const struct half_open *h)
+{
+    return estab_pool_at(&s->listeners, h->listener);
+}
+
+static uint32_t
+our_mss(const struct estab_stack *s, unsigned ifindex, unsigned addr_len)
+{
+    return s->interface[ifindex].link.mtu - (addr_len == 4 ? 20u : 40u) - TCP_HEADER_MIN;
+}
+
+static void
+send_syn_ack(struct estab_stack *s, struct half_record *r, unsigned addr_len, bool again,
+             struct tcp_env *env)
+{
+    const struct estab_tcp_options *opt = estab_options_of(s, listener_of(s, &r->h)->own);
+    struct tcp_out out;
+
+    estab_half_open_syn_ack(&r->h, env, our_mss(s, r->h.ifindex, addr_len), opt,
+                            estab_ts_offset(s, &r->names, addr_len), again, &out);
+    estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &out, TCPS_SYN_RECEIVED, opt, env);
+}
+
+/* Takes the record out of table, wheel and pool; says nothing. */
+static void
+half_free(struct estab_stack *s, uint32_t ref)
+{
+    struct half_record *r = estab_half_at(s, ref);
+    unsigned addr_len = half_addr_len(ref);
+
+    estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &r->names, addr_len), ref);
+    if (wheel_is_armed(&r->h.timer))
+        estab_wheel_cancel(&s->half_wheel, &r->h.timer);
+    listener_of(s, &r->h)->half_open--;
+    estab_stack_record_put(s, &s->halves[family_index(addr_len)], ref_index(ref));
+}
+
+void
+estab_half_end(struct estab_stack *s, uint32_t ref, enum state_cause cause, struct tcp_env *env)
+{
+    struct half_record *r = estab_half_at(s, ref);
+    unsigned addr_len = half_addr_len(ref);
+    struct names names;
+
+    memset(&names, 0, sizeof(names));
+    memcpy(&names, &r->names, NAMES_LEN(addr_len));
+    estab_trace_state(s, &names, addr_len, TCPS_SYN_RECEIVED, TCPS_LISTEN, cause, env->now);
+    half_free(s, ref);
+    estab_trace_memory(s, &names, addr_len, ESTAB_MEM_HALF_OPEN,
+                       -(int64_t)s->halves[family_index(addr_len)].record_size, TCPS_LISTEN,
+                       env->now);
+}
+
+void
+estab_half_timeouts(struct estab_stack *s, struct tcp_env *env)
+{
+    struct wheel_timer *t;
+
+    while ((t = estab_wheel_expire(&s->half_wheel, env->now)) != NULL) {
+        struct half_record *r = CONTAINER(t, struct half_record, h.timer);
+        unsigned addr_len = r->h.ipv6 ? 16 : 4;
+        struct estab_trace trace = {
+            .kind = ESTAB_TRACE_TIMER,
+            .state_before = TCPS_SYN_RECEIVED,
+            .state_after = TCPS_SYN_RECEIVED,
+            .timer = TIMER_SYN_ACK,
+        };
+        uint32_t ref;
+
+        if (s->cfg.trace != NULL)
+            estab_trace_names(s, &r->names, addr_len, 0, &trace, env->now);
+        if (r->h.retransmissions >= s->cfg.syn_ack_retries) {
+            ref = estab_demux_find(&s->demux, &r->names, addr_len,
+                                   estab_demux_hash(&s->demux, &r->names, addr_len));
+            estab_half_end(s, ref, CAUSE_SYN_ACK_GIVEN_UP, env);
+            continue;
+        }
+        r->h.retransmissions++;
+        r->h.challenged = false;
+        estab_wheel_arm(&s->half_wheel, &r->h.timer, env->now + estab_half_open_rto(&r->h, env));
+        send_syn_ack(s, r, addr_len, true, env);
+    }
+}
+
+static bool
+accept_queue_is_full(const struct listener *l)
+{
+    return l->waiting >= (l->backlog > 0 ? l->backlog : 1);
+}
+
+enum seg_verdict
+estab_listener_input(struct estab_stack *s, struct listener *l, const struct names *names,
+                     unsigned addr_len, const struct tcp_seg *seg, unsigned ifindex,
+                     const struct time_wait *replaced, struct tcp_env *env, uint8_t state[2])
+{
+    unsigned f = family_index(addr_len);
+    struct tcp_out reply;
+    enum seg_verdict v = estab_listen_arrives(seg, &reply);
+    const struct estab_tcp_options *opt = estab_options_of(s, l->own);
+    struct half_record *r;
+    uint32_t index, ref;
+    tcp_seq iss;
+
+    state[0] = state[1] = TCPS_LISTEN;
+    if (v != SEG_CONTINUE) {
+        if (reply.seg.ctl != 0 && rate_allows(&s->rst_rate, s->cfg.rst_per_second, env->now))
+            estab_reply_segment(s, ifindex, names, addr_len, &reply, TCPS_LISTEN, opt, env);
+        return v;
+    }
+    if (accept_queue_is_full(l))
+        return SEG_DROP_ACCEPT_QUEUE_FULL;
+    if (s->halves[0].lent + s->halves[1].lent >= s->cfg.max_half_open)
+        return SEG_DROP_SYN_QUEUE_FULL;
+    r = estab_stack_record_get(s, &s->halves[f], &index);
+    if (r == NULL)
+        return SEG_DROP_NO_MEMORY;
+    ref = make_ref(f == 1 ? REF_HALF6 : REF_HALF4, index);
+    if (!estab_demux_insert(&s->demux, estab_demux_hash(&s->demux, names, addr_len), ref)) {
+        estab_stack_record_put(s, &s->halves[f], index);
+        return SEG_DROP_NO_MEMORY;
+    }
+    iss = estab_conn_isn(s, names, addr_len, env->now);
+    if (replaced != NULL)
+        iss = estab_time_wait_next_iss(replaced, iss);
+    memcpy(&r->names, names, NAMES_LEN(addr_len));
+    estab_half_open_init(&r->h, env, seg, iss);
+    r->h.ipv6 = addr_len == 16;
+    r->h.listener = ref_index(l->ref);
+    r->h.ifindex = (uint8_t)ifindex;
+    l->half_open++;
+    estab_wheel_arm(&s->half_wheel, &r->h.timer, env->now + estab_half_open_rto(&r->h, env));
+    /* N3: what the SYN costs us */
+    estab_trace_memory(s, names, addr_len, ESTAB_MEM_HALF_OPEN, s->halves[f].record_size,
+                       TCPS_SYN_RECEIVED, env->now);
+    estab_trace_state(s, names, addr_len, TCPS_LISTEN, TCPS_SYN_RECEIVED, CAUSE_SYN_ARRIVED,
+                      env->now);
+    send_syn_ack(s, r, addr_len, false, env);
+    state[1] = TCPS_SYN_RECEIVED;
+    return SEG_ACCEPTED_SYN;
+}
+
+/* The handshake is complete but for its last segment: a TCB takes the record's place. */
+static struct conn *
+promote(struct estab_stack *s, uint32_t ref, struct tcp_env *env)
+{
+    struct half_record *r = estab_half_at(s, ref);
+    struct listener *l = listener_of(s, &r->h);
+    unsigned addr_len = half_addr_len(ref);
+    struct half_open h = r->h;
+    struct tcp_env quiet = *env;
+    struct names names;
+    struct conn *c;
+
+    memset(&names, 0, sizeof(names));
+    memcpy(&names, &r->names, NAMES_LEN(addr_len));
+    half_free(s, ref);
+    estab_trace_memory(s, &names, addr_len, ESTAB_MEM_HALF_OPEN,
+                       -(int64_t)s->halves[family_index(addr_len)].record_size, TCPS_SYN_RECEIVED,
+                       env->now);
+    c = estab_conn_new(s, &names, addr_len, h.ifindex, l->own, env->now);
+    if (c == NULL)
+        return NULL;
+    quiet.trace = NULL; /* the state does not change: it was SYN-RECEIVED before */
+    estab_half_open_promote(&h, &c->tcb, &quiet);
+    c->listener = l->ref;
+    if (l->last != 0)
+        estab_conn_at(s, l->last)->accept_next = c->ref;
+    else
+        l->first = c->ref;
+    l->last = c->ref;
+    l->waiting++;
+    return c;
+}
+
+enum seg_verdict
+estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg, struct tcp_env *env,
+                 uint8_t state[2], struct conn **promoted)
+{
+    struct half_record *r = estab_half_at(s, ref);
+    unsigned addr_len = half_addr_len(ref);
+    struct listener *l = listener_of(s, &r->h);
+    const struct estab_tcp_options *opt = estab_options_of(s, l->own);
+    enum half_open_action action;
+    struct tcp_out reply;
+    enum seg_verdict v;
+
+    *promoted = NULL;
+    state[0] = state[1] = TCPS_SYN_RECEIVED;
+    v = estab_half_open_arrives(&r->h, env, seg, opt->receive_buffer_max, &action, &reply);
+    switch (action) {
+    case HALF_OPEN_KEEP:
+        if (reply.seg.ctl != 0)
+            estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &reply, state[1], opt, env);
+        break;
+    case HALF_OPEN_DELETE:
+        estab_half_end(s, ref, v == SEG_ACCEPTED_RST ? CAUSE_RST_ARRIVED : CAUSE_SYN_REFUSED, env);
+        state[1] = TCPS_LISTEN;
+        break;
+    case HALF_OPEN_REPEAT:
+    case HALF_OPEN_ACK:
+        /* Unverified: whatever comes, one answer between two of our own SYN,ACKs
+         * (RFC4987-NOAMP). */
+        if (r->h.challenged)
+            return SEG_DROP_RATE_LIMIT;
+        r->h.challenged = true;
+        if (action == HALF_OPEN_REPEAT) {
+            send_syn_ack(s, r, addr_len, true, env);
+        } else {
+            estab_half_open_ack(&r->h, env, opt, estab_ts_offset(s, &r->names, addr_len), &reply);
+            estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &reply, state[1], opt, env);
+        }
+        break;
+    case HALF_OPEN_PROMOTE:
+        if (accept_queue_is_full(l))
+            return SEG_DROP_ACCEPT_QUEUE_FULL;
+        if (s->conns[family_index(addr_len)].lent >= s->cfg.max_connections)
+            return SEG_DROP_NO_MEMORY;
+        *promoted = promote(s, ref, env);
+        if (*promoted == NULL)
+            return SEG_DROP_NO_MEMORY;
+        break;
+    }
+    return v;
+}
+
+/* ---- the accept queue ---- */
+
+/* A connection that nobody has accepted is going away. */
+void
+estab_listener_drop_conn(struct estab_stack *s, struct conn *c)
+{
+    struct listener *l = estab_listener_at(s, c->listener);
+    uint32_t ref = l->first, before = 0;
+
+    while (ref != c->ref) {
+        before = ref;
+        ref = estab_conn_at(s, ref)->accept_next;
+    }
+    if (before != 0)
+        estab_conn_at(s, before)->accept_next = c->accept_next;
+    else
+        l->first = c->accept_next;
+    if (l->last == c->ref)
+        l->last = before;
+    l->waiting--;
+    c->listener = 0;
+}
+
+void
+estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *env)
+{
+    uint32_t index = 0, kind;
+    unsigned f;
+
+    /* The connections nobody has accepted are reset, the half-open ones forgotten. */
+    while (l->first != 0) {
+        struct conn *c = estab_conn_at(s, l->first);
+
+        estab_tcp_abort(&c->tcb, env);
+        estab_conn_update(s, c, env);
+    }
+    for (f = 0; f < 2 && l->half_open > 0; f++) {
+        kind = f == 1 ? REF_HALF6 : REF_HALF4;
+        for (index = estab_pool_next(&s->halves[f], 0); index != 0 && l->half_open > 0;
+             index = estab_pool_next(&s->halves[f], index)) {
+            uint32_t ref = make_ref((enum ref_kind)kind, index);
+
+            if (estab_half_at(s, ref)->h.listener == ref_index(l->ref))
+                estab_half_end(s, ref, CAUSE_CLOSE_CALL, env);
+        }
+    }
+    for (f = 0; f < 2; f++)
+        if (l->has_names[f])
+            estab_demux_remove(&s->demux,
+                               estab_demux_hash(&s->demux, &l->names[f], f == 1 ? 16 : 4), l->ref);
+    if (l->poll.ready.next != NULL)
+        list_remove(&l->poll.ready);
+    list_remove(&l->all);
+    estab_options_unref(s, l->own);
+    estab_stack_record_put(s, &s->listeners, ref_index(l->ref));
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way out: estab_stack_output() takes connections off the interface's to-send list and writes
+ * each segment once, headers, text and checksum in one pass, into the driver's frame. Before them
+ * go the packets that belong to no connection's stream (RSTs, ACKs of small records, echo
+ * replies), kept in a bounded ring; when that is full they are dropped, as any router might.
+ */
+#include "stack/internal.h"
+
+#include "base/bytes.h"
+#include "tcp/internal.h"
+#include "wire/checksum.h"
+
+#include <string.h>
+
+/* A connection yields to the others after this many segments in a row. */
+#define TURN 16
+
+/* In front of each packet in the reply ring. */
+struct reply_header {
+    uint16_t len;
+    uint8_t reason, state;
+};
+
+static void
+trace_out(struct estab_stack *s, unsigned ifindex, struct estab_trace *t, const struct names *names,
+          unsigned addr_len, uint32_t ref, const uint8_t *packet, uint32_t len, estab_time now)
+{
+    t->kind = ESTAB_TRACE_PACKET_OUT;
+    t->ifindex = (uint8_t)ifindex;
+    t->packet = packet;
+    t->packet_len = len;
+    estab_trace_names(s, names, addr_len, ref, t, now);
+}
+
+/* Everything of a segment but its text: IP and TCP headers, with the sum of pseudo-header and TCP
+ * header. Returns their length. */
+static uint32_t
+write_headers(uint8_t *out, const struct names *names, unsigned addr_len, struct tcp_seg *seg,
+              unsigned layout, const struct estab_tcp_options *opt, uint64_t *sum)
+{
+    uint32_t ip_len = addr_len == 4 ? 20 : 40;
+    uint32_t tcp_len, header;
+
+    seg->src_port = get_be16(names->ports);
+    seg->dst_port = get_be16(names->ports + 2);
+    header = estab_tcp_write(out + ip_len, seg, layout);
+    tcp_len = header + seg->len;
+    (void)estab_ip_write(out, addr_len == 4 ? 4 : 6, IP_PROTO_TCP, opt->ttl,
+                         (uint8_t)(opt->dscp << 2), names_local(names),
+                         names_remote(names, addr_len), 0, tcp_len);
+    *sum = estab_csum_pseudo(names_local(names), names_remote(names, addr_len), addr_len,
+                             IP_PROTO_TCP, tcp_len);
+    *sum = estab_csum_add(out + ip_len, header, *sum);
+    return ip_len + header;
+}
+
+/* The checksum in native order goes into the field as it is (RFC 1071 §2 (B)). */
+static void
+put_checksum(uint8_t *tcp, uint64_t sum)
+{
+    uint16_t c = (uint16_t)~csum_fold(sum);
+
+    memcpy(tcp + 16, &c, 2);
+}
+
+static uint32_t
+write_segment(struct estab_stack *s, struct conn *c, struct tcp_out *out, uint8_t *frame)
+{
+    uint64_t sum, part;
+    uint32_t at = write_headers(frame, &c->names, c->addr_len, &out->seg, s->cfg.syn_layout,
+                                c->tcb.opt, &sum);
+    uint8_t *tcp = frame + (c->addr_len == 4 ? 20 : 40);
+
+    if (out->text[0].len > 0) {
+        sum = estab_csum_copy(frame + at, out->text[0].data, out->text[0].len, sum);
+        at += out->text[0].len;
+        if (out->text[1].len > 0) {
+            part = estab_csum_copy(frame + at, out->text[1].data, out->text[1].len, 0);
+            sum += out->text[0].len & 1 ? csum_odd(part) : csum_fold(part);
+            at += out->text[1].len;
+        }
+    } else if (out->seg.len > 0) {
+        sum = estab_csum_copy(frame + at, out->seg.text, out->seg.len, sum);
+        at += out->seg.len;
+    }
+    put_checksum(tcp, sum);
+    return at;
+}
+
+/* ---- packets of no stream ---- */
+
+bool
+estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet, uint32_t len,
+                   enum send_reason reason, uint8_t state)
+{
+    struct interface *i = &s->interface[ifindex];
+    struct reply_header h = { .len = (uint16_t)len, .reason = (uint8_t)reason, .state = state };
+
+    if (len > UINT16_MAX || ring_free(&i->replies) < sizeof(h) + len)
+        return false;
+    estab_ring_write_at(&i->replies, i->replies.used, &h, sizeof(h));
+    estab_ring_write_at(&i->replies, i->replies.used + (uint32_t)sizeof(h), packet, len);
+    estab_ring_publish(&i->replies, (uint32_t)sizeof(h) + len);
+    return true;
+}
+
+void
+estab_reply_segment(struct estab_stack *s, unsigned ifindex, const struct names *names,
+                    unsigned addr_len, const struct tcp_out *out, uint8_t state,
+                    const struct estab_tcp_options *opt, struct tcp_env *env)
+{
+    uint8_t packet[40 + TCP_HEADER_MAX];
+    struct tcp_seg seg = out->seg;
+    uint64_t sum;
+    uint32_t len;
+
+    (void)env;
+    seg.len = 0;
+    len = write_headers(packet, names, addr_len, &seg, s->cfg.syn_layout, opt, &sum);
+    put_checksum(packet + (addr_len == 4 ? 20 : 40), sum);
+    (void)estab_reply_packet(s, ifindex, packet, len, (enum send_reason)out->reason, state);
+}
+
+static uint32_t
+take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap, estab_time now)
+{
+    struct interface *i = &s->interface[ifindex];
+    struct reply_header h;
+
+    while (i->replies.used > 0) {
+        estab_ring_read_at(&i->replies, 0, &h, sizeof(h));
+        estab_ring_consume(&i->replies, sizeof(h));
+        if (h.len > cap) {
+            estab_ring_consume(&i->replies, h.len);
+            continue;
+        }
+        estab_ring_read_at(&i->replies, 0, frame, h.len);
+        estab_ring_consume(&i->replies, h.len);
+        s->reasons[h.reason]++;
+        s->packets_out++;
+        if (UNLIKELY(s->cfg.trace != NULL)) {
+            struct estab_trace t = { .state_before = h.state,
+                                     .state_after = h.state,
+                                     .reason = h.reason };
+            struct ip_header ip;
+            struct tcp_seg seg;
+            struct names names;
+
+            memset(&names, 0, sizeof(names));
+            if (estab_ip_parse(&ip, frame, h.len, true) == ESTAB_SEG_NONE) {
+                memcpy(names.addr, ip.src, ip.addr_len);
+                memcpy(names.addr + ip.addr_len, ip.dst, ip.addr_len);
+                t.proto = ip.proto;
+                if (ip.proto == IP_PROTO_TCP &&
+                    estab_tcp_parse(&seg, ip.payload, ip.payload_len) == ESTAB_SEG_NONE) {
+                    memcpy(names.ports, ip.payload, 4);
+                    estab_trace_segment(&t, &seg);
+                }
+                trace_out(s, ifindex, &t, &names, ip.addr_len,
+                          estab_demux_find(&s->demux, &names, ip.addr_len,
+                                           estab_demux_hash(&s->demux, &names, ip.addr_len)),
+                          frame, h.len, now);
+            }
+        }
+        return h.len;
+    }
+    return 0;
+}
+
+/* ---- connections ---- */
+
+/* Up to `n` segments of one connection; `*more`: it has to wait for its next turn. */
+static size_t
+take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames, size_t n,
+              struct tcp_env *env, bool *more)
+{
+    struct tcp_out out;
+    size_t filled = 0;
+
+    while (filled < n) {
+        uint8_t before = c->tcb.state;
+
+        if (!estab_tcp_next_segment(&c->tcb, env, &out)) {
+            *more = false;
+            return filled;
+        }
+        frames[filled].len = write_segment(s, c, &out, frames[filled].data);
+        ESTAB_ASSERT(frames[filled].len <= frames[filled].cap);
+        s->reasons[out.reason]++;
+        s->packets_out++;
+        if (UNLIKELY(s->cfg.trace != NULL)) {
+            struct estab_trace t = { .state_before = before,
+                                     .state_after = c->tcb.state,
+                                     .reason = out.reason };
+
+            estab_trace_segment(&t, &out.seg);
+            trace_out(s, c->ifindex, &t, &c->names, c->addr_len, c->ref, frames[filled].data,
+                      frames[filled].len, env->now);
+        }
+        filled++;
+    }
+    *more = true;
+    return filled;
+}
+
+static size_t
+output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size_t n,
+       struct tcp_env *env)
+{
+    struct interface *i = &s->interface[ifindex];
+    size_t filled = 0;
+
+    while (filled < n) {
+        uint32_t len = take_reply(s, ifindex, frames[filled].data, frames[filled].cap, env->now);
+
+        if (len == 0)
+            break;
+        frames[filled++].len = len;
+    }
+    while (filled < n && !list_is_empty(&i->send)) {
+        struct conn *c = CONTAINER(i->send.next, struct conn, send);
+        size_t turn = n - filled < TURN ? n - filled : TURN;
+        bool more;
+
+        list_remove(&c->send);
+        filled += take_segments(s, c, frames + filled, turn, env, &more);
+        if (more)
+            list_append(&i->send, &c->send);
+        else
+            estab_conn_update(s, c, env);
+        /* has_output() may stay true for a connection whose window or cwnd is closed: once
+         * around is enough, the next event puts it on the list again. */
+        if (!more && c->send.next != NULL)
+            list_remove(&c->send);
+    }
+    return filled;
+}
+
+size_t
+estab_stack_output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size_t n,
+                   estab_time now)
+{
+    struct tcp_env env = estab_stack_env(s, now);
+
+    ESTAB_ASSERT(ifindex > 0 && ifindex < s->interfaces);
+    return output(s, ifindex, frames, n, &env);
+}
+
+/* ---- loopback ---- */
+
+bool
+estab_stack_loopback_waits(const struct estab_stack *s)
+{
+    return !list_is_empty(&s->interface[0].send) || s->interface[0].replies.used > 0;
+}
+
+/* Packets to ourselves never leave the stack; a bounded number each time, the rest at the next
+ * tick, which the deadline asks for. */
+void
+estab_stack_pump_loopback(struct estab_stack *s, estab_time now)
+{
+    struct estab_frame frame = { .data = s->scratch, .cap = s->interface[0].link.mtu };
+    struct tcp_env env;
+    unsigned i;
+
+    for (i = 0; i < 256 && estab_stack_loopback_waits(s); i++) {
+        env = estab_stack_env(s, now);
+        if (output(s, 0, &frame, 1, &env) == 0)
+            break;
+        estab_stack_input(s, 0, &frame, 1, now);
+    }
+}

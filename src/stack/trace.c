@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds trace records, out of line and only with a sink: the hot paths pay one predicted branch.
+ * Called from tcp/ through tcp_env.trace and from all of stack/.
+ */
+#include "stack/internal.h"
+
+#include "base/bytes.h"
+#include "tcp/internal.h"
+
+#include <string.h>
+
+static struct estab_endpoint
+endpoint(const uint8_t *port, const uint8_t *addr, unsigned addr_len)
+{
+    struct estab_endpoint e = { .port = get_be16(port) };
+
+    e.addr.family = addr_len == 4 ? ESTAB_INET : ESTAB_INET6;
+    memcpy(e.addr.bytes, addr, addr_len);
+    return e;
+}
+
+struct estab_endpoint
+estab_names_local(const struct names *n, unsigned addr_len)
+{
+    return endpoint(n->ports, names_local(n), addr_len);
+}
+
+struct estab_endpoint
+estab_names_remote(const struct names *n, unsigned addr_len)
+{
+    return endpoint(n->ports + 2, names_remote(n, addr_len), addr_len);
+}
+
+void
+estab_trace_segment(struct estab_trace *t, const struct tcp_seg *seg)
+{
+    unsigned i;
+
+    t->proto = IP_PROTO_TCP;
+    t->seg.seq = seg->seq;
+    t->seg.ack = seg->ack;
+    t->seg.wnd = seg->wnd;
+    t->seg.len = seg->len;
+    t->seg.up = seg->up;
+    t->seg.ctl = seg->ctl;
+    t->seg.has_mss = seg->has_mss;
+    t->seg.has_wscale = seg->has_wscale;
+    t->seg.sack_permitted = seg->sack_permitted;
+    t->seg.has_ts = seg->has_ts;
+    t->seg.wscale = seg->wscale;
+    t->seg.mss = seg->mss;
+    t->seg.ts_val = seg->ts_val;
+    t->seg.ts_ecr = seg->ts_ecr;
+    t->seg.sack_blocks = seg->sack_blocks;
+    for (i = 0; i < seg->sack_blocks && i < TCP_SACK_BLOCKS_MAX; i++) {
+        t->seg.sack[i][0] = seg->sack[i][0];
+        t->seg.sack[i][1] = seg->sack[i][1];
+    }
+}
+
+void
+estab_trace_fill_tcb(const struct estab_stack *s, const struct tcb *tcb,
+                     struct estab_trace_tcb *out)
+{
+    struct tcp_env env = estab_stack_env((struct estab_stack *)(uintptr_t)s, s->now);
+    enum conn_timer which;
+
+    *out = (struct estab_trace_tcb){
+        .iss = tcb->iss,
+        .irs = tcb->irs,
+        .snd_una = tcb->snd_una,
+        .snd_nxt = tcb->snd_nxt,
+        .snd_wnd = tcb->snd_wnd,
+        .rcv_nxt = tcb->rcv_nxt,
+        .rcv_wnd = tcb->rcv_wnd,
+        .cwnd = tcb->cwnd,
+        .ssthresh = tcb->ssthresh,
+        .flight = tcb->snd_nxt - tcb->snd_una,
+        .srtt_us = tcb->srtt / 8,
+        .rttvar_us = tcb->rttvar / 4,
+        .rto_us = (uint32_t)(estab_tcp_rto(tcb, &env) / 1000),
+        .send_queued = tcb->snd.used,
+        .receive_queued = tcb->rcv.used,
+        .send_ring = tcb->snd.size,
+        .receive_ring = tcb->rcv.size,
+        .retransmissions = tcb->retransmissions,
+    };
+    out->timer_at = estab_tcp_next_deadline(tcb, &env, &which);
+    out->timer = (uint8_t)which;
+}
+
+static void
+hand_on(struct estab_stack *s, struct estab_trace *t, estab_time now)
+{
+    t->at = now;
+    t->host = s->cfg.host;
+    s->cfg.trace(s->cfg.trace_ctx, t);
+}
+
+static uint64_t
+bytes_held(const struct estab_stack *s)
+{
+    return s->record_bytes + s->chunks.lent;
+}
+
+/* For tcp/: state, timer and memory records of a connection. */
+void
+estab_trace_tcb(const struct tcp_env *env, const struct tcb *tcb, struct estab_trace *t)
+{
+    struct estab_stack *s = env->host;
+    const struct conn *c = (const struct conn *)(const void *)tcb;
+
+    t->conn = c->poll.handle;
+    t->ifindex = c->ifindex;
+    t->local = estab_names_local(&c->names, c->addr_len);
+    t->remote = estab_names_remote(&c->names, c->addr_len);
+    t->bytes_held = bytes_held(s);
+    estab_trace_fill_tcb(s, tcb, &t->tcb);
+    hand_on(s, t, env->now);
+}
+
+/* For records without a TCB; `ref` 0: nothing at all. */
+void
+estab_trace_names(struct estab_stack *s, const struct names *names, unsigned addr_len, uint32_t ref,
+                  struct estab_trace *t, estab_time now)
+{
+    struct conn *c = ref != 0 ? estab_conn_at(s, ref) : NULL;
+
+    t->local = estab_names_local(names, addr_len);
+    t->remote = estab_names_remote(names, addr_len);
+    if (c != NULL) {
+        t->conn = c->poll.handle;
+        estab_trace_fill_tcb(s, &c->tcb, &t->tcb);
+    } else {
+        t->tcb.timer_at = ESTAB_NEVER;
+    }
+    t->bytes_held = bytes_held(s);
+    hand_on(s, t, now);
+}
+
+void
+estab_trace_state(struct estab_stack *s, const struct names *names, unsigned addr_len,
+                  uint8_t before, uint8_t after, enum state_cause cause, estab_time now)
+{
+    struct estab_trace t = {
+        .kind = ESTAB_TRACE_STATE,
+        .state_before = before,
+        .state_after = after,
+        .cause = (uint16_t)cause,
+    };
+
+    if (s->cfg.trace != NULL)
+        estab_trace_names(s, names, addr_len, 0, &t, now);
+}
+
+void
+estab_trace_memory(struct estab_stack *s, const struct names *names, unsigned addr_len,
+                   enum estab_memory what, int64_t bytes, uint8_t state, estab_time now)
+{
+    struct estab_trace t = {
+        .kind = ESTAB_TRACE_MEMORY,
+        .state_before = state,
+        .state_after = state,
+        .memory = (uint8_t)what,
+        .bytes = bytes,
+    };
+
+    if (s->cfg.trace != NULL)
+        estab_trace_names(s, names, addr_len, 0, &t, now);
+}
+
+void
+estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, int64_t result,
+                 estab_time now)
+{
+    struct estab_trace t = {
+        .kind = ESTAB_TRACE_CALL,
+        .state_before = c->tcb.state,
+        .state_after = c->tcb.state,
+        .call = (uint8_t)call,
+        .result = result,
+    };
+
+    if (s->cfg.trace != NULL)
+        estab_trace_names(s, &c->names, c->addr_len, c->ref, &t, now);
+}
+
+void
+estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_call call,
+                     int64_t result, estab_time now)
+{
+    struct estab_trace t = {
+        .kind = ESTAB_TRACE_CALL,
+        .state_before = TCPS_LISTEN,
+        .state_after = TCPS_LISTEN,
+        .call = (uint8_t)call,
+        .result = result,
+        .conn = l->poll.handle,
+        .local = l->local,
+        .bytes_held = bytes_held(s),
+    };
+
+    if (s->cfg.trace == NULL)
+        return;
+    t.tcb.timer_at = ESTAB_NEVER;
+    hand_on(s, &t, now);
+}
