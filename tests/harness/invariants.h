@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* What must hold of a host after every step of every ladder test. */
+#ifndef ESTAB_TESTS_HARNESS_INVARIANTS_H
+#define ESTAB_TESTS_HARNESS_INVARIANTS_H
+
+#include "estab/estab.h"
+
+/* Looks into every TCB; fails the test with a sentence. */
+void check_invariants(struct estab_stack *stack);
+/* After a shutdown: no record, no octet, no timer, no port. */
+void check_host_is_empty(struct estab_stack *stack);
+
+#endif
