@@ -111,6 +111,9 @@ extern "C" {
     X(DATA,              "data within the window", "RFC 9293 §3.7")                                 \
     X(FIN,               "nothing more to send", "RFC 9293 §3.10.4")                                \
     X(RETRANSMIT_RTO,    "retransmission timeout", "RFC 6298 §5.4")                                 \
+    X(RETRANSMIT_LOST,   "lost with the timeout: again as cwnd allows", "RFC 5681 §3.1")              \
+    X(RETRANSMIT_WINDOW, "the window has opened: what was refused, again", "RFC 9293 §3.8.6")       \
+    X(RETRANSMIT_MTU,    "too big for the path: again, smaller", "RFC 1191 §6.5; RFC 8201 §5.4")    \
     X(RETRANSMIT_FAST,   "third duplicate ACK", "RFC 5681 §3.2")                                    \
     X(RETRANSMIT_PARTIAL, "partial ACK in recovery", "RFC 6582 §3.2")                               \
     X(LIMITED_TRANSMIT,  "new data on a duplicate ACK", "RFC 3042 §2")                              \
@@ -184,7 +187,8 @@ extern "C" {
     X(LISTENER,     "listener")                                                                     \
     X(SEND_RING,    "send buffer")                                                                  \
     X(RECEIVE_RING, "receive buffer")                                                               \
-    X(RANGES,       "out-of-order ranges")
+    X(RANGES,       "out-of-order ranges")                                                          \
+    X(OPTIONS,      "options of its own")
 
 /* The user's calls (RFC 9293 §3.9.1). */
 #define ESTAB_CALLS(X)                                                                              \

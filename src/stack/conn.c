@@ -62,14 +62,17 @@ estab_options_new(struct estab_stack *s, const struct estab_tcp_options *opt)
     own->opt = *opt;
     own->index = index;
     own->users = 1;
+    estab_trace_memory_of(s, NULL, ESTAB_MEM_OPTIONS, s->options.record_size);
     return own;
 }
 
 void
 estab_options_unref(struct estab_stack *s, struct shared_options *own)
 {
-    if (own != NULL && --own->users == 0)
-        estab_stack_record_put(s, &s->options, own->index);
+    if (own == NULL || --own->users > 0)
+        return;
+    estab_stack_record_put(s, &s->options, own->index);
+    estab_trace_memory_of(s, NULL, ESTAB_MEM_OPTIONS, -(int64_t)s->options.record_size);
 }
 
 /* ---- names ---- */

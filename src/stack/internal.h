@@ -203,6 +203,7 @@ names_remote(const struct names *n, unsigned addr_len)
 struct tcp_env estab_stack_env(struct estab_stack *s, estab_time now);
 void estab_stack_pump_loopback(struct estab_stack *s, estab_time now);
 void *estab_stack_record_get(struct estab_stack *s, struct pool *p, uint32_t *index);
+size_t estab_stack_record_bytes(const struct estab_stack *s);
 void estab_stack_record_put(struct estab_stack *s, struct pool *p, uint32_t index);
 
 /* conn.c */
@@ -283,6 +284,8 @@ void estab_trace_state(struct estab_stack *s, const struct names *names, unsigne
                        uint8_t before, uint8_t after, enum state_cause cause, estab_time now);
 void estab_trace_memory(struct estab_stack *s, const struct names *names, unsigned addr_len,
                         enum estab_memory what, int64_t bytes, uint8_t state, estab_time now);
+void estab_trace_memory_of(struct estab_stack *s, const struct listener *l,
+                           enum estab_memory what, int64_t bytes);
 void estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, int64_t result,
                       estab_time now);
 void estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_call call,

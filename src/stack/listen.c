@@ -318,6 +318,7 @@ void
 estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *env)
 {
     uint32_t index = 0, kind;
+    struct listener gone;
     unsigned f;
 
     /* The connections nobody has accepted are reset, the half-open ones forgotten. */
@@ -345,5 +346,7 @@ estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *
         list_remove(&l->poll.ready);
     list_remove(&l->all);
     estab_options_unref(s, l->own);
+    gone = *l;
     estab_stack_record_put(s, &s->listeners, ref_index(l->ref));
+    estab_trace_memory_of(s, &gone, ESTAB_MEM_LISTENER, -(int64_t)s->listeners.record_size);
 }

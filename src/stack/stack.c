@@ -53,6 +53,13 @@ estab_stack_record_put(struct estab_stack *s, struct pool *p, uint32_t index)
     s->record_bytes -= p->record_size;
 }
 
+/* tcp/ takes its ranges from their pool by itself. */
+size_t
+estab_stack_record_bytes(const struct estab_stack *s)
+{
+    return s->record_bytes + (size_t)s->ranges.lent * s->ranges.record_size;
+}
+
 /* For the table: the octets that a reference's record is known by. */
 static const uint8_t *
 names_of(const void *ctx, uint32_t ref, unsigned addr_len)
@@ -331,7 +338,7 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .orphans = s->orphans,
         .timers = s->conn_wheel.armed + s->half_wheel.armed + s->tws[0].lent + s->tws[1].lent,
         .ports = s->ephemeral_ports + s->listeners.lent,
-        .record_bytes = s->record_bytes,
+        .record_bytes = estab_stack_record_bytes(s),
         .ring_bytes = s->chunks.lent,
         .bytes_taken = s->arena.taken,
         .bytes_peak = s->arena.peak,

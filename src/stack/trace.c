@@ -101,7 +101,7 @@ hand_on(struct estab_stack *s, struct estab_trace *t, estab_time now)
 static uint64_t
 bytes_held(const struct estab_stack *s)
 {
-    return s->record_bytes + s->chunks.lent;
+    return estab_stack_record_bytes(s) + s->chunks.lent;
 }
 
 /* For tcp/: state, timer and memory records of a connection. */
@@ -168,6 +168,29 @@ estab_trace_memory(struct estab_stack *s, const struct names *names, unsigned ad
 
     if (s->cfg.trace != NULL)
         estab_trace_names(s, names, addr_len, 0, &t, now);
+}
+
+/* A listener's record, and options that one or more connections share: no remote end. */
+void
+estab_trace_memory_of(struct estab_stack *s, const struct listener *l, enum estab_memory what,
+                      int64_t bytes)
+{
+    struct estab_trace t = {
+        .kind = ESTAB_TRACE_MEMORY,
+        .memory = (uint8_t)what,
+        .bytes = bytes,
+        .bytes_held = bytes_held(s),
+    };
+
+    if (s->cfg.trace == NULL)
+        return;
+    if (l != NULL) {
+        t.conn = l->poll.handle;
+        t.local = l->local;
+        t.state_before = t.state_after = TCPS_LISTEN;
+    }
+    t.tcb.timer_at = ESTAB_NEVER;
+    hand_on(s, &t, s->now);
 }
 
 void

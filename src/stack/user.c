@@ -188,6 +188,7 @@ estab_listen(struct estab_stack *s, const struct estab_endpoint *local, uint32_t
     l->local = *local;
     l->backlog = backlog;
     list_append(&s->all_listeners, &l->all);
+    estab_trace_memory_of(s, l, ESTAB_MEM_LISTENER, s->listeners.record_size);
     if (opts != NULL) {
         l->own = estab_options_new(s, opts);
         if (l->own == NULL)
@@ -471,9 +472,12 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
 int
 estab_status(const struct estab_stack *s, estab_conn conn, struct estab_status *out)
 {
-    struct conn *c = estab_conn_from_handle(s, conn);
+    /* a look is allowed before estab_accept() too: estab_stack_next() tells the handle */
+    struct conn *c = conn != 0 ? estab_conn_at(s, (uint32_t)conn) : NULL;
     struct listener *l;
 
+    if (c != NULL && (c->poll.handle != conn || c->tcb.orphan))
+        c = NULL;
     if (c != NULL) {
         estab_conn_status(s, c, out);
         return 0;

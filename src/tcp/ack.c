@@ -28,7 +28,7 @@ update_send_window(struct tcb *tcb, const struct tcp_seg *seg, uint32_t wnd)
          * taken. */
         tcb->backoff = 0;
         if (tcb->snd_una != tcb->snd_nxt)
-            tcb->rtx_front = true;
+            resend_front(tcb, WHY_RETRANSMIT_WINDOW);
         tcb->rtx_at = ESTAB_NEVER;
     }
 }

@@ -123,6 +123,7 @@ enum seg_verdict
 estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg,
                         struct tcp_out *reply)
 {
+    uint32_t len = seg->len;
     enum seg_verdict v;
 
     v = check_sequence(tcb, env, seg); /* First */
@@ -138,7 +139,8 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
     v = estab_tcp_check_ack(tcb, env, seg, reply); /* Fifth */
     if (v != SEG_CONTINUE)
         return v;
-    v = SEG_ACCEPTED;
+    /* a closed window has refused the text, but not the rest of the segment */
+    v = len > 0 && seg->len == 0 ? SEG_ACCEPTED_PROBE : SEG_ACCEPTED;
     check_urg(tcb, seg);                       /* Sixth */
     estab_tcp_process_text(tcb, env, seg, &v); /* Seventh */
     if (tcb->state != TCPS_CLOSED)

@@ -118,6 +118,7 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     bool last = seq + len == snd_queued_end(tcb);
     tcp_seq end = seq + len;
     bool fresh = seq == tcb->snd_nxt;
+    bool front_again = !fresh && seq == tcb->snd_una;
 
     begin(tcb, env, out, seq, CTL_ACK, reason);
     fill_options(tcb, env, seg);
@@ -159,8 +160,9 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     tcb->override = false;
     if (tcb->unanswered_since == ESTAB_NEVER)
         tcb->unanswered_since = env->now;
-    /* RFC 6298 §5.1: the timer runs whenever something is out (RFC6298-5.1). */
-    if (tcb->rtx_at == ESTAB_NEVER || tcb->timer_kind != TIMER_RETRANSMIT)
+    /* RFC 6298 §5.1: the timer runs whenever something is out (RFC6298-5.1); and it never sends a
+     * segment again sooner than an RTO after its last copy (RFC6298-5). */
+    if (tcb->rtx_at == ESTAB_NEVER || tcb->timer_kind != TIMER_RETRANSMIT || front_again)
         if (tcb->snd_wnd > 0)
             estab_tcp_arm_rtx(tcb, env);
     acknowledged(tcb, out);
@@ -292,10 +294,7 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
 
                 if (seq_gt(end, tcb->snd_una + tcb->snd_wnd))
                     end = seq_max(tcb->snd_nxt, tcb->snd_una + tcb->snd_wnd);
-                emit_again(tcb, env, out, tcb->snd_una, end,
-                           tcb->recovery != RECOVERY_FAST ? WHY_RETRANSMIT_RTO
-                           : tcb->dupacks >= 3            ? WHY_RETRANSMIT_FAST
-                                                          : WHY_RETRANSMIT_PARTIAL);
+                emit_again(tcb, env, out, tcb->snd_una, end, (enum send_reason)tcb->front_reason);
                 return true;
             }
         }
@@ -310,7 +309,9 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
             tcb->snd_wnd > 0 &&
             tcb->high_rxt - tcb->snd_una + (tcb->snd_nxt - tcb->recover) < tcb->cwnd) {
             /* RFC 6298 §5.4: the earliest first; then on, as cwnd grows again (RFC6298-5.4) */
-            emit_again(tcb, env, out, tcb->high_rxt, tcb->recover, WHY_RETRANSMIT_RTO);
+            emit_again(tcb, env, out, tcb->high_rxt, tcb->recover,
+                       tcb->rto_fired ? WHY_RETRANSMIT_RTO : WHY_RETRANSMIT_LOST);
+            tcb->rto_fired = false;
             tcb->high_rxt += seg_len(&out->seg);
             return true;
         }

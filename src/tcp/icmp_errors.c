@@ -50,7 +50,7 @@ estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, uint
     estab_tcp_update_smss(tcb);
     /* RFC 1191 §6.5: what was too big is sent again at once; no sign of congestion. */
     if (is_synchronized(tcb)) {
-        tcb->rtx_front = true;
+        resend_front(tcb, WHY_RETRANSMIT_MTU);
         tcb->rtt_timing = false;
         tcb->recovery = RECOVERY_RTO;
         tcb->high_rxt = tcb->snd_una + tcb->smss;

@@ -118,6 +118,14 @@ owe_one_ack(struct tcb *tcb, enum send_reason reason)
     tcb->ack_reason = (uint8_t)reason;
 }
 
+/* The segment at SND.UNA is to be sent again at once. */
+static inline void
+resend_front(struct tcb *tcb, enum send_reason reason)
+{
+    tcb->rtx_front = true;
+    tcb->front_reason = (uint8_t)reason;
+}
+
 /* rtt.c */
 void estab_tcp_rtt_init(struct tcb *tcb, const struct tcp_env *env);
 void estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt);

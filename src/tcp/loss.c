@@ -38,7 +38,7 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
     tcb->cwnd = tcb->ssthresh + DUP_THRESH * tcb->smss;
-    tcb->rtx_front = true;
+    resend_front(tcb, WHY_RETRANSMIT_FAST);
     tcb->rtt_timing = false;
 }
 
@@ -62,7 +62,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
         }
         /* Partial ACK: the next hole at once; deflate by what was acknowledged, and one SMSS back
          * (RFC6582-3.2-PARTIAL). */
-        tcb->rtx_front = true;
+        resend_front(tcb, WHY_RETRANSMIT_PARTIAL);
         tcb->cwnd = tcb->cwnd > acked ? tcb->cwnd - acked : 0;
         if (acked >= tcb->smss || tcb->cwnd < tcb->smss)
             tcb->cwnd += tcb->smss;
@@ -101,5 +101,6 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
     tcb->high_rxt = tcb->snd_una;
     tcb->dupacks = 0;
     tcb->rtx_front = false;
+    tcb->rto_fired = true;
     tcb->rtt_timing = false;
 }

@@ -5,12 +5,24 @@
  */
 #include "tcp/internal.h"
 
+static void
+stop_timers(struct tcb *tcb)
+{
+    tcb->rtx_at = ESTAB_NEVER;
+    tcb->delack_at = ESTAB_NEVER;
+    tcb->keepalive_at = ESTAB_NEVER;
+    tcb->fin_wait_2_at = ESTAB_NEVER;
+}
+
 void
 estab_tcp_enter_state(struct tcb *tcb, const struct tcp_env *env, enum tcp_state state,
                       enum state_cause cause)
 {
     struct estab_trace t;
 
+    /* RFC 9293 §3.10.7.4, TIME-WAIT: the other timers stop; 2MSL is the record's own. */
+    if (state == TCPS_TIME_WAIT || state == TCPS_CLOSED)
+        stop_timers(tcb);
     if (UNLIKELY(env->trace != NULL)) {
         t = (struct estab_trace){
             .kind = ESTAB_TRACE_STATE,
@@ -31,10 +43,6 @@ estab_tcp_end(struct tcb *tcb, const struct tcp_env *env, enum estab_err err,
 {
     tcb->error = (uint8_t)err;
     tcb->events |= err == ESTAB_OK ? ESTAB_CLOSED : ESTAB_FAILED;
-    tcb->rtx_at = ESTAB_NEVER;
-    tcb->delack_at = ESTAB_NEVER;
-    tcb->keepalive_at = ESTAB_NEVER;
-    tcb->fin_wait_2_at = ESTAB_NEVER;
     tcb->acks_owed = 0;
     enter_state(tcb, env, TCPS_CLOSED, cause);
 }

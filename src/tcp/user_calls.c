@@ -234,7 +234,8 @@ estab_tcp_orphan(struct tcb *tcb, struct tcp_env *env)
 {
     tcb->orphan = true;
     tcb->events = 0;
-    if (tcb->state == TCPS_CLOSED)
+    /* In TIME-WAIT everything has been said; the wait goes on without the user. */
+    if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_TIME_WAIT)
         return;
     /* RFC 2525 §2.17, RFC 9293 §3.6.1 (SHLD-3): text was received and will not be read. */
     if (tcb->rcv.used > 0 || tcb->ooo != NULL) {
@@ -251,7 +252,9 @@ void
 estab_tcp_abort(struct tcb *tcb, struct tcp_env *env)
 {
     tcb->orphan = true;
-    if (tcb->state != TCPS_CLOSED)
+    /* Differs from RFC 9293 §3.10.5: ABORT does not cut TIME-WAIT short, because old segments of
+     * the connection do not go away faster (N15). */
+    if (tcb->state != TCPS_CLOSED && tcb->state != TCPS_TIME_WAIT)
         end_with_reset(tcb, env, WHY_RST_ABORT, CAUSE_ABORT_CALL);
 }
 
