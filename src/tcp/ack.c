@@ -97,11 +97,12 @@ acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
 }
 
 /* RFC 5681 §2 (RFC5681-3.2-DUPDEF): something is out, no text, SYN and FIN off, ACK = SND.UNA and
- * the window unchanged. */
+ * the window unchanged. The answers to probes of a closed window look the same and say nothing of
+ * a loss. */
 static bool
 is_duplicate_ack(const struct tcb *tcb, const struct tcp_seg *seg, uint32_t wnd)
 {
-    return tcb->snd_una != tcb->snd_nxt && seg->len == 0 && !(seg->ctl & (CTL_SYN | CTL_FIN)) &&
+    return tcb->snd_una != tcb->snd_nxt && tcb->snd_wnd > 0 && seg->len == 0 && !(seg->ctl & (CTL_SYN | CTL_FIN)) &&
            seg->ack == tcb->snd_una && wnd == tcb->snd_wnd;
 }
 

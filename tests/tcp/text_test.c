@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving text: RFC 9293 §3.10.7.4 first and seventh check, RFC 5681 §4.2, RFC 2018. */
+#include "harness/peer.h"
+
+/* RFC9293-3.4-ACCEPT: the four cases of the table, at every edge. */
+TEST(acceptability)
+{
+    static const int32_t at[] = { -3, -2, -1, 0, 1, 500, 998, 999, 1000, 1001 };
+
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+        for (uint32_t len = 0; len < 3; len++)
+            for (int closed = 0; closed < 2; closed++) {
+                struct estab_config cfg = peer_config(NULL);
+                struct peer *p;
+                uint32_t nxt = 101, wnd = 1024, seq;
+                bool acceptable, in_order;
+
+                cfg.tcp.receive_buffer_max = 1024;
+                p = peer_in_established_with(&cfg, (struct step){ .mss = 1460 });
+                if (closed) {
+                    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 1024);
+                    nxt += 1024;
+                    wnd = 0;
+                }
+                time_passes(p, MS(40));
+                peer_forgets(p);
+                seq = nxt + (uint32_t)(at[i] + (at[i] > 900 ? 24 : 0));
+                if (len == 0)
+                    acceptable = wnd == 0 ? seq == nxt : seq - nxt < wnd;
+                else
+                    acceptable = wnd > 0 && (seq - nxt < wnd || seq + len - 1 - nxt < wnd);
+                in_order = acceptable && len > 0 && seq + len - nxt <= wnd && seq - nxt > wnd;
+                (void)in_order;
+                peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = len);
+                if (acceptable)
+                    assert_in_range(p->last_verdict, ESTAB_SEG_ACCEPTED,
+                                    ESTAB_SEG_ACCEPTED_OUT_OF_ORDER);
+                else {
+                    /* answered with where we stand, and nothing is taken */
+                    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = nxt);
+                    assert_int_equal(user_status(p).tcb.rcv_nxt, nxt);
+                }
+                peer_done_quietly(p);
+            }
+}
+
+/* SHLD-31, MAY-13, RFC5681-4.2-OOO, MUST-59: what comes early is kept; each draws a duplicate ACK;
+ * the hole filled, one ACK for all. */
+TEST(out_of_order_text_is_kept)
+{
+    struct peer *p = peer_in_established();
+
+    for (uint32_t i = 1; i < 5; i++) {
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101 + i * 100, .ack = ISS + 1, .len = 100);
+        expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101,
+                    .reason = ESTAB_WHY_ACK_DUPLICATE);
+        expect_verdict(p, ACCEPTED_OUT_OF_ORDER);
+    }
+    assert_int_equal(user_tries_to_receive(p), -ESTAB_EAGAIN);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 601);
+    expect_nothing_sent(p);
+    user_receives(p, 500);
+    peer_done(p);
+}
+
+/* RFC9293-3.10.7.4-TRIM: only what is new is taken, from either side. */
+TEST(text_is_trimmed_to_what_is_new)
+{
+    struct peer *p = peer_in_established();
+
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 100);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 151, .ack = ISS + 1, .len = 100);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 50, .ack = ISS + 1, .len = 300);
+    user_receives(p, 249);
+    peer_done_quietly(p);
+}
+
+/* Overlapping segments: the first copy of an octet wins, on every path, so that what was seen on
+ * the wire first is what is delivered. */
+TEST(first_copy_wins)
+{
+    struct peer *p = peer_in_established();
+    uint8_t packet[2048];
+    uint32_t len, ip = peer_family == 4 ? 20 : 40;
+
+    /* 201..300 arrives early and true; then a forged 151..350, and last the true 101..200 */
+    peer_sends(p, .ctl = CTL_ACK, .seq = 201, .ack = ISS + 1, .len = 100);
+    len = peer_writes(p, p->them.port,
+                      (struct step){ .ctl = CTL_ACK, .seq = 201, .ack = ISS + 1, .len = 100 },
+                      packet);
+    for (uint32_t i = ip + 20; i < len; i++)
+        packet[i] ^= 0xff;
+    peer_fixes_checksum(packet, len);
+    peer_sends_raw(p, packet, len); /* forged, wholly covered */
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 100);
+    user_receives(p, 200);
+    /* and for text already in order */
+    len = peer_writes(p, p->them.port,
+                      (struct step){ .ctl = CTL_ACK, .seq = 251, .ack = ISS + 1, .len = 100 },
+                      packet);
+    for (uint32_t i = ip + 20; i < ip + 20 + 50; i++)
+        packet[i] ^= 0xff;
+    peer_fixes_checksum(packet, len);
+    peer_sends_raw(p, packet, len);
+    user_receives(p, 50);
+    peer_done_quietly(p);
+}
+
+/* SHLD-18, MUST-40, SHLD-19: one small segment: within 40 ms; the second full-sized: at once. */
+TEST(delayed_ack)
+{
+    struct peer *p = peer_in_established();
+
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 1);
+    assert_int_equal(time_until_sent(p, SEC(1)), MS(40));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 102, .reason = ESTAB_WHY_ACK_DELAYED);
+    peer_done(p);
+
+    p = peer_in_established();
+    for (uint32_t i = 0; i < 9; i++) /* the quick ACKs of the beginning are used up */
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101 + i * 1460, .ack = ISS + 1, .len = 1460);
+    user_receives(p, 9 * 1460);
+    time_passes(p, MS(40));
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101 + 9 * 1460, .ack = ISS + 1, .len = 1460);
+    expect_nothing_sent(p);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101 + 10 * 1460, .ack = ISS + 1, .len = 1460);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101 + 11 * 1460,
+                .reason = ESTAB_WHY_ACK_SECOND);
+    peer_done(p);
+}
+
+/* MUST-58: a batch in order is acknowledged once. */
+TEST(batch_is_acknowledged_once)
+{
+    struct peer *p = peer_in_established();
+    struct step s[10];
+
+    for (uint32_t i = 0; i < 10; i++)
+        s[i] = (struct step){ .ctl = CTL_ACK, .seq = 101 + i * 1000, .ack = ISS + 1, .len = 1000 };
+    peer_sends_batch(p, s, 10);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 10101);
+    expect_nothing_sent(p);
+    user_receives(p, 10000);
+    peer_done_quietly(p);
+}
+
+/* RFC5681-4.2-ONEACK: in a batch each segment out of order still owes its own duplicate ACK, and
+ * no more, so that a sender counts the same as if they had come singly. */
+TEST(batch_out_of_order_owes_an_ack_each)
+{
+    struct peer *p = peer_in_established();
+    struct step s[5];
+
+    for (uint32_t i = 0; i < 5; i++)
+        s[i] = (struct step){ .ctl = CTL_ACK, .seq = 201 + i * 100, .ack = ISS + 1, .len = 100 };
+    peer_sends_batch(p, s, 5);
+    for (int i = 0; i < 5; i++)
+        expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101);
+    expect_nothing_sent(p);
+    peer_done(p);
+}
+
+/* ... but when the hole is filled in the same batch there is nothing to duplicate. */
+TEST(batch_that_fills_its_own_hole_is_acknowledged_once)
+{
+    struct peer *p = peer_in_established();
+    struct step s[4] = {
+        { .ctl = CTL_ACK, .seq = 201, .ack = ISS + 1, .len = 100 },
+        { .ctl = CTL_ACK, .seq = 301, .ack = ISS + 1, .len = 100 },
+        { .ctl = CTL_ACK, .seq = 401, .ack = ISS + 1, .len = 100 },
+        { .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 100 },
+    };
+
+    peer_sends_batch(p, s, 4);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 501);
+    expect_nothing_sent(p);
+    peer_done_quietly(p);
+}
+
+/* RFC2018-4-ALL, RFC2018-4-FIRST, RFC2018-4-RECENT: with SACK the duplicate ACK says what is here,
+ * the newest first. */
+TEST(sack_blocks_tell_what_is_here)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p = peer_in_established_with(&cfg, (struct step){ .mss = 1460, .sackok = true });
+
+    peer_sends (p, .ctl = CTL_ACK, .seq = 301, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .sack = { { 301, 401 } });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 601, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101,
+                .sack = { { 601, 701 }, { 301, 401 } });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 401, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101,
+                .sack = { { 301, 501 }, { 601, 701 } });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 200);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 501, .sack = { { 601, 701 } });
+    user_receives(p, 400);
+    peer_done_quietly(p);
+}
+
+/* RFC2018-4-PERM: never without the peer's permission. */
+TEST(no_sack_without_permission)
+{
+    struct peer *p = peer_in_established();
+
+    peer_sends(p, .ctl = CTL_ACK, .seq = 301, .ack = ISS + 1, .len = 100);
+    assert_int_equal(peer_takes(p)->seg.sack_blocks, 0);
+    peer_done(p);
+}
+
+/* limit: a few octets far ahead must not hold a large ring (CVE-2004-0171). */
+TEST(out_of_order_text_is_bounded_by_its_own_size)
+{
+    struct peer *p = peer_in_established();
+    struct estab_stack_status st;
+
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101 + 60000, .ack = ISS + 1, .len = 1);
+    expect_verdict(p, DROP_OOO_BUDGET);
+    estab_stack_status(p->stack, &st);
+    assert_true(st.ring_bytes <= 4096);
+    peer_done_quietly(p);
+}
+
+/* SegmentSmack, CVE-2018-5390: a thousand tiny holes cost no more than the list is long. */
+TEST(many_small_holes_are_bounded)
+{
+    struct peer *p = peer_in_established();
+
+    for (uint32_t i = 0; i < 1000; i++) {
+        peer_sends(p, .ctl = CTL_ACK, .seq = 103 + i * 2, .ack = ISS + 1, .len = 1);
+        peer_forgets(p);
+    }
+    expect_verdict(p, DROP_OOO_BUDGET);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 2);
+    user_receives(p, 3);
+    peer_done_quietly(p);
+}
+
+/* After the peer's FIN there is no more text (RFC 9293 §3.10.7.4, seventh). */
+TEST(text_after_the_fin_is_ignored)
+{
+    struct peer *p = peer_in_close_wait();
+
+    peer_sends(p, .ctl = CTL_ACK, .seq = 102, .ack = ISS + 1, .len = 50);
+    assert_int_equal(user_tries_to_receive(p), 0);
+    expect_state(p, TCPS(CLOSE_WAIT));
+    peer_done_quietly(p);
+}
+
+/* The whole buffer: what fits the window is taken, memory grows with it and goes back. */
+TEST(receive_buffer_grows_and_goes_back)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct estab_stack_status st;
+    uint32_t at = 101;
+    struct peer *p = peer_in_established_with(&cfg, (struct step){ .mss = 1460, .ws = 1 });
+
+    for (int i = 0; i < 100; i++, at += 1460)
+        peer_sends(p, .ctl = CTL_ACK, .seq = at, .ack = ISS + 1, .len = 1460);
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.ring_bytes, 131072 * 2);
+    user_receives(p, 44 * 1460);
+    user_receives(p, 2 * 1460);
+    while (user_status(p).tcb.receive_queued > 0)
+        user_receives(p, 1460);
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.ring_bytes, 0);
+    peer_done_quietly(p);
+}
