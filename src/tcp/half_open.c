@@ -51,7 +51,7 @@ estab_half_open_init(struct half_open *h, const struct tcp_env *env, const struc
 {
     h->iss = iss;
     h->irs = syn->seq;
-    h->mss = syn->has_mss ? syn->mss : 0;
+    h->mss = !syn->has_mss ? 0 : syn->mss > 0 ? syn->mss : 1; /* 0 stands for "none" */
     h->wnd = syn->wnd;
     h->has_wscale = syn->has_wscale && env->cfg->window_scaling;
     h->wscale = syn->wscale;

@@ -619,6 +619,8 @@ time_passes(struct peer *p, estab_time ns)
     estab_time until = p->now + ns;
     unsigned steps = 0;
 
+    pull(p);
+
     while (step_to(p, until))
         if (++steps > 1000000)
             peer_fails(__FILE__, __LINE__, p, "the deadline does not move");

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* Links do what their configuration says, and the simulator's own eyes see it. */
+#include "harness/test.h"
+#include "sim/link.h"
+#include "sim/packet.h"
+
+#include <string.h>
+
+#define PACKETS 20000
+
+/* An IPv4 or IPv6 packet with a TCP segment of `text` octets. */
+static uint32_t
+make_packet(uint8_t *p, unsigned version, uint8_t ctl, uint32_t text)
+{
+    uint32_t header = version == 4 ? 20 : 40, len = header + 20 + text;
+
+    memset(p, 0, len);
+    p[0] = (uint8_t)(version << 4 | (version == 4 ? 5 : 0));
+    if (version == 4) {
+        p[2] = (uint8_t)(len >> 8);
+        p[3] = (uint8_t)len;
+        p[8] = 64;
+        p[9] = 6;
+        p[12] = p[16] = 10;
+        p[15] = 1;
+        p[19] = 2;
+    } else {
+        p[4] = (uint8_t)((20 + text) >> 8);
+        p[5] = (uint8_t)(20 + text);
+        p[6] = 6;
+        p[7] = 64;
+        p[8] = p[24] = 0x20;
+        p[23] = 1;
+        p[39] = 2;
+    }
+    p[header + 1] = 7;
+    p[header + 3] = 9;
+    p[header + 12] = 0x50;
+    p[header + 13] = ctl;
+    for (uint32_t i = 0; i < text; i++)
+        p[header + 20 + i] = (uint8_t)(i * 7);
+    sim_packet_seal(p, len);
+    return len;
+}
+
+static struct sim_link
+make_link(const struct sim_link_config *cfg)
+{
+    struct sim_link l;
+
+    sim_link_init(&l, cfg, 42);
+    return l;
+}
+
+/* Carries PACKETS packets, one each millisecond; how many copies arrive. */
+static unsigned
+carry_many(struct sim_link *l)
+{
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 100);
+    struct sim_copy copies[SIM_COPIES_MAX];
+    enum sim_notice notice;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < PACKETS; i++)
+        n += sim_link_carry(l, 0, packet, len, ESTAB_MS(i), copies, &notice);
+    return n;
+}
+
+TEST(healthy_link_delivers_everything_after_its_delay)
+{
+    struct sim_link_config cfg = { .delay = ESTAB_MS(20), .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 100);
+    struct sim_copy copies[SIM_COPIES_MAX];
+    enum sim_notice notice;
+
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(sim_link_carry(&l, i % 2, packet, len, ESTAB_MS(i), copies, &notice), 1);
+        assert_true(copies[0].at == ESTAB_MS(i + 20) && !copies[0].corrupt);
+        assert_int_equal(notice, SIM_NOTICE_NONE);
+    }
+    assert_int_equal(l.counts[0].packets + l.counts[1].packets, 100);
+}
+
+TEST(loss_is_about_as_often_as_asked)
+{
+    struct sim_link_config cfg = { .faults.loss_ppm = 100000, .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    unsigned n = carry_many(&l);
+
+    assert_in_range(n, PACKETS * 88 / 100, PACKETS * 92 / 100);
+    assert_int_equal(l.counts[0].lost, PACKETS - n);
+}
+
+TEST(duplication_is_about_as_often_as_asked)
+{
+    struct sim_link_config cfg = { .faults.duplicate_ppm = 100000, .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    unsigned n = carry_many(&l);
+
+    assert_in_range(n, PACKETS * 108 / 100, PACKETS * 112 / 100);
+    assert_int_equal(l.counts[0].duplicated, n - PACKETS);
+}
+
+TEST(reordering_delays_some_packets_by_up_to_the_extra)
+{
+    struct sim_link_config cfg = { .delay = ESTAB_MS(5),
+                                   .faults = { .reorder_ppm = 300000,
+                                               .reorder_extra = ESTAB_MS(10) },
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 100);
+    struct sim_copy copies[SIM_COPIES_MAX];
+    enum sim_notice notice;
+    estab_time last = 0;
+    unsigned late = 0, overtaken = 0;
+
+    for (unsigned i = 0; i < PACKETS; i++) {
+        assert_int_equal(sim_link_carry(&l, 0, packet, len, ESTAB_MS(i), copies, &notice), 1);
+        assert_true(copies[0].at >= ESTAB_MS(i + 5) && copies[0].at <= ESTAB_MS(i + 15));
+        late += copies[0].at > ESTAB_MS(i + 5);
+        overtaken += copies[0].at < last;
+        last = copies[0].at;
+    }
+    assert_in_range(late, PACKETS * 28 / 100, PACKETS * 32 / 100);
+    assert_true(overtaken > PACKETS / 20);
+    assert_int_equal(l.counts[0].reordered, late);
+}
+
+/* Every corrupt copy that must be dropped has a wrong checksum, and the others a right one. */
+static void
+corrupt_many(unsigned version)
+{
+    struct sim_link_config cfg = { .faults.corrupt_ppm = SIM_PPM, .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    uint8_t packet[200], copy[200];
+    uint32_t len = make_packet(packet, version, ESTAB_CTL_ACK, 101);
+    struct sim_copy copies[SIM_COPIES_MAX];
+    enum sim_notice notice;
+
+    for (unsigned i = 0; i < PACKETS; i++) {
+        struct sim_packet p;
+
+        assert_int_equal(sim_link_carry(&l, 0, packet, len, 0, copies, &notice), 1);
+        assert_true(copies[0].corrupt);
+        memcpy(copy, packet, len);
+        sim_copy_flip(&copies[0], copy);
+        assert_memory_not_equal(copy, packet, len);
+        sim_packet_read(&p, copy, len);
+        assert_true((p.is_ip && p.sums_valid) == !copies[0].must_drop);
+    }
+}
+
+TEST(corruption_is_seen_by_an_ipv4_checksum)
+{
+    corrupt_many(4);
+}
+
+TEST(corruption_is_seen_by_an_ipv6_checksum)
+{
+    corrupt_many(6);
+}
+
+TEST(rate_spaces_packets_and_a_full_queue_drops)
+{
+    /* 160 octets at 1.28 Mbit/s: 1 ms each. */
+    struct sim_link_config cfg = { .delay = ESTAB_MS(3),
+                                   .bits_per_second = 1280000,
+                                   .queue_max = ESTAB_MS(4),
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 120);
+    struct sim_copy copies[SIM_COPIES_MAX];
+    enum sim_notice notice;
+
+    assert_int_equal(len, 160);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(sim_link_carry(&l, 0, packet, len, 0, copies, &notice), 1);
+        assert_true(copies[0].at == ESTAB_MS(3 + 1 + i));
+    }
+    assert_int_equal(sim_link_carry(&l, 0, packet, len, 0, copies, &notice), 0);
+    assert_int_equal(l.counts[0].queue_full, 1);
+    assert_int_equal(sim_link_carry(&l, 1, packet, len, 0, copies, &notice), 1); /* other way */
+    assert_int_equal(sim_link_carry(&l, 0, packet, len, ESTAB_MS(1), copies, &notice), 1);
+}
+
+TEST(coalescing_makes_packets_arrive_together)
+{
+    struct sim_link_config cfg = { .coalesce = ESTAB_MS(10), .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 0);
+    struct sim_copy copies[SIM_COPIES_MAX];
+    enum sim_notice notice;
+
+    for (unsigned i = 1; i <= 10; i++) {
+        assert_int_equal(sim_link_carry(&l, 0, packet, len, ESTAB_MS(i), copies, &notice), 1);
+        assert_true(copies[0].at == ESTAB_MS(10));
+    }
+}
+
+TEST(down_link_loses_everything_until_it_is_up)
+{
+    struct sim_link_config cfg = { .down_at = ESTAB_SEC(1),
+                                   .up_at = ESTAB_SEC(2),
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+
+    assert_int_equal(carry_many(&l), PACKETS - 1000);
+}
+
+TEST(healed_link_has_no_faults)
+{
+    struct sim_link_config cfg = { .faults = { .loss_ppm = SIM_PPM }, .heal_at = ESTAB_SEC(5) };
+    struct sim_link l = make_link(&cfg);
+
+    assert_int_equal(carry_many(&l), PACKETS - 5000);
+}
+
+TEST(same_seed_gives_the_same_faults)
+{
+    struct sim_link_config cfg = { .faults = { .loss_ppm = 200000,
+                                               .duplicate_ppm = 200000,
+                                               .corrupt_ppm = 200000,
+                                               .reorder_ppm = 200000,
+                                               .reorder_extra = ESTAB_MS(50) },
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link a = make_link(&cfg), b = make_link(&cfg);
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 100);
+
+    for (unsigned i = 0; i < PACKETS; i++) {
+        struct sim_copy x[SIM_COPIES_MAX], y[SIM_COPIES_MAX];
+        enum sim_notice notice;
+        unsigned n = sim_link_carry(&a, 0, packet, len, ESTAB_MS(i), x, &notice);
+
+        assert_int_equal(n, sim_link_carry(&b, 0, packet, len, ESTAB_MS(i), y, &notice));
+        for (unsigned k = 0; k < n; k++)
+            assert_true(
+                x[k].at == y[k].at && x[k].corrupt == y[k].corrupt &&
+                (!x[k].corrupt || (x[k].flip == y[k].flip && x[k].flip_at == y[k].flip_at)));
+    }
+}
+
+TEST(hold_keeps_back_the_very_packet_it_names)
+{
+    struct sim_link_config cfg = {
+        .heal_at = ESTAB_NEVER,
+        .n_holds = 3,
+        .holds = { { .ctl = ESTAB_CTL_SYN,
+                     .ctl_mask = ESTAB_CTL_SYN | ESTAB_CTL_ACK,
+                     .nth = 1,
+                     .action = SIM_HOLD_DELAY,
+                     .release_after = ESTAB_SEC(7) },
+                   { .ctl = ESTAB_CTL_FIN,
+                     .ctl_mask = ESTAB_CTL_FIN,
+                     .direction = 1,
+                     .action = SIM_HOLD_DROP },
+                   { .ctl = ESTAB_CTL_ACK,
+                     .ctl_mask = ESTAB_CTL_ACK | ESTAB_CTL_SYN,
+                     .with_text = true,
+                     .action = SIM_HOLD_DUPLICATE,
+                     .release_after = ESTAB_SEC(9) } },
+    };
+    struct sim_link l = make_link(&cfg);
+    uint8_t syn[100], syn_ack[100], fin[100], ack[100], data[100];
+    struct sim_copy c[SIM_COPIES_MAX];
+    enum sim_notice n;
+    uint32_t header = make_packet(syn, 4, ESTAB_CTL_SYN, 0);
+
+    make_packet(syn_ack, 4, ESTAB_CTL_SYN | ESTAB_CTL_ACK, 0);
+    make_packet(fin, 6, ESTAB_CTL_FIN | ESTAB_CTL_ACK, 0);
+    make_packet(ack, 4, ESTAB_CTL_ACK, 0);
+    make_packet(data, 4, ESTAB_CTL_ACK, 10);
+
+    assert_int_equal(sim_link_carry(&l, 0, syn, header, 0, c, &n), 1);
+    assert_true(c[0].at == 0); /* the first SYN passes */
+    assert_int_equal(sim_link_carry(&l, 0, syn_ack, header, 0, c, &n), 1);
+    assert_true(c[0].at == 0); /* another packet */
+    assert_int_equal(sim_link_carry(&l, 0, syn, header, 0, c, &n), 1);
+    assert_true(c[0].at == ESTAB_SEC(7)); /* the second is held */
+    assert_int_equal(sim_link_carry(&l, 0, syn, header, 0, c, &n), 1);
+    assert_true(c[0].at == 0); /* the third passes */
+
+    assert_int_equal(sim_link_carry(&l, 0, fin, 60, 0, c, &n), 1); /* the other direction */
+    assert_int_equal(sim_link_carry(&l, 1, fin, 60, 0, c, &n), 0); /* dropped */
+    assert_int_equal(sim_link_carry(&l, 1, fin, 60, 0, c, &n), 1);
+
+    assert_int_equal(sim_link_carry(&l, 0, ack, header, 0, c, &n), 1); /* no text */
+    assert_int_equal(sim_link_carry(&l, 0, data, header + 10, 0, c, &n), 2);
+    assert_true(c[0].at == 0 && c[1].at == ESTAB_SEC(9));
+    assert_int_equal(l.counts[0].held, 2);
+    assert_int_equal(l.counts[1].held, 1);
+}
+
+/* RFC 1191 §4, RFC 4443 §3.2: the router quotes the packet and tells the next hop's MTU. */
+TEST(narrow_path_answers_too_big)
+{
+    struct sim_link_config cfg = { .path_mtu = 1280, .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    uint8_t packet[1500], icmp[SIM_ICMP_ROOM];
+    struct sim_copy c[SIM_COPIES_MAX];
+    enum sim_notice notice;
+
+    for (unsigned version = 4; version <= 6; version += 2) {
+        uint32_t header = version == 4 ? 20 : 40;
+        uint32_t len = make_packet(packet, version, ESTAB_CTL_ACK, 1440 - header), n;
+        struct sim_packet p;
+
+        assert_int_equal(sim_link_carry(&l, 0, packet, len, 0, c, &notice), 0);
+        assert_int_equal(notice, SIM_NOTICE_TOO_BIG);
+        n = sim_icmp_error(icmp, SIM_ICMP_TOO_BIG, 1280, packet, len);
+        sim_packet_read(&p, icmp, n);
+        assert_true(p.is_ip && p.is_icmp && p.sums_valid && p.ip_len == n);
+        assert_int_equal(icmp[header], version == 4 ? 3 : 2);
+        assert_int_equal(icmp[header + 6] << 8 | icmp[header + 7], 1280);
+        assert_memory_equal(icmp + header + 8, packet, header + 8);
+        /* No error about an error. */
+        assert_int_equal(sim_icmp_error(packet, SIM_ICMP_TOO_BIG, 1280, icmp, n), 0);
+        len = make_packet(packet, version, ESTAB_CTL_ACK, 1280 - header - 20);
+        assert_int_equal(sim_link_carry(&l, 0, packet, len, 0, c, &notice), 1);
+    }
+}
+
+TEST(packets_cut_anywhere_are_not_read_as_whole)
+{
+    uint8_t packet[200];
+    struct sim_packet p;
+
+    for (unsigned version = 4; version <= 6; version += 2) {
+        uint32_t len = make_packet(packet, version, ESTAB_CTL_ACK, 33);
+
+        sim_packet_read(&p, packet, len);
+        assert_true(p.is_tcp && p.sums_valid && p.seg.len == 33);
+        assert_int_equal(p.src.port, 7);
+        assert_int_equal(p.dst.port, 9);
+        for (uint32_t cut = 0; cut < len; cut++) {
+            sim_packet_read(&p, packet, cut);
+            assert_false(p.is_ip || p.is_tcp);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Seeds of the swarm, whole and with memory that runs out at every point. */
+#include "harness/test.h"
+#include "sim/swarm.h"
+#include "tests/sim/heap.h"
+
+#include <inttypes.h>
+
+/* How many allocations failed. */
+static uint64_t
+expect_pass(uint64_t seed, const struct sim_swarm_options *options)
+{
+    struct sim_result r;
+
+    sim_swarm_run(&heap, seed, options, &r);
+    if (r.failure.rule != NULL)
+        fail_msg("seed %" PRIu64 ", allocation %" PRIu64 ": %s: %s; at %" PRId64
+                 " ns, host %" PRIu32 ", %" PRIu64 " and %" PRIu64
+                 "; again: estab-sim --seed %" PRIu64 " --verbose",
+                 seed, options != NULL ? options->fail_at : 0, r.failure.rule, r.failure.text,
+                 r.failure.at, r.failure.host, r.failure.a, r.failure.b, seed);
+    return r.allocations_failed;
+}
+
+TEST(two_hundred_seeds_pass)
+{
+    for (uint64_t seed = 1; seed <= 200; seed++)
+        expect_pass(seed, NULL);
+}
+
+/* Every allocation of host 0 in a run, from the first to the last, and at least 0 to 200. */
+static void
+fail_everywhere(bool fail_after)
+{
+    uint64_t points = 0;
+
+    for (uint64_t seed = 1; points <= 200 || seed <= 20; seed++)
+        for (uint64_t n = 0;; n++) {
+            struct sim_swarm_options options = { .fail_allocation = true,
+                                                 .fail_after = fail_after,
+                                                 .fail_at = n };
+
+            if (expect_pass(seed, &options) == 0)
+                break;
+            points++;
+        }
+}
+
+TEST(any_allocation_may_fail_once)
+{
+    fail_everywhere(false);
+}
+
+TEST(memory_may_run_out_for_good_at_any_point)
+{
+    fail_everywhere(true);
+}
