@@ -99,8 +99,12 @@ estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_l
     unsigned f = family_index(addr_len);
     struct tcp_env env = estab_stack_env(s, now);
     uint32_t index, ref;
-    struct conn *c = estab_stack_record_get(s, &s->conns[f], &index);
+    struct conn *c;
 
+    /* limit: max_connections, both families together */
+    if (conn_count(s) >= s->cfg.max_connections)
+        return NULL;
+    c = estab_stack_record_get(s, &s->conns[f], &index);
     if (c == NULL)
         return NULL;
     ref = make_ref(f == 1 ? REF_CONN6 : REF_CONN4, index);

@@ -181,10 +181,10 @@ family_index(unsigned addr_len)
     return addr_len == 16;
 }
 
-static inline struct conn *
-conn_of_tcb(struct tcb *tcb)
+static inline uint32_t
+conn_count(const struct estab_stack *s)
 {
-    return (struct conn *)(void *)tcb;
+    return s->conns[0].lent + s->conns[1].lent;
 }
 
 static inline const uint8_t *

@@ -254,7 +254,7 @@ estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg, struc
 
     *promoted = NULL;
     state[0] = state[1] = TCPS_SYN_RECEIVED;
-    v = estab_half_open_arrives(&r->h, env, seg, opt->receive_buffer_max, &action, &reply);
+    v = estab_half_open_arrives(&r->h, env, seg, estab_tcp_syn_window(env, opt), &action, &reply);
     switch (action) {
     case HALF_OPEN_KEEP:
         if (reply.seg.ctl != 0)
@@ -281,7 +281,7 @@ estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg, struc
     case HALF_OPEN_PROMOTE:
         if (accept_queue_is_full(l))
             return SEG_DROP_ACCEPT_QUEUE_FULL;
-        if (s->conns[family_index(addr_len)].lent >= s->cfg.max_connections)
+        if (conn_count(s) >= s->cfg.max_connections)
             return SEG_DROP_NO_MEMORY;
         *promoted = promote(s, ref, env);
         if (*promoted == NULL)

@@ -75,10 +75,14 @@ estab_tw_take_over(struct estab_stack *s, struct conn *c, struct tcp_env *env)
 {
     unsigned f = family_index(c->addr_len);
     uint32_t index, ref;
-    struct tw_record *r = estab_stack_record_get(s, &s->tws[f], &index);
+    struct tw_record *r;
 
+    /* limit: max_time_wait, both families together: the one that would end first makes room */
+    if (s->tws[0].lent + s->tws[1].lent >= s->cfg.max_time_wait && s->tw_first != 0)
+        estab_tw_end(s, s->tw_first, CAUSE_EVICTED, env);
+    r = estab_stack_record_get(s, &s->tws[f], &index);
     if (r == NULL && s->tw_first != 0) {
-        /* at the limit, or no memory: the oldest of this family, or of the other */
+        /* no memory: the oldest of this family */
         uint32_t oldest = s->tw_first;
 
         while (oldest != 0 && family_index(tw_addr_len(oldest)) != f)

@@ -111,8 +111,7 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
     c = estab_conn_new(s, &names, addr_len, (unsigned)ifindex, own, now);
     estab_options_unref(s, own);
     if (c == NULL)
-        return s->conns[family_index(addr_len)].lent >= s->cfg.max_connections ? -ESTAB_ENOBUFS
-                                                                               : -ESTAB_ENOMEM;
+        return conn_count(s) >= s->cfg.max_connections ? -ESTAB_ENOBUFS : -ESTAB_ENOMEM;
     if (ephemeral) {
         c->ephemeral = true;
         s->ephemeral_ports++;

@@ -7,7 +7,8 @@
 #include "tcp/cc.h"
 
 static void
-update_send_window(struct tcb *tcb, const struct tcp_seg *seg, uint32_t wnd)
+update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
+                   uint32_t wnd)
 {
     /* The window is taken when SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK, so
      * that a reordered, older segment cannot bring back a window the peer has since changed
@@ -30,6 +31,10 @@ update_send_window(struct tcb *tcb, const struct tcp_seg *seg, uint32_t wnd)
         if (tcb->snd_una != tcb->snd_nxt)
             resend_front(tcb, WHY_RETRANSMIT_WINDOW);
         tcb->rtx_at = ESTAB_NEVER;
+    } else if (!was_closed && wnd == 0) {
+        /* It has closed: probes from now on, no timeouts (MUST-35). */
+        tcb->rtx_at = ESTAB_NEVER;
+        estab_tcp_set_send_timer(tcb, env);
     }
 }
 
@@ -183,7 +188,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)
         tcb->unanswered_since = ESTAB_NEVER;
     if (seq_geq(seg->ack, tcb->snd_una))
-        update_send_window(tcb, seg, wnd);
+        update_send_window(tcb, env, seg, wnd);
 
     /* Is our FIN acknowledged? It stands at SND.NXT - 1. */
     if (tcb->fin_sent && tcb->snd_una == tcb->snd_nxt) {

@@ -9,8 +9,9 @@
 
 #define CHUNK_MIN (1u << CHUNK_MIN_LOG2)
 
-static uint32_t
-power_of_two_below(uint32_t n)
+/* The size of the ring that holds at most n octets. */
+uint32_t
+estab_tcp_power_of_two_below(uint32_t n)
 {
     uint32_t p = CHUNK_MIN;
 
@@ -22,13 +23,13 @@ power_of_two_below(uint32_t n)
 uint32_t
 estab_tcp_send_limit(const struct tcb *tcb)
 {
-    return power_of_two_below(tcb->opt->send_buffer_max);
+    return estab_tcp_power_of_two_below(tcb->opt->send_buffer_max);
 }
 
 uint32_t
 estab_tcp_receive_limit(const struct tcb *tcb)
 {
-    return power_of_two_below(tcb->opt->receive_buffer_max);
+    return estab_tcp_power_of_two_below(tcb->opt->receive_buffer_max);
 }
 
 void

@@ -295,6 +295,10 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
                 if (seq_gt(end, tcb->snd_una + tcb->snd_wnd))
                     end = seq_max(tcb->snd_nxt, tcb->snd_una + tcb->snd_wnd);
                 emit_again(tcb, env, out, tcb->snd_una, end, (enum send_reason)tcb->front_reason);
+                if (tcb->recovery == RECOVERY_RTO)
+                    tcb->high_rxt =
+                        seq_max(tcb->high_rxt, seq_min(tcb->snd_una + seg_len(&out->seg),
+                                                       tcb->recover));
                 return true;
             }
         }

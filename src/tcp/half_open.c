@@ -62,10 +62,9 @@ estab_half_open_init(struct half_open *h, const struct tcp_env *env, const struc
 
 enum seg_verdict
 estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const struct tcp_seg *seg,
-                        uint32_t limit, enum half_open_action *action, struct tcp_out *reply)
+                        uint32_t wnd, enum half_open_action *action, struct tcp_out *reply)
 {
     tcp_seq rcv_nxt = h->irs + 1;
-    uint32_t wnd = limit < UINT16_MAX ? limit : UINT16_MAX;
     uint32_t len = seg_len(seg);
 
     (void)env;

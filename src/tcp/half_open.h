@@ -40,9 +40,9 @@ bool estab_closed_arrives(const struct tcp_seg *seg, struct tcp_out *reply);
 /* Fills the record from the SYN. */
 void estab_half_open_init(struct half_open *h, const struct tcp_env *env, const struct tcp_seg *syn,
                           tcp_seq iss);
-/* A segment for the record. `limit` is the receive buffer's. */
+/* A segment for the record; `wnd` is the window of our SYN,ACK. */
 enum seg_verdict estab_half_open_arrives(struct half_open *h, const struct tcp_env *env,
-                                         const struct tcp_seg *seg, uint32_t limit,
+                                         const struct tcp_seg *seg, uint32_t wnd,
                                          enum half_open_action *action, struct tcp_out *reply);
 void estab_half_open_syn_ack(const struct half_open *h, const struct tcp_env *env, uint32_t mss,
                              const struct estab_tcp_options *opt, uint32_t ts_offset, bool again,

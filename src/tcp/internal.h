@@ -88,6 +88,7 @@ uint8_t estab_tcp_window_shift(uint32_t receive_buffer_max);
 uint32_t estab_tcp_syn_window(const struct tcp_env *env, const struct estab_tcp_options *opt);
 
 /* buffers.c */
+uint32_t estab_tcp_power_of_two_below(uint32_t n);
 uint32_t estab_tcp_send_limit(const struct tcb *tcb);
 uint32_t estab_tcp_receive_limit(const struct tcb *tcb);
 /* Makes the ring hold at least `need` octets, keeping `keep`; false: limit or budget. */

@@ -40,8 +40,12 @@ estab_tcp_window_shift(uint32_t receive_buffer_max)
 uint32_t
 estab_tcp_syn_window(const struct tcp_env *env, const struct estab_tcp_options *opt)
 {
-    (void)env;
-    return opt->receive_buffer_max < UINT16_MAX ? opt->receive_buffer_max : UINT16_MAX;
+    uint32_t limit = estab_tcp_power_of_two_below(opt->receive_buffer_max);
+
+    /* What a later scaled window may add by rounding is kept back here too. */
+    if (env->cfg->window_scaling && estab_tcp_window_shift(opt->receive_buffer_max) > 0)
+        limit -= limit / 32;
+    return limit < UINT16_MAX ? limit : UINT16_MAX;
 }
 
 /* What the buffer could still take: the limit, less what waits for the user, less a little that
@@ -80,7 +84,8 @@ estab_tcp_advertise(struct tcb *tcb, const struct tcp_env *env, bool syn)
     uint32_t field;
 
     if (syn) {
-        tcb->rcv_wnd = room < UINT16_MAX ? room : UINT16_MAX;
+        limit = estab_tcp_syn_window(env, tcb->opt);
+        tcb->rcv_wnd = room < limit ? room : limit;
         return (uint16_t)tcb->rcv_wnd;
     }
     /* The right edge stays until it can move by a worthwhile step (MUST-39), and it never moves
