@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses and their text: RFC 4291 §2.2 in, RFC 5952 out. See include/estab/addr.h. */
+/*
+ * Addresses and their text: RFC 4291 §2.2 in, RFC 5952 out, with the zone of RFC 4007 §11 as a
+ * number, "fe80::1%2". See include/estab/addr.h. For users, the tools and the tests.
+ */
 #include "estab/addr.h"
 
 #include "estab/err.h"
@@ -46,25 +49,25 @@ estab_addr_is_loopback(const struct estab_addr *a)
 
 /* Decimal without sign or leading zeros, at most `max`; NULL: none there. */
 static const char *
-parse_decimal(const char *t, unsigned max, unsigned *out)
+parse_decimal(const char *t, uint32_t max, uint32_t *out)
 {
-    unsigned v = 0;
+    uint64_t v = 0;
 
     if (*t < '0' || *t > '9' || (t[0] == '0' && t[1] >= '0' && t[1] <= '9'))
         return NULL;
     for (; *t >= '0' && *t <= '9'; t++) {
-        v = v * 10 + (unsigned)(*t - '0');
+        v = v * 10 + (uint64_t)(*t - '0');
         if (v > max)
             return NULL;
     }
-    *out = v;
+    *out = (uint32_t)v;
     return t;
 }
 
 static const char *
 parse_v4(uint8_t out[4], const char *t)
 {
-    unsigned i, v;
+    uint32_t i, v;
 
     for (i = 0; i < 4; i++) {
         if (i > 0 && *t++ != '.')
@@ -153,6 +156,8 @@ parse_addr(struct estab_addr *out, const char *text)
         memset(&a, 0, sizeof(a));
         end = parse_v6(a.bytes, text);
         a.family = ESTAB_INET6;
+        if (end != NULL && *end == '%')
+            end = parse_decimal(end + 1, UINT32_MAX, &a.zone);
     }
     if (end != NULL)
         *out = a;
@@ -176,7 +181,7 @@ estab_addr_parse_prefix(struct estab_addr *out, unsigned *prefix_len, const char
 {
     struct estab_addr a;
     const char *end = parse_addr(&a, text);
-    unsigned max, len;
+    uint32_t max, len;
 
     if (end == NULL)
         return -ESTAB_EINVAL;
@@ -192,7 +197,7 @@ estab_addr_parse_prefix(struct estab_addr *out, unsigned *prefix_len, const char
 }
 
 static char *
-put_decimal(char *p, unsigned v)
+put_decimal(char *p, uint32_t v)
 {
     char digits[10];
     unsigned n = 0;
@@ -206,11 +211,30 @@ put_decimal(char *p, unsigned v)
 }
 
 static char *
+put_v4(char *p, const uint8_t *b)
+{
+    unsigned i;
+
+    for (i = 0; i < 4; i++) {
+        if (i > 0)
+            *p++ = '.';
+        p = put_decimal(p, b[i]);
+    }
+    return p;
+}
+
+static char *
 put_v6(char *p, const uint8_t *b)
 {
     static const char hex[] = "0123456789abcdef";
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
     unsigned i, run, best = 8, best_len = 1;
 
+    /* RFC 5952 §5: an IPv4-mapped address shows its IPv4 address. */
+    if (memcmp(b, mapped, 12) == 0) {
+        memcpy(p, "::ffff:", 7);
+        return put_v4(p + 7, b + 12);
+    }
     /* RFC 5952 §4.2: the longest run of two or more zero groups, the first of equals, is "::" */
     for (i = 0; i < 8; i++) {
         for (run = 0; i + run < 8 && b[2 * (i + run)] == 0 && b[2 * (i + run) + 1] == 0; run++)
@@ -244,16 +268,15 @@ char *
 estab_addr_format(const struct estab_addr *a, char *buf)
 {
     char *p = buf;
-    unsigned i;
 
     if (a->family == ESTAB_INET) {
-        for (i = 0; i < 4; i++) {
-            if (i > 0)
-                *p++ = '.';
-            p = put_decimal(p, a->bytes[i]);
-        }
+        p = put_v4(p, a->bytes);
     } else if (a->family == ESTAB_INET6) {
         p = put_v6(p, a->bytes);
+        if (a->zone != 0) {
+            *p++ = '%';
+            p = put_decimal(p, a->zone);
+        }
     } else {
         *p++ = '*';
     }

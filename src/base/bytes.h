@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Integers in network byte order at any alignment. Used by every floor above. */
+/* Integers in network byte order, and in little-endian order for hashes, at any alignment. Used by
+ * every floor above. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -37,6 +38,12 @@ put_be32(uint8_t *p, uint32_t v)
     p[1] = (uint8_t)(v >> 16);
     p[2] = (uint8_t)(v >> 8);
     p[3] = (uint8_t)v;
+}
+
+static inline uint32_t
+get_le32(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static inline uint64_t

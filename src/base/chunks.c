@@ -1,29 +1,89 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ring memory in powers of two; see pool.h. Chunks below 64 KiB are cut from slabs aligned to
- * their own size, so that the slab of a chunk is found from its address; the slab's first chunk is
- * given up for its header. Larger chunks come straight from the arena.
+ * Ring memory in powers of two; see pool.h. A slab of 64 KiB is 64 units of 1 KiB and one word of
+ * 64 bits says which are free; a chunk is 1 to 32 units at a multiple of its size, so all sizes
+ * share the slabs. The first unit holds the slab's head and is found by cutting the low bits off
+ * a chunk's address. Called from tcp/buffers.c when a ring grows or drains.
  */
 #include "base/assert.h"
+#include "base/bits.h"
 #include "base/pool.h"
 
 #define SLAB_LOG2 16
+#define UNIT_BYTES (1u << CHUNK_MIN_LOG2)
+#define ALL_FREE (~(uint64_t)1) /* but for the head's unit */
+#define NOTHING CHUNK_ORDERS    /* the order of a slab that has no unit free */
 
 struct chunk_slab {
-    struct chunk_slab *next, *prev; /* with a free chunk; NULL: not in the list */
-    uint32_t lent, fresh;
-    void *free; /* list through the chunks themselves */
+    struct chunk_slab *next, *prev;
+    uint64_t free; /* a bit for each unit */
 };
 
 static unsigned
 log2_of(uint32_t size)
 {
-    unsigned n = 0;
+    ESTAB_ASSERT(size >= UNIT_BYTES && (size & (size - 1)) == 0);
+    return highest_bit(size);
+}
 
-    while (1u << n < size)
-        n++;
-    ESTAB_ASSERT(1u << n == size);
-    return n;
+/* The units at which 2^order units are free, at a multiple of their number. */
+static uint64_t
+places(uint64_t free, unsigned order)
+{
+    static const uint64_t aligned[CHUNK_ORDERS] = { UINT64_MAX,          0x5555555555555555u,
+                                                    0x1111111111111111u, 0x0101010101010101u,
+                                                    0x0001000100010001u, 0x0000000100000001u };
+    unsigned i;
+
+    for (i = 0; i < order; i++)
+        free &= free >> (1u << i);
+    return free & aligned[order];
+}
+
+static unsigned
+largest(uint64_t free)
+{
+    unsigned order = CHUNK_ORDERS;
+
+    while (order > 0)
+        if (places(free, --order) != 0)
+            return order;
+    return NOTHING;
+}
+
+static uint64_t
+units(unsigned order, unsigned at)
+{
+    return (((uint64_t)1 << (1u << order)) - 1) << at;
+}
+
+static void
+link_slab(struct chunks *c, struct chunk_slab *s)
+{
+    unsigned order = largest(s->free);
+
+    if (order == NOTHING)
+        return;
+    s->prev = NULL;
+    s->next = c->slab[order];
+    if (s->next != NULL)
+        s->next->prev = s;
+    c->slab[order] = s;
+}
+
+static void
+unlink_slab(struct chunks *c, struct chunk_slab *s)
+{
+    unsigned order = largest(s->free);
+
+    if (order == NOTHING)
+        return;
+    if (s->prev != NULL)
+        s->prev->next = s->next;
+    else
+        c->slab[order] = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
 }
 
 void
@@ -35,97 +95,79 @@ estab_chunks_init(struct chunks *c, struct arena *arena)
 void
 estab_chunks_fini(struct chunks *c)
 {
+    if (c->spare != NULL)
+        estab_arena_put(c->arena, c->spare, SLAB_BYTES);
+    c->spare = NULL;
+}
+
+/* The slab whose room fits most closely, so that large places stay whole; then the spare one, then
+ * a new one. It comes out of its list. */
+static struct chunk_slab *
+take_slab(struct chunks *c, unsigned order)
+{
+    struct chunk_slab *s;
     unsigned i;
 
-    for (i = 0; i < SLAB_LOG2; i++)
-        while (c->partial[i] != NULL) {
-            struct chunk_slab *s = c->partial[i];
-
-            c->partial[i] = s->next;
-            estab_arena_put(c->arena, s, SLAB_BYTES);
+    for (i = order; i < CHUNK_ORDERS; i++)
+        if ((s = c->slab[i]) != NULL) {
+            unlink_slab(c, s);
+            return s;
         }
-}
-
-static void
-link_slab(struct chunks *c, unsigned k, struct chunk_slab *s)
-{
-    s->prev = NULL;
-    s->next = c->partial[k];
-    if (s->next != NULL)
-        s->next->prev = s;
-    c->partial[k] = s;
-}
-
-static void
-unlink_slab(struct chunks *c, unsigned k, struct chunk_slab *s)
-{
-    if (s->prev != NULL)
-        s->prev->next = s->next;
-    else
-        c->partial[k] = s->next;
-    if (s->next != NULL)
-        s->next->prev = s->prev;
-    s->next = s->prev = NULL;
+    s = c->spare;
+    c->spare = NULL;
+    if (s == NULL)
+        s = estab_arena_get_slab(c->arena);
+    if (s != NULL)
+        *s = (struct chunk_slab){ .free = ALL_FREE };
+    return s;
 }
 
 void *
 estab_chunks_get(struct chunks *c, uint32_t size)
 {
-    unsigned k = log2_of(size);
-    uint32_t per_slab;
+    unsigned log2 = log2_of(size), order = log2 - CHUNK_MIN_LOG2, at;
     struct chunk_slab *s;
     void *p;
 
-    if (k >= SLAB_LOG2) {
+    if (log2 >= SLAB_LOG2) {
         p = estab_arena_get(c->arena, size);
         if (p != NULL)
             c->lent += size;
         return p;
     }
-    per_slab = SLAB_BYTES / size;
-    s = c->partial[k];
-    if (s == NULL) {
-        s = estab_arena_get_slab(c->arena);
-        if (s == NULL)
-            return NULL;
-        *s = (struct chunk_slab){ .fresh = 1 };
-        link_slab(c, k, s);
-    }
-    if (s->free != NULL) {
-        p = s->free;
-        s->free = *(void **)p;
-    } else {
-        p = (uint8_t *)s + (size_t)s->fresh++ * size;
-    }
-    s->lent++;
-    if (s->free == NULL && s->fresh == per_slab)
-        unlink_slab(c, k, s);
+    s = take_slab(c, order);
+    if (s == NULL)
+        return NULL;
+    at = lowest_bit(places(s->free, order));
+    s->free &= ~units(order, at);
+    link_slab(c, s);
     c->lent += size;
-    return p;
+    return (uint8_t *)s + at * UNIT_BYTES;
 }
 
 void
 estab_chunks_put(struct chunks *c, void *p, uint32_t size)
 {
-    unsigned k = log2_of(size);
-    uint32_t per_slab;
+    unsigned log2 = log2_of(size), order = log2 - CHUNK_MIN_LOG2;
     struct chunk_slab *s;
+    uint32_t offset;
 
     ESTAB_ASSERT(c->lent >= size);
     c->lent -= size;
-    if (k >= SLAB_LOG2) {
+    if (log2 >= SLAB_LOG2) {
         estab_arena_put(c->arena, p, size);
         return;
     }
-    per_slab = SLAB_BYTES / size;
-    s = (struct chunk_slab *)(void *)((uint8_t *)p - ((uintptr_t)p & (SLAB_BYTES - 1)));
-    if (s->free == NULL && s->fresh == per_slab)
-        link_slab(c, k, s);
-    *(void **)p = s->free;
-    s->free = p;
-    /* An empty slab goes back, unless it is the only one of its size. */
-    if (--s->lent == 0 && (s->next != NULL || s->prev != NULL)) {
-        unlink_slab(c, k, s);
+    offset = (uint32_t)((uintptr_t)p & (SLAB_BYTES - 1));
+    s = (struct chunk_slab *)(void *)((uint8_t *)p - offset);
+    ESTAB_ASSERT(offset % size == 0 && offset != 0 &&
+                 (s->free & units(order, offset / UNIT_BYTES)) == 0);
+    unlink_slab(c, s);
+    s->free |= units(order, offset / UNIT_BYTES);
+    if (s->free != ALL_FREE)
+        link_slab(c, s);
+    else if (c->spare == NULL)
+        c->spare = s;
+    else
         estab_arena_put(c->arena, s, SLAB_BYTES);
-    }
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Defaults and profiles; see include/estab/config.h, and docs/architecture.md for the reasons. */
+/*
+ * Defaults and profiles; see include/estab/config.h, and docs/architecture.md for the reasons and
+ * for what happens at each limit. Called by the user before estab_stack_new().
+ */
 #include "estab/config.h"
 
 #include "estab/err.h"
@@ -12,10 +15,13 @@ estab_config_init(struct estab_config *cfg)
     memset(cfg, 0, sizeof(*cfg));
     cfg->msl = ESTAB_SEC(30);
     cfg->rto_initial = ESTAB_SEC(1);
+    /* Differs from RFC 6298 §2.4 (minimum 1 s): as other stacks of today. */
     cfg->rto_min = ESTAB_MS(200);
     cfg->rto_max = ESTAB_SEC(120);
     cfg->r1 = 3;
-    cfg->syn_r2 = ESTAB_SEC(180);
+    cfg->syn_r2 = ESTAB_SEC(180); /* (MUST-23) */
+    /* Differs from RFC 9293 §3.8.3 (MUST-23, R2 of a SYN at least 3 minutes) on the passive side:
+     * 31 s, because each SYN,ACK to a forged address is traffic that its owner did not ask for. */
     cfg->syn_ack_retries = 4;
     cfg->delayed_ack = ESTAB_MS(40);
     cfg->fin_wait_2 = ESTAB_SEC(60);
@@ -30,7 +36,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->challenge_gap = ESTAB_MS(500);
     cfg->tcp.ttl = 64;
     cfg->tcp.cc = ESTAB_CC_RENO;
-    cfg->tcp.keepalive_idle = ESTAB_SEC(7200); /* N19, MUST-28 */
+    cfg->tcp.keepalive_idle = ESTAB_SEC(7200); /* N19 (MUST-28) */
     cfg->tcp.keepalive_interval = ESTAB_SEC(75);
     cfg->tcp.keepalive_count = 10;
     cfg->tcp.user_timeout = ESTAB_SEC(15 * 60);
@@ -42,7 +48,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->max_time_wait = 1u << 20;
     cfg->max_orphans = 65536;
     cfg->max_listeners = 1024;
-    cfg->port_min = 1024;
+    cfg->port_min = 1024; /* RFC 6056 §3.2: the whole range that needs no privilege */
     cfg->port_max = 65535;
     cfg->rst_per_second = 1000;
     cfg->icmp_per_second = 1000;
@@ -54,14 +60,16 @@ estab_config_profile(struct estab_config *cfg, const char *name)
     if (strcmp(name, "rfc") == 0) {
         cfg->msl = ESTAB_SEC(120);
         cfg->rto_min = ESTAB_SEC(1);
-        cfg->syn_ack_retries = 7; /* the record lives 255 s: MUST-23 */
+        cfg->syn_ack_retries = 7; /* 1 + 2 + ... + 64 + 120 = 247 s (MUST-23) */
     } else if (strcmp(name, "linux") == 0) {
         cfg->syn_ack_retries = 5;
         cfg->port_min = 32768;
         cfg->port_max = 60999;
     } else if (strcmp(name, "bsd") == 0) {
+        cfg->msl = ESTAB_SEC(30);
         cfg->syn_layout = ESTAB_SYN_LAYOUT_BSD;
         cfg->port_min = 49152;
+        cfg->port_max = 65535;
     } else if (strcmp(name, "lan") == 0) {
         cfg->rto_min = ESTAB_MS(10);
         cfg->delayed_ack = ESTAB_MS(10);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* 64 x 64 / 64 through a 128-bit product, by long division; see mul.h. */
+/*
+ * 64 x 64 / 64 through a 128-bit product; see mul.h. By long division, bit by bit, when the
+ * product does not fit into 64 bits, so that every machine gets the same. Called from tcp/.
+ */
 #include "base/mul.h"
 
 uint64_t
 estab_muldiv64(uint64_t a, uint64_t b, uint64_t c)
 {
     uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
-    uint64_t mid = ah * bl + (al * bl >> 32), hi, lo, rem = 0, q = 0;
+    uint64_t mid = ah * bl + (al * bl >> 32), hi, lo, rem, q = 0;
     uint64_t mid2 = al * bh + (uint32_t)mid;
     int i;
 
@@ -14,6 +17,8 @@ estab_muldiv64(uint64_t a, uint64_t b, uint64_t c)
     lo = mid2 << 32 | (uint32_t)(al * bl);
     if (c == 0 || hi >= c)
         return UINT64_MAX;
+    if (hi == 0)
+        return lo / c;
     rem = hi;
     for (i = 63; i >= 0; i--) {
         uint64_t carry = rem >> 63;

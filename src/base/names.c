@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of the tables in trace.h and err.h, and the version. Used by everything that prints. */
+/*
+ * The words of the tables in trace.h and err.h, and the version: for everything that prints, so
+ * that the ladder, the captures and the counters say the same.
+ */
 #include "estab/estab.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

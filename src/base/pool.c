@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The arena and the record pools; see pool.h. A pool's directory of slabs makes index -> record
- * two loads; free records of a slab form a list of indices inside the slots themselves.
+ * The arena and the record pools; see pool.h. An index is the slab's place in the directory and
+ * the slot in the slab, side by side as bits: index -> record is a shift, a mask and two loads.
+ * Called from stack/ for its records and from tcp/ for the ranges of out-of-order text.
  */
 #include "base/pool.h"
 
 #include "base/assert.h"
 
 #include <string.h>
+
+#define DIRECTORY_FIRST 16
+#define GENERATION_MAX 0x7fffffffu
 
 /* ---- arena ---- */
 
@@ -18,7 +22,7 @@ estab_arena_init(struct arena *a, const struct estab_alloc *alloc, size_t budget
 }
 
 static void *
-arena_get_aligned(struct arena *a, size_t size, size_t align)
+get_aligned(struct arena *a, size_t size, size_t align)
 {
     void *p;
 
@@ -36,13 +40,13 @@ arena_get_aligned(struct arena *a, size_t size, size_t align)
 void *
 estab_arena_get(struct arena *a, size_t size)
 {
-    return arena_get_aligned(a, size, 64);
+    return get_aligned(a, size, 64);
 }
 
 void *
 estab_arena_get_slab(struct arena *a)
 {
-    return arena_get_aligned(a, SLAB_BYTES, SLAB_BYTES);
+    return get_aligned(a, SLAB_BYTES, SLAB_BYTES);
 }
 
 void
@@ -57,41 +61,22 @@ estab_arena_put(struct arena *a, void *p, size_t size)
 
 /* In front of each record. */
 struct slot {
-    uint32_t generation; /* of the record lent here, or of the next one */
-    uint32_t next;       /* lent: SLOT_LENT; free: next free slot of the slab + 1 */
+    uint32_t generation;
+    uint32_t next; /* lent: SLOT_LENT; free: next free slot of the slab + 1 */
 };
 
 #define SLOT_LENT UINT32_MAX
 
-struct pool_slab {
-    uint32_t lent;
-    uint32_t free;         /* first free slot + 1 */
-    uint32_t fresh;        /* slots from here on were never lent since the slab was taken */
-    uint32_t next_partial; /* slab + 1 */
-    uint32_t on_partial;
-    uint32_t generation; /* fresh slots begin here */
-};
-
-static uint32_t
-stride(const struct pool *p)
-{
-    return p->record_size + (uint32_t)sizeof(struct slot);
-}
-
-static struct slot *
-slot_at(const struct pool *p, const struct pool_slab *s, uint32_t i)
-{
-    return (struct slot *)(void *)((uint8_t *)(uintptr_t)s + sizeof(struct pool_slab) +
-                                   (size_t)i * stride(p));
-}
-
 void
 estab_pool_init(struct pool *p, struct arena *arena, uint32_t record_size, uint32_t limit)
 {
-    *p = (struct pool){ .arena = arena, .limit = limit, .generation = 1 };
+    *p = (struct pool){ .arena = arena, .limit = limit };
+    ESTAB_ASSERT(record_size <= SLAB_BYTES - sizeof(struct slot));
     p->record_size = (record_size + 7) / 8 * 8;
-    p->per_slab = (SLAB_BYTES - (uint32_t)sizeof(struct pool_slab)) / stride(p);
-    ESTAB_ASSERT(p->per_slab > 0);
+    p->stride = p->record_size + (uint32_t)sizeof(struct slot);
+    p->per_slab = SLAB_BYTES / p->stride;
+    while (1u << p->shift < p->per_slab)
+        p->shift++;
 }
 
 void
@@ -100,63 +85,98 @@ estab_pool_fini(struct pool *p)
     uint32_t i;
 
     for (i = 0; i < p->slabs; i++)
-        if (p->slab[i] != NULL)
-            estab_arena_put(p->arena, p->slab[i], SLAB_BYTES);
+        if (p->slab[i].memory != NULL)
+            estab_arena_put(p->arena, p->slab[i].memory, SLAB_BYTES);
     if (p->slab != NULL)
         estab_arena_put(p->arena, p->slab, p->slab_cap * sizeof(p->slab[0]));
     p->slab = NULL;
-    p->slabs = p->slab_cap = p->lent = p->partial = p->empty = 0;
+    p->slabs = p->slab_cap = p->lent = p->partial = p->hole = p->empty = 0;
+}
+
+static struct slot *
+slot_at(const struct pool *p, const struct pool_slab *s, uint32_t k)
+{
+    return (struct slot *)(void *)(s->memory + (size_t)k * p->stride);
 }
 
 static void
-push_partial(struct pool *p, uint32_t i)
+link_partial(struct pool *p, uint32_t i)
 {
-    if (p->slab[i]->on_partial)
-        return;
-    p->slab[i]->on_partial = 1;
-    p->slab[i]->next_partial = p->partial;
+    p->slab[i].prev = 0;
+    p->slab[i].next = p->partial;
+    if (p->partial != 0)
+        p->slab[p->partial - 1].prev = i + 1;
     p->partial = i + 1;
+}
+
+static void
+unlink_partial(struct pool *p, uint32_t i)
+{
+    const struct pool_slab *s = &p->slab[i];
+
+    if (s->prev != 0)
+        p->slab[s->prev - 1].next = s->next;
+    else
+        p->partial = s->next;
+    if (s->next != 0)
+        p->slab[s->next - 1].prev = s->prev;
 }
 
 static bool
 grow_directory(struct pool *p)
 {
-    uint32_t cap = p->slab_cap == 0 ? 16 : p->slab_cap * 2;
-    struct pool_slab **d = estab_arena_get(p->arena, cap * sizeof(d[0]));
+    uint32_t cap = p->slab_cap == 0 ? DIRECTORY_FIRST : p->slab_cap * 2;
+    struct pool_slab *d = estab_arena_get(p->arena, cap * sizeof(d[0]));
 
     if (d == NULL)
         return false;
-    if (p->slabs > 0)
+    if (p->slab != NULL) {
         memcpy(d, p->slab, p->slabs * sizeof(d[0]));
-    if (p->slab != NULL)
         estab_arena_put(p->arena, p->slab, p->slab_cap * sizeof(d[0]));
+    }
     p->slab = d;
     p->slab_cap = cap;
     return true;
 }
 
-/* A new slab, in a place of the directory whose slab was given back, or a new one. */
+/* A new slab, in a place of the directory whose slab was given back, or in a new one. */
 static bool
 add_slab(struct pool *p)
 {
-    struct pool_slab *s;
-    uint32_t i;
+    uint32_t i = p->hole != 0 ? p->hole - 1 : p->slabs;
+    uint8_t *memory;
 
-    for (i = p->hole; i < p->slabs && p->slab[i] != NULL; i++)
-        ;
-    p->hole = i;
+    if (i >= (1u << POOL_INDEX_BITS >> p->shift) - 1)
+        return false;
     if (i == p->slab_cap && !grow_directory(p))
         return false;
-    s = estab_arena_get_slab(p->arena);
-    if (s == NULL)
+    memory = estab_arena_get(p->arena, SLAB_BYTES);
+    if (memory == NULL)
         return false;
-    *s = (struct pool_slab){ .generation = p->generation };
-    p->slab[i] = s;
     if (i == p->slabs)
         p->slabs++;
+    else
+        p->hole = p->slab[i].next;
+    p->slab[i] = (struct pool_slab){ .memory = memory };
     p->empty++;
-    push_partial(p, i);
+    link_partial(p, i);
     return true;
+}
+
+static void
+drop_slab(struct pool *p, uint32_t i)
+{
+    unlink_partial(p, i);
+    estab_arena_put(p->arena, p->slab[i].memory, SLAB_BYTES);
+    p->slab[i] = (struct pool_slab){ .next = p->hole };
+    p->hole = i + 1;
+    p->empty--;
+}
+
+static bool
+is_full(const struct pool *p, const struct pool_slab *s)
+{
+    return s->free == 0 && s->fresh == p->per_slab;
 }
 
 void *
@@ -166,19 +186,10 @@ estab_pool_get(struct pool *p, uint32_t *index)
     struct slot *slot;
     uint32_t i, k;
 
-    if (p->lent >= p->limit)
+    if (p->lent >= p->limit || (p->partial == 0 && !add_slab(p)))
         return NULL;
-    for (;;) {
-        if (p->partial == 0 && !add_slab(p))
-            return NULL;
-        i = p->partial - 1;
-        s = p->slab[i];
-        if (s != NULL && (s->free != 0 || s->fresh < p->per_slab))
-            break;
-        ESTAB_ASSERT(s != NULL);
-        p->partial = s->next_partial;
-        s->on_partial = 0;
-    }
+    i = p->partial - 1;
+    s = &p->slab[i];
     if (s->free != 0) {
         k = s->free - 1;
         slot = slot_at(p, s, k);
@@ -186,66 +197,48 @@ estab_pool_get(struct pool *p, uint32_t *index)
     } else {
         k = s->fresh++;
         slot = slot_at(p, s, k);
-        slot->generation = s->generation;
     }
-    slot->next = SLOT_LENT;
+    if (is_full(p, s))
+        unlink_partial(p, i);
     if (s->lent++ == 0)
         p->empty--;
     p->lent++;
-    *index = i * p->per_slab + k + 1;
-    memset(slot + 1, 0, p->record_size);
-    return slot + 1;
+    p->generation = p->generation < GENERATION_MAX ? p->generation + 1 : 1;
+    slot->generation = p->generation;
+    slot->next = SLOT_LENT;
+    *index = (i << p->shift | k) + 1;
+    return memset(slot + 1, 0, p->record_size);
 }
 
+/* The slot lent under `index`; NULL: none. */
 static struct slot *
-find(const struct pool *p, uint32_t index, struct pool_slab **slab)
+find(const struct pool *p, uint32_t index)
 {
-    uint32_t i, k;
+    uint32_t i = (index - 1) >> p->shift, k = (index - 1) & ((1u << p->shift) - 1);
+    struct slot *slot;
 
-    if (index == 0)
+    /* a place without a slab has no slot that was ever lent; index 0 is beyond every place */
+    if (i >= p->slabs || k >= p->slab[i].fresh)
         return NULL;
-    i = (index - 1) / p->per_slab;
-    k = (index - 1) % p->per_slab;
-    if (i >= p->slabs || p->slab[i] == NULL || k >= p->slab[i]->fresh)
-        return NULL;
-    *slab = p->slab[i];
-    return slot_at(p, p->slab[i], k);
-}
-
-/* Takes an empty slab out of the list and gives it back. */
-static void
-drop_slab(struct pool *p, uint32_t i)
-{
-    uint32_t *link = &p->partial;
-
-    while (*link != i + 1)
-        link = &p->slab[*link - 1]->next_partial;
-    *link = p->slab[i]->next_partial;
-    estab_arena_put(p->arena, p->slab[i], SLAB_BYTES);
-    p->slab[i] = NULL;
-    p->empty--;
-    if (i < p->hole)
-        p->hole = i;
-    while (p->slabs > 0 && p->slab[p->slabs - 1] == NULL)
-        p->slabs--;
+    slot = slot_at(p, &p->slab[i], k);
+    return slot->next == SLOT_LENT ? slot : NULL;
 }
 
 void
 estab_pool_put(struct pool *p, uint32_t index)
 {
-    struct pool_slab *s = NULL;
-    struct slot *slot = find(p, index, &s);
-    uint32_t i = (index - 1) / p->per_slab;
+    uint32_t i = (index - 1) >> p->shift, k = (index - 1) & ((1u << p->shift) - 1);
+    struct slot *slot = find(p, index);
+    struct pool_slab *s;
 
-    ESTAB_ASSERT(slot != NULL && slot->next == SLOT_LENT);
-    slot->generation = slot->generation == INT32_MAX ? 1 : slot->generation + 1;
-    if (slot->generation > p->generation)
-        p->generation = slot->generation;
+    ESTAB_ASSERT(slot != NULL);
+    s = &p->slab[i];
+    if (is_full(p, s))
+        link_partial(p, i);
     slot->next = s->free;
-    s->free = (index - 1) % p->per_slab + 1;
+    s->free = k + 1;
     s->lent--;
     p->lent--;
-    push_partial(p, i);
     if (s->lent == 0 && ++p->empty > 1)
         drop_slab(p, i);
 }
@@ -253,37 +246,33 @@ estab_pool_put(struct pool *p, uint32_t index)
 void *
 estab_pool_at(const struct pool *p, uint32_t index)
 {
-    struct pool_slab *s;
-    struct slot *slot = find(p, index, &s);
+    struct slot *slot = find(p, index);
 
-    return slot != NULL && slot->next == SLOT_LENT ? slot + 1 : NULL;
+    return slot != NULL ? slot + 1 : NULL;
 }
 
 uint32_t
 estab_pool_generation(const struct pool *p, uint32_t index)
 {
-    struct pool_slab *s;
-    struct slot *slot = find(p, index, &s);
+    const struct slot *slot = find(p, index);
 
-    ESTAB_ASSERT(slot != NULL && slot->next == SLOT_LENT);
+    ESTAB_ASSERT(slot != NULL);
     return slot->generation;
 }
 
 uint32_t
 estab_pool_next(const struct pool *p, uint32_t index)
 {
-    uint32_t end = p->slabs * p->per_slab;
+    uint32_t i = index >> p->shift, k = index & ((1u << p->shift) - 1);
 
-    while (index < end) {
-        uint32_t i = index / p->per_slab;
+    for (; i < p->slabs; i++, k = 0) {
+        const struct pool_slab *s = &p->slab[i];
 
-        if (p->slab[i] == NULL || p->slab[i]->lent == 0) {
-            index = (i + 1) * p->per_slab;
+        if (s->lent == 0)
             continue;
-        }
-        index++;
-        if (estab_pool_at(p, index) != NULL)
-            return index;
+        for (; k < s->fresh; k++)
+            if (slot_at(p, s, k)->next == SLOT_LENT)
+                return (i << p->shift | k) + 1;
     }
     return 0;
 }

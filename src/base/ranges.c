@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The bounded list of ranges; see ranges.h. Called from tcp/text.c and tcp/emit.c. */
+/*
+ * The bounded list of ranges; see ranges.h. It holds what tcp/text.c keeps of the text that came
+ * out of order, and is what tcp/emit.c reports in SACK options (RFC 2018 §4).
+ */
 #include "base/ranges.h"
 
 #include <string.h>
@@ -96,6 +99,13 @@ estab_ranges_shift(struct ranges *rs, uint32_t n)
     return joined;
 }
 
+/* Stamps go round after 2^32. */
+static bool
+is_older(uint32_t a, uint32_t b)
+{
+    return a != b && b - a < UINT32_C(1) << 31;
+}
+
 unsigned
 estab_ranges_recent(const struct ranges *rs, struct range *out, unsigned max)
 {
@@ -104,7 +114,7 @@ estab_ranges_recent(const struct ranges *rs, struct range *out, unsigned max)
 
     for (i = 0; i < rs->n; i++) {
         /* insert by stamp, newest first; what falls off the end is forgotten */
-        for (k = n; k > 0 && out[k - 1].stamp < rs->r[i].stamp; k--)
+        for (k = n; k > 0 && is_older(out[k - 1].stamp, rs->r[i].stamp); k--)
             if (k < max)
                 out[k] = out[k - 1];
         if (k < max)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring of octets; see ring.h. Called from tcp/ for the two buffers and stack/ for replies. */
+/*
+ * The ring of octets; see ring.h. Called from tcp/ for the send and the receive buffer and from
+ * stack/ for the replies that belong to no connection.
+ */
 #include "base/ring.h"
 
 #include "base/assert.h"

@@ -1,48 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hierarchical timer wheel; see wheel.h. A timer stands in the level of the highest bit in
- * which its tick differs from the wheel's, so it moves down at most WHEEL_LEVELS times.
+ * The hierarchical timer wheel; see wheel.h. A tick is 2^20 ns. A timer stands in the level of the
+ * highest digit (of 6 bits) in which its tick differs from the wheel's, so the slot that the wheel
+ * stands in is empty on every level but the lowest, and a timer moves down at most WHEEL_LEVELS
+ * times. When the wheel enters a slot, the timers in it move down in their order; what is due
+ * goes, sorted, behind the list `due`. Called from stack/ for all its deadlines.
  */
 #include "base/wheel.h"
 
 #include "base/assert.h"
+#include "base/bits.h"
 
 #include <stddef.h>
 
 #define SLOTS (1u << WHEEL_SLOT_BITS)
+#define TICK_NS ((estab_time)1 << WHEEL_TICK_BITS)
+#define SORT_BINS 32
 
-static unsigned
-highest_bit(uint64_t x)
-{
-    unsigned n = 0;
-
-    while (x >>= 1)
-        n++;
-    return n;
-}
-
-static unsigned
-lowest_bit(uint64_t x)
-{
-    unsigned n = 0;
-
-    while ((x & 1) == 0) {
-        x >>= 1;
-        n++;
-    }
-    return n;
-}
-
+/* Instants before the origin count too: ticks begin at INT64_MIN. */
 static uint64_t
 tick_of(estab_time t)
 {
-    return t <= 0 ? 0 : (uint64_t)t >> WHEEL_TICK_BITS;
+    return ((uint64_t)t ^ (uint64_t)1 << 63) >> WHEEL_TICK_BITS;
 }
+
+static estab_time
+begin_of(uint64_t tick)
+{
+    return (estab_time)(tick << WHEEL_TICK_BITS ^ (uint64_t)1 << 63);
+}
+
+/* ---- lists ---- */
 
 static void
 list_init(struct wheel_timer *head)
 {
     head->next = head->prev = head;
+}
+
+static bool
+list_is_empty(const struct wheel_timer *head)
+{
+    return head->next == head;
 }
 
 static void
@@ -54,27 +53,88 @@ unlink_timer(struct wheel_timer *t)
 }
 
 static void
-append(struct wheel_timer *head, struct wheel_timer *t)
+insert_behind(struct wheel_timer *at, struct wheel_timer *t)
 {
-    t->next = head;
-    t->prev = head->prev;
-    head->prev->next = t;
-    head->prev = t;
+    t->prev = at;
+    t->next = at->next;
+    at->next->prev = t;
+    at->next = t;
 }
 
-/* Into `due`, behind all with an instant not later than its own. */
+/* Behind all with an instant not later than its own. */
 static void
-append_sorted(struct wheel *w, struct wheel_timer *t)
+insert_sorted(struct wheel_timer *head, struct wheel_timer *t)
 {
-    struct wheel_timer *after = w->due.prev;
+    struct wheel_timer *at = head->prev;
 
-    while (after != &w->due && after->at > t->at)
-        after = after->prev;
-    t->prev = after;
-    t->next = after->next;
-    after->next->prev = t;
-    after->next = t;
+    while (at != head && at->at > t->at)
+        at = at->prev;
+    insert_behind(at, t);
 }
+
+/* Of two chains that end with NULL; of equal instants those of `a` come first. */
+static struct wheel_timer *
+merge(struct wheel_timer *a, struct wheel_timer *b)
+{
+    struct wheel_timer *first = NULL, **end = &first;
+
+    while (a != NULL && b != NULL) {
+        struct wheel_timer **from = b->at < a->at ? &b : &a;
+
+        *end = *from;
+        *from = (*from)->next;
+        end = &(*end)->next;
+    }
+    *end = a != NULL ? a : b;
+    return first;
+}
+
+/* Sorts by instant and keeps the order of equals: n log n steps even if a peer chose the instants,
+ * and n if they are in order already. */
+static void
+list_sort(struct wheel_timer *head)
+{
+    struct wheel_timer *bin[SORT_BINS] = { NULL }, *t, *next, *chain = NULL;
+    unsigned i;
+
+    for (t = head->next; t->next != head && t->at <= t->next->at; t = t->next)
+        ;
+    if (t->next == head)
+        return;
+    head->prev->next = NULL;
+    for (t = head->next; t != NULL; t = next) {
+        next = t->next;
+        t->next = NULL;
+        chain = t;
+        for (i = 0; i < SORT_BINS - 1 && bin[i] != NULL; i++) {
+            chain = merge(bin[i], chain);
+            bin[i] = NULL;
+        }
+        bin[i] = bin[i] != NULL ? merge(bin[i], chain) : chain;
+    }
+    chain = NULL;
+    for (i = 0; i < SORT_BINS; i++)
+        if (bin[i] != NULL)
+            chain = merge(bin[i], chain);
+    list_init(head);
+    for (t = chain; t != NULL; t = next) {
+        next = t->next;
+        insert_behind(head->prev, t);
+    }
+}
+
+/* Everything of `from`, which is not empty, behind everything of `to`. */
+static void
+list_move(struct wheel_timer *to, struct wheel_timer *from)
+{
+    from->next->prev = to->prev;
+    to->prev->next = from->next;
+    from->prev->next = to;
+    to->prev = from->prev;
+    list_init(from);
+}
+
+/* ---- arming ---- */
 
 void
 estab_wheel_init(struct wheel *w, estab_time now)
@@ -93,35 +153,29 @@ estab_wheel_init(struct wheel *w, estab_time now)
     w->earliest_known = true;
 }
 
+/* Into its slot; t->at lies behind w->now. */
 static void
 place(struct wheel *w, struct wheel_timer *t)
 {
-    uint64_t tick = tick_of(t->at), base = tick_of(w->now), differ = tick ^ base;
-    unsigned level, i;
+    uint64_t tick = tick_of(t->at), differ = tick ^ tick_of(w->now);
+    unsigned level = differ == 0 ? 0 : highest_bit(differ) / WHEEL_SLOT_BITS;
+    unsigned i = (unsigned)(tick >> level * WHEEL_SLOT_BITS) & (SLOTS - 1);
 
-    if (tick < base || t->at <= w->now) {
-        append_sorted(w, t);
-        return;
-    }
-    level = differ == 0 ? 0 : highest_bit(differ) / WHEEL_SLOT_BITS;
-    ESTAB_ASSERT(level < WHEEL_LEVELS);
-    i = (unsigned)(tick >> level * WHEEL_SLOT_BITS) & (SLOTS - 1);
-    append(&w->slot[level][i], t);
+    insert_behind(w->slot[level][i].prev, t);
     w->occupied[level] |= (uint64_t)1 << i;
 }
 
 void
 estab_wheel_cancel(struct wheel *w, struct wheel_timer *t)
 {
-    struct wheel_timer *next;
+    struct wheel_timer *next = t->next;
 
     if (!wheel_is_armed(t))
         return;
-    next = t->next;
     unlink_timer(t);
     w->armed--;
-    /* a list that is empty now: find its bit, if it was a slot's */
-    if (next->next == next && next != &w->due) {
+    /* If its list is empty now, `next` is the head, and a slot's bit goes out. */
+    if (list_is_empty(next) && next != &w->due) {
         size_t k = (size_t)(next - &w->slot[0][0]);
 
         w->occupied[k / SLOTS] &= ~((uint64_t)1 << k % SLOTS);
@@ -133,18 +187,22 @@ estab_wheel_cancel(struct wheel *w, struct wheel_timer *t)
 void
 estab_wheel_arm(struct wheel *w, struct wheel_timer *t, estab_time at)
 {
-    if (wheel_is_armed(t))
-        estab_wheel_cancel(w, t);
+    estab_wheel_cancel(w, t);
     if (at == ESTAB_NEVER)
         return;
     t->at = at;
-    place(w, t);
+    if (at <= w->now)
+        insert_sorted(&w->due, t);
+    else
+        place(w, t);
     w->armed++;
-    if (w->earliest_known && at < w->earliest)
+    if (at < w->earliest)
         w->earliest = at;
 }
 
-/* The first occupied slot after the wheel's position: its level and index; false: none. */
+/* ---- time passes ---- */
+
+/* The first occupied slot; false: none. Of two levels the lower is nearer. */
 static bool
 first_slot(const struct wheel *w, unsigned *level, unsigned *index)
 {
@@ -152,7 +210,6 @@ first_slot(const struct wheel *w, unsigned *level, unsigned *index)
 
     for (l = 0; l < WHEEL_LEVELS; l++)
         if (w->occupied[l] != 0) {
-            /* slots behind the position are empty: times before now are in `due` */
             *level = l;
             *index = lowest_bit(w->occupied[l]);
             return true;
@@ -160,64 +217,67 @@ first_slot(const struct wheel *w, unsigned *level, unsigned *index)
     return false;
 }
 
-/* The instant at which the slot begins. */
+/* The instant at which a slot begins: the wheel's digits above it, its own, and zeros. */
 static estab_time
 slot_begin(const struct wheel *w, unsigned level, unsigned index)
 {
     unsigned shift = level * WHEEL_SLOT_BITS;
-    uint64_t base = tick_of(w->now);
-    uint64_t above = shift + WHEEL_SLOT_BITS >= 64 ? 0 : base >> (shift + WHEEL_SLOT_BITS);
+    uint64_t above = tick_of(w->now) >> (shift + WHEEL_SLOT_BITS);
 
-    above = (above << WHEEL_SLOT_BITS | index) << shift;
-    return (estab_time)(above << WHEEL_TICK_BITS);
+    return begin_of((above << WHEEL_SLOT_BITS | index) << shift);
 }
 
 estab_time
 estab_wheel_deadline(struct wheel *w)
 {
     unsigned level, index;
-    struct wheel_timer *t;
+    const struct wheel_timer *t;
 
     if (w->armed == 0)
         return ESTAB_NEVER;
-    if (w->due.next != &w->due)
+    if (!list_is_empty(&w->due))
         return w->due.next->at;
     if (w->earliest_known)
         return w->earliest;
     w->earliest = ESTAB_NEVER;
     if (first_slot(w, &level, &index)) {
-        if (level == 0)
-            for (t = w->slot[0][index].next; t != &w->slot[0][index]; t = t->next) {
+        if (level > 0)
+            w->earliest = slot_begin(w, level, index);
+        else
+            for (t = w->slot[0][index].next; t != &w->slot[0][index]; t = t->next)
                 if (t->at < w->earliest)
                     w->earliest = t->at;
-            }
-        else
-            w->earliest = slot_begin(w, level, index);
     }
     w->earliest_known = true;
     return w->earliest;
 }
 
-/* Takes a slot apart: what is due goes to `due`, the rest to its place seen from w->now. */
+/* Takes a slot apart: what is due goes to `due`, the rest down to its place. */
 static void
 open_slot(struct wheel *w, unsigned level, unsigned index)
 {
-    struct wheel_timer *head = &w->slot[level][index], list, *t;
+    struct wheel_timer list, due, *t, *next;
 
-    if (head->next == head)
-        return;
-    list.next = head->next;
-    list.prev = head->prev;
-    list.next->prev = &list;
-    list.prev->next = &list;
-    list_init(head);
+    list_init(&list);
+    list_init(&due);
+    list_move(&list, &w->slot[level][index]);
     w->occupied[level] &= ~((uint64_t)1 << index);
-    while ((t = list.next) != &list) {
-        unlink_timer(t);
-        place(w, t);
+    for (t = list.next; t != &list; t = next) {
+        next = t->next;
+        if (t->at <= w->now)
+            insert_behind(due.prev, t);
+        else
+            place(w, t);
     }
+    if (list_is_empty(&due))
+        return;
+    list_sort(&due);
+    list_move(&w->due, &due);
 }
 
+/* Opens, one after the other, the slots that begin up to `now`. The wheel stands at the beginning
+ * of the slot it opens, in the lowest level at its end or at `now`; so all of it goes down a level
+ * at least, and what gets to `due` lies behind what is there already. */
 static void
 advance(struct wheel *w, estab_time now)
 {
@@ -225,27 +285,16 @@ advance(struct wheel *w, estab_time now)
 
     while (first_slot(w, &level, &index)) {
         estab_time begin = slot_begin(w, level, index);
+        estab_time stand = level > 0 ? begin : begin + (TICK_NS - 1);
 
         if (begin > now)
             break;
-        /* stand at the slot's beginning (or where we are, inside it), and open it */
-        if (level > 0) {
-            if (begin > w->now)
-                w->now = begin;
-            open_slot(w, level, index);
-            continue;
-        }
-        if (now >= begin + ((estab_time)1 << WHEEL_TICK_BITS) - 1) {
-            w->now = begin + ((estab_time)1 << WHEEL_TICK_BITS) - 1;
-            open_slot(w, 0, index);
-        } else {
-            w->now = now;
-            open_slot(w, 0, index);
+        w->now = stand < now ? stand : now;
+        open_slot(w, level, index);
+        if (w->now == now)
             break;
-        }
     }
-    if (now > w->now)
-        w->now = now;
+    w->now = now;
     w->earliest_known = false;
 }
 

@@ -24,26 +24,35 @@ struct arrival {
     struct names names;
 };
 
+/* Out of line: without a sink nothing of this is paid for. */
+static void
+trace_in(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uint32_t ref,
+         const uint8_t state[2], unsigned ifindex, estab_time now)
+{
+    struct estab_trace t = {
+        .kind = ESTAB_TRACE_PACKET_IN,
+        .verdict = (uint16_t)v,
+        .state_before = state[0],
+        .state_after = state[1],
+        .ifindex = (uint8_t)ifindex,
+        .packet = a->packet,
+        .packet_len = a->packet_len,
+        .proto = a->ip.version != 0 ? a->ip.proto : 0,
+    };
+
+    if (a->seg.header_len != 0)
+        estab_trace_segment(&t, &a->seg);
+    estab_trace_names(s, &a->names, a->ip.version == 6 ? 16 : 4, ref, &t, now);
+}
+
+/* Each packet gets one verdict, counted, and told where somebody listens. */
 static void
 count(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uint32_t ref,
       const uint8_t state[2], unsigned ifindex, estab_time now)
 {
-    struct estab_trace t = { 0 };
-
     s->verdicts[v]++;
-    if (LIKELY(s->cfg.trace == NULL))
-        return;
-    t.kind = ESTAB_TRACE_PACKET_IN;
-    t.verdict = (uint16_t)v;
-    t.state_before = state[0];
-    t.state_after = state[1];
-    t.ifindex = (uint8_t)ifindex;
-    t.packet = a->packet;
-    t.packet_len = a->packet_len;
-    t.proto = a->ip.version != 0 ? a->ip.proto : 0;
-    if (a->seg.header_len != 0)
-        estab_trace_segment(&t, &a->seg);
-    estab_trace_names(s, &a->names, a->ip.version == 6 ? 16 : 4, ref, &t, now);
+    if (UNLIKELY(s->cfg.trace != NULL))
+        trace_in(s, a, v, ref, state, ifindex, now);
 }
 
 /* RFC 1122 §3.2.1.3 and RFC 9293 §3.9.2.3: which addresses may stand in a packet for us. */

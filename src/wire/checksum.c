@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Internet checksum (RFC 1071); see checksum.h. Four independent 64-bit accumulators of 32-bit
- * words, so that carries never have to be looked at inside the loop and the additions run side by
- * side. Loads and stores go through memcpy: any alignment.
+ * The Internet checksum (RFC 1071); see checksum.h. 2^16 is 1 modulo 2^16 - 1, so words of 32 bits
+ * give the same sum as words of 16, and 64-bit accumulators need no look at carries: a sum grows
+ * by less than 2^33 for each 8 octets. Loads and stores go through memcpy: any alignment. Called
+ * for each packet in and out.
  */
 #include "wire/checksum.h"
+
+#include "wire/checksum_x86.h"
 
 #include <string.h>
 
@@ -23,36 +26,31 @@ halves(uint64_t v)
     return (v & 0xffffffffu) + (v >> 32);
 }
 
-/* The last 0..7 octets, as if zeros followed. */
-static inline uint64_t
-tail(const uint8_t *p, size_t len)
-{
-    uint64_t v = 0;
-
-    memcpy(&v, p, len);
-    return halves(v);
-}
-
 #if defined(__GNUC__)
-/* 16 octets in a vector register: two 64-bit sums of 32-bit words, low and high halves apart. */
+/* 16 octets side by side. `all` takes whole 64-bit words, modulo 2^64, and `high` their upper
+ * halves: all - (high << 32) is then the sum of the lower ones. */
 typedef uint64_t vec __attribute__((vector_size(16)));
-#define STEP (4 * sizeof(vec))
+#define STEP 64
 
-/* The octets at p in four vectors, added to four accumulators. */
-#define SUM_STEP(p, v, acc)                                                                        \
+#define SUM_STEP(p, v, all, high)                                                                  \
     do {                                                                                           \
         memcpy((v), (p), STEP);                                                                    \
-        (acc)[0] += ((v)[0] & 0xffffffffu) + ((v)[1] & 0xffffffffu);                               \
-        (acc)[1] += ((v)[0] >> 32) + ((v)[1] >> 32);                                               \
-        (acc)[2] += ((v)[2] & 0xffffffffu) + ((v)[3] & 0xffffffffu);                               \
-        (acc)[3] += ((v)[2] >> 32) + ((v)[3] >> 32);                                               \
+        (all)[0] += (v)[0];                                                                        \
+        (high)[0] += (v)[0] >> 32;                                                                 \
+        (all)[1] += (v)[1];                                                                        \
+        (high)[1] += (v)[1] >> 32;                                                                 \
+        (all)[0] += (v)[2];                                                                        \
+        (high)[0] += (v)[2] >> 32;                                                                 \
+        (all)[1] += (v)[3];                                                                        \
+        (high)[1] += (v)[3] >> 32;                                                                 \
     } while (0)
 
 static inline uint64_t
-total(const vec acc[4])
+total(const vec all[2], const vec high[2])
 {
-    return acc[0][0] + acc[0][1] + acc[1][0] + acc[1][1] + acc[2][0] + acc[2][1] + acc[3][0] +
-           acc[3][1];
+    vec h = high[0] + high[1], low = all[0] + all[1] - (h << 32);
+
+    return low[0] + low[1] + h[0] + h[1];
 }
 #endif
 
@@ -61,18 +59,22 @@ estab_csum_add(const void *data, size_t len, uint64_t sum)
 {
     const uint8_t *p = data;
 
+#if defined(CHECKSUM_X86)
+    if (len >= CHECKSUM_X86_MIN && checksum_x86_works())
+        return estab_csum_add_x86(data, len, sum);
+#endif
 #if defined(__GNUC__)
     if (len >= STEP) {
-        vec v[4], acc[4] = { { 0 } };
+        vec v[4], all[2] = { { 0 } }, high[2] = { { 0 } };
 
         for (; len >= STEP; len -= STEP, p += STEP)
-            SUM_STEP(p, v, acc);
-        sum += total(acc);
+            SUM_STEP(p, v, all, high);
+        sum += total(all, high);
     }
 #endif
     for (; len >= 8; len -= 8, p += 8)
         sum += halves(load64(p));
-    return len > 0 ? sum + tail(p, len) : sum;
+    return sum + csum_tail(p, len);
 }
 
 uint64_t
@@ -81,15 +83,19 @@ estab_csum_copy(void *dst, const void *src, size_t len, uint64_t sum)
     const uint8_t *p = src;
     uint8_t *d = dst;
 
+#if defined(CHECKSUM_X86)
+    if (len >= CHECKSUM_X86_MIN && checksum_x86_works())
+        return estab_csum_copy_x86(dst, src, len, sum);
+#endif
 #if defined(__GNUC__)
     if (len >= STEP) {
-        vec v[4], acc[4] = { { 0 } };
+        vec v[4], all[2] = { { 0 } }, high[2] = { { 0 } };
 
         for (; len >= STEP; len -= STEP, p += STEP, d += STEP) {
-            SUM_STEP(p, v, acc);
+            SUM_STEP(p, v, all, high);
             memcpy(d, v, STEP);
         }
-        sum += total(acc);
+        sum += total(all, high);
     }
 #endif
     for (; len >= 8; len -= 8, p += 8, d += 8) {
@@ -98,17 +104,15 @@ estab_csum_copy(void *dst, const void *src, size_t len, uint64_t sum)
         memcpy(d, &v, 8);
         sum += halves(v);
     }
-    if (len > 0) {
-        memcpy(d, p, len);
-        sum += tail(p, len);
-    }
-    return sum;
+    return sum + csum_copy_tail(d, p, len);
 }
 
 uint64_t
 estab_csum_pseudo(const uint8_t *src, const uint8_t *dst, unsigned addr_len, uint8_t proto,
                   uint32_t len)
 {
+    /* IPv4 has the protocol and a length of 16 bits in its pseudo-header, IPv6 a length of 32 and
+     * the protocol in 32: the same sum. */
     uint8_t rest[8] = { (uint8_t)(len >> 24),
                         (uint8_t)(len >> 16),
                         (uint8_t)(len >> 8),
@@ -117,17 +121,15 @@ estab_csum_pseudo(const uint8_t *src, const uint8_t *dst, unsigned addr_len, uin
                         0,
                         0,
                         proto };
-    uint64_t sum;
+    uint64_t sum = halves(load64(rest));
 
     if (addr_len == 4) {
         uint32_t a, b;
 
         memcpy(&a, src, 4);
         memcpy(&b, dst, 4);
-        sum = (uint64_t)a + b;
-    } else {
-        sum = halves(load64(src)) + halves(load64(src + 8)) + halves(load64(dst)) +
-              halves(load64(dst + 8));
+        return sum + a + b;
     }
-    return sum + halves(load64(rest));
+    return sum + halves(load64(src)) + halves(load64(src + 8)) + halves(load64(dst)) +
+           halves(load64(dst + 8));
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ICMP (RFC 792, RFC 1191 §4) and ICMPv6 (RFC 4443); see icmp.h. Called from stack/. */
+/*
+ * ICMP (RFC 792, RFC 1191 §4) and ICMPv6 (RFC 4443); see icmp.h. Called from stack/icmp_input.c,
+ * which decides what an error may do to a connection.
+ */
 #include "wire/icmp.h"
 
 #include "base/bytes.h"
@@ -58,7 +61,8 @@ kind_v6(uint8_t type, uint8_t code)
         return code == 0   ? ICMP_NET_UNREACHABLE
                : code == 1 ? ICMP_ADMIN_PROHIBITED
                : code == 4 ? ICMP_PORT_UNREACHABLE
-                           : ICMP_HOST_UNREACHABLE;
+               : code <= 6 ? ICMP_HOST_UNREACHABLE
+                           : ICMP_OTHER;
     case 2:
         return ICMP_PACKET_TOO_BIG;
     case 3:

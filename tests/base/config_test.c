@@ -30,8 +30,7 @@ half_open_life(const struct estab_config *cfg)
     return life;
 }
 
-/* MUST-25: keep-alives are off; MUST-28: no sooner than two hours. MUST-17: Nagle can be switched
- * off and is on. MUST-23, on the active side: R2 of a SYN is three minutes at least. MUST-49. */
+/* MUST-25: keep-alives are off; MUST-28: and would not begin before two hours. */
 TEST(defaults_are_what_the_documentation_says)
 {
     struct estab_config cfg;
@@ -65,7 +64,7 @@ TEST(defaults_are_what_the_documentation_says)
     assert_int_equal(cfg.challenge_gap, ESTAB_MS(500));
 }
 
-/* MUST-23 without a deviation, also on the passive side; MSL as in RFC 9293 §3.4.1. */
+/* A SYN is repeated for 3 minutes on both sides (RFC 9293 §3.8.3); MSL as in §3.4.2. */
 TEST(profile_rfc_does_not_deviate)
 {
     struct estab_config cfg = profile("rfc");
@@ -74,7 +73,7 @@ TEST(profile_rfc_does_not_deviate)
     assert_int_equal(cfg.rto_min, ESTAB_SEC(1));
     assert_true(half_open_life(&cfg) >= ESTAB_SEC(180));
     assert_true(cfg.syn_r2 >= ESTAB_SEC(180));
-    assert_true(cfg.tcp.user_timeout >= ESTAB_SEC(100)); /* SHLD-11 */
+    assert_true(cfg.tcp.user_timeout >= ESTAB_SEC(100));
 }
 
 TEST(profiles_of_systems_have_their_ports_and_options)

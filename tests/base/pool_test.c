@@ -219,6 +219,9 @@ TEST(walking_finds_every_record_once_in_ascending_order)
         found++;
     }
     assert_int_equal(found, 500);
+    while (n > 0)
+        estab_pool_put(&p, index[--n]);
+    assert_int_equal(estab_pool_next(&p, 0), 0); /* the spare slab has nothing to show */
     estab_pool_fini(&p);
     close_room(&r);
 }
@@ -291,7 +294,7 @@ TEST(a_failing_allocator_is_survived_at_every_call)
             open_room(&r, SIZE_MAX);
             r.alloc.fail_at = fail_at;
             r.alloc.fail_after = after != 0;
-            estab_pool_init(&p, &r.arena, 2000, 2000);
+            estab_pool_init(&p, &r.arena, 4000, 2000);
             for (unsigned step = 0; step < 3000; step++) {
                 uint32_t *record, at;
 
@@ -316,6 +319,23 @@ TEST(a_failing_allocator_is_survived_at_every_call)
             estab_pool_fini(&p);
             close_room(&r);
         }
+}
+
+/* A reference has 29 bits for the index: beyond them there is no memory, whatever the limit. */
+TEST(indices_end_where_a_reference_does)
+{
+    struct room r;
+    struct pool p;
+    uint32_t index;
+
+    open_room(&r, SIZE_MAX);
+    estab_pool_init(&p, &r.arena, 8, UINT32_MAX);
+    p.slabs = (1u << POOL_INDEX_BITS >> p.shift) - 1;
+    assert_null(estab_pool_get(&p, &index));
+    p.slabs = 0;
+    assert_non_null(estab_pool_get(&p, &index));
+    estab_pool_fini(&p);
+    close_room(&r);
 }
 
 TEST(the_budget_is_the_limit_of_all_pools_together)

@@ -67,7 +67,7 @@ TEST(any_sequence_of_adds_and_shifts_agrees_with_a_map)
 {
     struct sim_prng dice;
 
-    for (uint64_t seed = 0; seed < 300; seed++) {
+    for (uint64_t seed = 0; seed < 1500; seed++) {
         struct ranges rs = { 0 };
         bool map[SPACE] = { false };
 
@@ -153,8 +153,10 @@ TEST(the_most_recently_grown_come_first)
     assert_int_equal(out[0].left, 10);
     assert_int_equal(out[0].right, 21);
     assert_int_equal(out[1].left, 30);
+    out[1].left = 77;
     assert_int_equal(estab_ranges_recent(&rs, out, 1), 1);
     assert_int_equal(out[0].left, 10);
+    assert_int_equal(out[1].left, 77); /* and no more than asked for */
     assert_int_equal(estab_ranges_recent(&rs, out, 0), 0);
 }
 

@@ -62,7 +62,7 @@ TEST(any_sequence_of_calls_agrees_with_an_array)
     static uint8_t memory[2][MAX], model[MAX], buf[MAX];
     struct sim_prng dice;
 
-    for (uint64_t seed = 0; seed < 50; seed++) {
+    for (uint64_t seed = 0; seed < 300; seed++) {
         struct ring r = { .data = memory[0], .size = 64 };
         uint32_t ahead = 0; /* written behind the published octets */
         unsigned which = 0;
