@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A link between two interfaces: decides what becomes of a packet (when it arrives, how often,
+ * with which bits flipped, or not at all). Knows no hosts and no queue: world.c carries it out.
+ */
+#ifndef SIM_LINK_H
+#define SIM_LINK_H
+
+#include "estab/time.h"
+#include "sim/prng.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What goes wrong by chance, in parts per million of packets. */
+struct sim_faults {
+    uint32_t loss_ppm;
+    uint32_t duplicate_ppm;
+    uint32_t corrupt_ppm;
+    uint32_t reorder_ppm; /* delayed by up to reorder_extra more than the others */
+    estab_time reorder_extra;
+    uint32_t forge_ppm; /* somebody off the path who knows the endpoints sends his own along */
+    uint32_t unreachable_ppm; /* lost, and a router says "host unreachable" */
+};
+
+/* What goes wrong with one very packet: the n-th that matches is kept back. */
+enum sim_hold_action { SIM_HOLD_DELAY, SIM_HOLD_DROP, SIM_HOLD_DUPLICATE };
+struct sim_hold {
+    uint8_t direction;     /* 0: from end 0 to end 1, 1: the other way */
+    uint8_t ctl, ctl_mask; /* packets with (control bits & ctl_mask) == ctl */
+    bool with_text;        /* and text only */
+    uint32_t nth;          /* from 0 */
+    enum sim_hold_action action;
+    estab_time release_after; /* DELAY: arrives so much later; DUPLICATE: its copy does */
+    uint32_t seen;            /* matches so far */
+};
+#define SIM_HOLDS_MAX 8
+
+struct sim_link_config {
+    estab_time delay;
+    uint64_t bits_per_second; /* 0: no limit */
+    estab_time queue_max;     /* with a rate: what would wait longer is dropped */
+    estab_time coalesce;      /* arrivals only at multiples of it; 0: at any time */
+    uint32_t path_mtu;        /* larger packets are dropped and answered "too big"; 0: none are */
+    struct sim_faults faults;
+    estab_time down_at, up_at; /* in between everything is lost */
+    estab_time heal_at;        /* from then on nothing goes wrong any more; ESTAB_NEVER: goes on */
+    struct sim_hold holds[SIM_HOLDS_MAX];
+    unsigned n_holds;
+};
+
+struct sim_link_counts {
+    uint64_t packets, bytes, lost, queue_full, duplicated, corrupted, reordered, held, too_big;
+};
+
+struct sim_link {
+    struct sim_link_config cfg;
+    struct sim_prng dice;
+    estab_time busy_until[2];
+    struct sim_link_counts counts[2];
+};
+
+/* One arrival of a packet. */
+struct sim_copy {
+    estab_time at;
+    bool corrupt;
+    uint32_t flip_at; /* octet, even */
+    uint16_t flip;    /* the bits of that octet and the next to turn */
+    bool must_drop;   /* a checksum covers what was flipped */
+};
+#define SIM_COPIES_MAX 3
+
+/* What else the link has to say about a packet. */
+enum sim_notice {
+    SIM_NOTICE_NONE,
+    SIM_NOTICE_TOO_BIG,
+    SIM_NOTICE_UNREACHABLE,
+    SIM_NOTICE_FORGE, /* send what sim_packet_forge() makes of it after it */
+};
+
+void sim_link_init(struct sim_link *l, const struct sim_link_config *cfg, uint64_t seed);
+/* Carries a packet in `direction`; how many copies arrive. */
+unsigned sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len,
+                        estab_time now, struct sim_copy copies[SIM_COPIES_MAX],
+                        enum sim_notice *notice);
+/* Turns the bits of a corrupt copy. */
+void sim_copy_flip(const struct sim_copy *copy, uint8_t *packet);
+
+#endif

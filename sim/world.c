@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: MIT */
+/* See world.h. */
+#include "sim/world.h"
+
+#include "sim/packet.h"
+#include "sim/record.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+#define GUARD 16 /* octets behind every frame lent, which nobody may write */
+#define GUARD_OCTET 0xc3
+#define PUMP_MAX 100000 /* frames and events at one instant of one host */
+#define STANDSTILL_MAX 200000
+
+enum item_kind { ITEM_PACKET, ITEM_WAKE };
+
+struct sim_item {
+    estab_time at;
+    uint64_t entered;
+    uint32_t kind, index;
+};
+
+struct sim_packet_slot {
+    uint8_t *data; /* packet_max octets, kept when the slot is free */
+    uint32_t len;
+    uint32_t host;
+    unsigned ifindex;
+    bool must_drop;
+    bool done;
+    uint32_t next_free;
+};
+
+void
+sim_fail(struct sim_world *w, const char *rule, const char *text, uint32_t host, uint64_t conn,
+         uint64_t a, uint64_t b)
+{
+    if (w->failure.rule != NULL)
+        return;
+    w->failure = (struct sim_failure){
+        .rule = rule, .text = text, .at = w->now, .host = host, .conn = conn, .a = a, .b = b
+    };
+}
+
+/* ---- the queue: a binary heap ordered by instant, then by order of entry ---- */
+
+static bool
+is_before(const struct sim_item *a, const struct sim_item *b)
+{
+    return a->at != b->at ? a->at < b->at : a->entered < b->entered;
+}
+
+static void
+enter_item(struct sim_world *w, estab_time at, enum item_kind kind, uint32_t index)
+{
+    struct sim_item item = { at, w->entered++, (uint32_t)kind, index };
+    void *heap = w->heap;
+    size_t i = w->n_items;
+
+    if (!sim_grow(&w->from, &heap, &w->cap_items, w->n_items + 1, sizeof *w->heap)) {
+        sim_fail(w, "simulator", "no memory for the queue of events", 0, 0, w->n_items, 0);
+        return;
+    }
+    w->heap = heap;
+    w->n_items++;
+    for (; i > 0 && is_before(&item, &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        w->heap[i] = w->heap[(i - 1) / 2];
+    w->heap[i] = item;
+}
+
+static struct sim_item
+take_item(struct sim_world *w)
+{
+    struct sim_item first = w->heap[0];
+    struct sim_item last = w->heap[--w->n_items];
+    size_t i = 0;
+
+    for (size_t child; (child = 2 * i + 1) < w->n_items; i = child) {
+        if (child + 1 < w->n_items && is_before(&w->heap[child + 1], &w->heap[child]))
+            child++;
+        if (!is_before(&w->heap[child], &last))
+            break;
+        w->heap[i] = w->heap[child];
+    }
+    w->heap[i] = last;
+    return first;
+}
+
+/* ---- packets on their way ---- */
+
+static void
+enter_packet(struct sim_world *w, uint32_t host, unsigned ifindex, const uint8_t *packet,
+             uint32_t len, const struct sim_copy *copy)
+{
+    struct sim_packet_slot *slot;
+    uint32_t number;
+
+    if (w->free_slot != 0) {
+        number = w->free_slot - 1;
+        w->free_slot = w->slots[number].next_free;
+    } else {
+        void *slots = w->slots;
+
+        if (!sim_grow(&w->from, &slots, &w->cap_slots, w->n_slots + 1, sizeof *w->slots)) {
+            sim_fail(w, "simulator", "no memory for packets", host, 0, w->n_slots, 0);
+            return;
+        }
+        w->slots = slots;
+        w->slots[w->n_slots].data = w->from.get(w->from.ctx, w->packet_max, 8);
+        if (w->slots[w->n_slots].data == NULL) {
+            sim_fail(w, "simulator", "no memory for packets", host, 0, w->n_slots, 0);
+            return;
+        }
+        number = (uint32_t)w->n_slots++;
+    }
+    slot = &w->slots[number];
+    slot->host = host;
+    slot->ifindex = ifindex;
+    slot->len = len;
+    slot->done = false;
+    slot->must_drop = copy->corrupt && copy->must_drop;
+    memcpy(slot->data, packet, len);
+    sim_copy_flip(copy, slot->data);
+    enter_item(w, copy->at, ITEM_PACKET, number);
+}
+
+static void
+leave_packet(struct sim_world *w, uint32_t number)
+{
+    w->slots[number].next_free = w->free_slot;
+    w->free_slot = number + 1;
+}
+
+void
+sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+                 const uint8_t *packet, uint32_t len, estab_time at)
+{
+    struct sim_copy copy = { .at = at };
+
+    enter_packet(w, host->number, ifindex, packet, len, &copy);
+}
+
+/* A router on the path has something to say to the sender. */
+static void
+send_notice(struct sim_world *w, const struct sim_joint *j, unsigned side, enum sim_notice notice,
+            const struct estab_frame *frame)
+{
+    uint8_t icmp[SIM_ICMP_ROOM];
+    uint32_t len = 0;
+
+    if (notice == SIM_NOTICE_TOO_BIG)
+        len = sim_icmp_error(icmp, SIM_ICMP_TOO_BIG, j->link.cfg.path_mtu, frame->data, frame->len);
+    else if (notice == SIM_NOTICE_UNREACHABLE)
+        len = sim_icmp_error(icmp, SIM_ICMP_HOST_UNREACHABLE, 0, frame->data, frame->len);
+    if (len > 0)
+        sim_world_inject(w, w->hosts[j->end[side].host], j->end[side].ifindex, icmp, len,
+                         w->now + 2 * j->link.cfg.delay);
+}
+
+static void
+send_frame(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+           const struct estab_frame *frame)
+{
+    const struct sim_interface *at = &host->interfaces[ifindex - 1];
+    struct sim_joint *j = &w->joints[at->link];
+    unsigned far = 1u - at->side;
+    struct sim_copy copies[SIM_COPIES_MAX];
+    enum sim_notice notice;
+    unsigned n =
+        sim_link_carry(&j->link, at->side, frame->data, frame->len, w->now, copies, &notice);
+
+    for (unsigned i = 0; i < n; i++)
+        enter_packet(w, j->end[far].host, j->end[far].ifindex, frame->data, frame->len, &copies[i]);
+    if (notice == SIM_NOTICE_FORGE) {
+        uint8_t forged[SIM_FORGED_ROOM];
+        uint32_t len =
+            sim_packet_forge(forged, frame->data, frame->len, sim_prng_next(&j->link.dice));
+
+        if (len > 0)
+            sim_world_inject(w, w->hosts[j->end[far].host], j->end[far].ifindex, forged, len,
+                             w->now + j->link.cfg.delay + ESTAB_US(1));
+    } else if (notice != SIM_NOTICE_NONE) {
+        send_notice(w, j, at->side, notice, frame);
+    }
+}
+
+/* ---- hosts ---- */
+
+static void
+take_record(void *ctx, const struct estab_trace *record)
+{
+    struct sim_host *host = ctx;
+    struct sim_world *w = host->world;
+
+    w->records++;
+    if (w->hash_traces)
+        w->hash = sim_record_hash(w->hash, record);
+    if (w->observer.trace != NULL)
+        w->observer.trace(w->observer.ctx, host, record);
+    if (w->sink != NULL)
+        w->sink(w->sink_ctx, record);
+}
+
+static uint8_t *
+room_of_frame(const struct sim_world *w, size_t i)
+{
+    return w->output_room + i * (w->packet_max + GUARD);
+}
+
+/* Takes what one interface has to send; how much it was. */
+static size_t
+drain(struct sim_world *w, struct sim_host *host, unsigned ifindex)
+{
+    struct estab_frame frames[SIM_BATCH_MAX];
+    uint32_t cap = host->interfaces[ifindex - 1].mtu;
+    size_t n;
+
+    for (size_t i = 0; i < w->batch; i++) {
+        frames[i] = (struct estab_frame){ .data = room_of_frame(w, i), .cap = cap };
+        memset(frames[i].data + cap, GUARD_OCTET, GUARD);
+    }
+    n = estab_stack_output(host->stack, ifindex, frames, w->batch, w->now);
+    if (n > w->batch) {
+        sim_fail(w, "output-count", "more frames than were lent", host->number, 0, n, w->batch);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        host->packets_out++;
+        for (size_t g = 0; g < GUARD; g++)
+            if (frames[i].data[cap + g] != GUARD_OCTET)
+                sim_fail(w, "frame-bounds", "wrote behind the frame", host->number, 0, cap + g, 0);
+        if (w->observer.output != NULL)
+            w->observer.output(w->observer.ctx, host, ifindex, &frames[i]);
+        if (frames[i].len > cap) {
+            sim_fail(w, "frame-bounds", "a frame longer than the MTU", host->number, 0,
+                     frames[i].len, cap);
+            return 0;
+        }
+        send_frame(w, host, ifindex, &frames[i]);
+    }
+    return n;
+}
+
+static size_t
+tell_events(struct sim_world *w, struct sim_host *host)
+{
+    struct estab_event events[SIM_BATCH_MAX];
+    size_t n = estab_stack_events(host->stack, events, w->batch);
+
+    if (n > w->batch) {
+        sim_fail(w, "event-count", "more events than asked for", host->number, 0, n, w->batch);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (w->observer.event != NULL)
+            w->observer.event(w->observer.ctx, host, &events[i]);
+        if (w->tenant.event != NULL)
+            w->tenant.event(w->tenant.ctx, host, &events[i]);
+    }
+    return n;
+}
+
+void
+sim_world_pump(struct sim_world *w, struct sim_host *host)
+{
+    size_t total = 0, n;
+
+    do {
+        n = 0;
+        for (unsigned i = 1; i <= host->n_interfaces; i++)
+            n += drain(w, host, i);
+        n += tell_events(w, host);
+        total += n;
+        if (total > PUMP_MAX) {
+            sim_fail(w, "output-dries-up", "a host never stops talking at one instant",
+                     host->number, 0, total, 0);
+            return;
+        }
+    } while (n > 0 && !sim_failed(w));
+    if (w->observer.after != NULL && !sim_failed(w))
+        w->observer.after(w->observer.ctx, host);
+}
+
+static void
+deliver(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+        const struct estab_frame *frames, const bool *must_drop, size_t n)
+{
+    if (w->observer.input != NULL)
+        w->observer.input(w->observer.ctx, host, ifindex, frames, must_drop, n);
+    host->packets_in += n;
+    estab_stack_input(host->stack, ifindex, frames, n, w->now);
+    if (w->observer.input_done != NULL)
+        w->observer.input_done(w->observer.ctx, host);
+}
+
+/* Packets that arrive at one interface at one instant are one batch. */
+static void
+deliver_due(struct sim_world *w)
+{
+    for (size_t first = 0; first < w->n_due && !sim_failed(w); first++) {
+        struct sim_packet_slot *lead = &w->slots[w->due[first]];
+        struct estab_frame frames[SIM_BATCH_MAX];
+        bool must_drop[SIM_BATCH_MAX];
+        struct sim_host *host = w->hosts[lead->host];
+        unsigned ifindex = lead->ifindex;
+        size_t n = 0;
+
+        if (lead->done)
+            continue;
+        for (size_t i = first; i < w->n_due && n < SIM_BATCH_MAX; i++) {
+            struct sim_packet_slot *slot = &w->slots[w->due[i]];
+
+            if (slot->done || slot->host != lead->host || slot->ifindex != ifindex)
+                continue;
+            slot->done = true;
+            must_drop[n] = slot->must_drop;
+            frames[n++] = (struct estab_frame){ .data = slot->data, .len = slot->len };
+        }
+        w->events += n;
+        deliver(w, host, ifindex, frames, must_drop, n);
+        sim_world_pump(w, host);
+    }
+    for (size_t i = 0; i < w->n_due; i++)
+        leave_packet(w, w->due[i]);
+    w->n_due = 0;
+}
+
+static void
+note_due(struct sim_world *w, uint32_t number)
+{
+    void *due = w->due;
+
+    if (!sim_grow(&w->from, &due, &w->cap_due, w->n_due + 1, sizeof *w->due)) {
+        sim_fail(w, "simulator", "no memory for a batch", 0, 0, w->n_due, 0);
+        return;
+    }
+    w->due = due;
+    w->due[w->n_due++] = number;
+}
+
+static estab_time
+next_instant(const struct sim_world *w)
+{
+    estab_time next = w->n_items > 0 ? w->heap[0].at : ESTAB_NEVER;
+
+    for (size_t i = 0; i < w->n_hosts; i++) {
+        estab_time at = estab_stack_deadline(w->hosts[i]->stack);
+
+        if (at < next)
+            next = at;
+    }
+    return next < w->now ? w->now : next;
+}
+
+/* Everything that happens at the instant the clock has reached. */
+static void
+step(struct sim_world *w)
+{
+    while (w->n_items > 0 && w->heap[0].at <= w->now && !sim_failed(w)) {
+        struct sim_item item = take_item(w);
+
+        if (item.kind == ITEM_PACKET) {
+            note_due(w, item.index);
+            continue;
+        }
+        deliver_due(w);
+        w->events++;
+        if (w->tenant.timer != NULL)
+            w->tenant.timer(w->tenant.ctx, item.index);
+    }
+    deliver_due(w);
+    for (size_t i = 0; i < w->n_hosts && !sim_failed(w); i++) {
+        struct sim_host *host = w->hosts[i];
+
+        if (estab_stack_deadline(host->stack) > w->now)
+            continue;
+        w->events++;
+        estab_stack_tick(host->stack, w->now);
+        sim_world_pump(w, host);
+        if (estab_stack_deadline(host->stack) <= w->now)
+            sim_fail(w, "tick-settles", "after a tick the deadline is still not in the future",
+                     host->number, 0, (uint64_t)estab_stack_deadline(host->stack),
+                     (uint64_t)w->now);
+    }
+}
+
+enum sim_stop
+sim_world_run(struct sim_world *w, estab_time until, uint64_t max_events)
+{
+    uint64_t last = w->events + max_events;
+
+    for (;;) {
+        estab_time next;
+
+        if (sim_failed(w))
+            return SIM_STOP_FAILED;
+        next = next_instant(w);
+        if (next == ESTAB_NEVER)
+            return SIM_STOP_IDLE;
+        if (next > until) {
+            w->now = until;
+            return SIM_STOP_TIME;
+        }
+        if (w->events >= last)
+            return SIM_STOP_EVENTS;
+        w->standstill = next == w->now ? w->standstill + 1 : 0;
+        if (w->standstill > STANDSTILL_MAX)
+            sim_fail(w, "time-moves", "the clock stands still", 0, 0, w->standstill, 0);
+        w->now = next;
+        step(w);
+    }
+}
+
+void
+sim_world_wake(struct sim_world *w, estab_time at, uint32_t token)
+{
+    enter_item(w, at < w->now ? w->now : at, ITEM_WAKE, token);
+}
+
+/* ---- building and ending a world ---- */
+
+bool
+sim_world_init(struct sim_world *w, const struct estab_alloc *from, uint64_t seed,
+               uint32_t packet_max)
+{
+    memset(w, 0, sizeof *w);
+    w->from = *from;
+    w->seed = seed;
+    w->packet_max = packet_max < SIM_ICMP_ROOM ? SIM_ICMP_ROOM : packet_max;
+    w->batch = SIM_BATCH_MAX / 2;
+    w->hash_traces = true;
+    sim_prng_seed(&w->dice, seed);
+    w->output_room =
+        from->get(from->ctx, SIM_BATCH_MAX * ((size_t)w->packet_max + GUARD), alignof(max_align_t));
+    return w->output_room != NULL;
+}
+
+static void
+put_secret(uint8_t secret[32], uint64_t seed, uint32_t host)
+{
+    struct sim_prng r;
+
+    sim_prng_seed(&r, sim_mix(seed, host));
+    for (unsigned i = 0; i < 32; i++)
+        secret[i] = (uint8_t)sim_prng_next(&r);
+    secret[0] |= 1;
+}
+
+struct sim_host *
+sim_world_add_host(struct sim_world *w, const struct estab_config *cfg, uint64_t fail_at)
+{
+    void *hosts = w->hosts;
+    struct sim_host *host;
+
+    if (!sim_grow(&w->from, &hosts, &w->cap_hosts, w->n_hosts + 1, sizeof(struct sim_host *)))
+        return NULL;
+    w->hosts = hosts;
+    host = w->from.get(w->from.ctx, sizeof *host, alignof(max_align_t));
+    if (host == NULL)
+        return NULL;
+    memset(host, 0, sizeof *host);
+    host->world = w;
+    host->number = (uint32_t)w->n_hosts;
+    sim_alloc_init(&host->alloc, &w->from);
+    host->alloc.fail_at = fail_at;
+    host->cfg = *cfg;
+    put_secret(host->cfg.secret, w->seed, host->number);
+    host->cfg.alloc = sim_alloc_interface(&host->alloc);
+    host->cfg.trace = take_record;
+    host->cfg.trace_ctx = host;
+    host->cfg.host = host->number;
+    host->stack = estab_stack_new(&host->cfg);
+    if (host->stack == NULL) {
+        if (host->alloc.bytes != 0 || host->alloc.broken)
+            sim_fail(w, "memory-returned", "a host that was never made keeps memory", host->number,
+                     0, host->alloc.bytes, 0);
+        sim_alloc_fini(&host->alloc);
+        w->from.put(w->from.ctx, host, sizeof *host);
+        return NULL;
+    }
+    w->hosts[w->n_hosts++] = host;
+    return host;
+}
+
+static bool
+bring_up(struct sim_host *host, const struct sim_interface *at)
+{
+    struct estab_link l = { .mtu = at->mtu };
+    int ifindex = estab_stack_add_interface(host->stack, &l);
+
+    if (ifindex != (int)(at - host->interfaces) + 1)
+        return false;
+    if (at->v4.family != 0 &&
+        estab_stack_add_address(host->stack, (unsigned)ifindex, &at->v4, 24) != 0)
+        return false;
+    return at->v6.family == 0 ||
+           estab_stack_add_address(host->stack, (unsigned)ifindex, &at->v6, 64) == 0;
+}
+
+static bool
+add_interface(struct sim_host *host, size_t link, unsigned side, uint32_t mtu, bool v4, bool v6)
+{
+    struct sim_interface *at = &host->interfaces[host->n_interfaces];
+
+    if (host->n_interfaces == SIM_INTERFACES_MAX)
+        return false;
+    *at = (struct sim_interface){ .link = (uint32_t)link, .side = (uint8_t)side, .mtu = mtu };
+    if (v4)
+        at->v4 = estab_addr_v4(10, (uint8_t)(link >> 8), (uint8_t)link, (uint8_t)(side + 1));
+    if (v6) {
+        static const uint8_t prefix[4] = { 0x20, 0x01, 0x0d, 0xb8 };
+
+        at->v6.family = ESTAB_INET6;
+        memcpy(at->v6.bytes, prefix, sizeof prefix);
+        at->v6.bytes[4] = (uint8_t)(link >> 8);
+        at->v6.bytes[5] = (uint8_t)link;
+        at->v6.bytes[15] = (uint8_t)(side + 1);
+    }
+    host->n_interfaces++;
+    return bring_up(host, at);
+}
+
+void
+sim_world_reboot(struct sim_world *w, struct sim_host *host)
+{
+    estab_stack_free(host->stack);
+    if (host->alloc.bytes != 0 || host->alloc.broken)
+        sim_fail(w, "memory-returned", "a host that ended keeps memory", host->number, 0,
+                 host->alloc.bytes, host->alloc.broken);
+    host->boots++;
+    put_secret(host->cfg.secret, sim_mix(w->seed, host->boots), host->number);
+    host->packets_in = host->packets_out = 0;
+    host->stack = estab_stack_new(&host->cfg);
+    if (host->stack == NULL) {
+        /* Nothing can go on without it: an empty one from memory that never fails. */
+        host->alloc.fail_at = SIM_NO_FAILURE;
+        host->alloc.fail_after = false;
+        host->stack = estab_stack_new(&host->cfg);
+    }
+    if (host->stack == NULL) {
+        sim_fail(w, "build", "a host could not begin anew", host->number, 0, host->boots, 0);
+        return;
+    }
+    if (w->observer.reboot != NULL)
+        w->observer.reboot(w->observer.ctx, host);
+    for (unsigned i = 0; i < host->n_interfaces; i++)
+        if (!bring_up(host, &host->interfaces[i]))
+            sim_fail(w, "build", "an interface could not be made anew", host->number, 0, i, 0);
+}
+
+bool
+sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
+               const struct sim_link_config *cfg, uint32_t mtu_a, uint32_t mtu_b, bool v4, bool v6)
+{
+    void *joints = w->joints;
+    size_t link = w->n_joints;
+    struct sim_joint *j;
+
+    if (mtu_a > w->packet_max || mtu_b > w->packet_max ||
+        !sim_grow(&w->from, &joints, &w->cap_joints, w->n_joints + 1, sizeof *w->joints))
+        return false;
+    w->joints = joints;
+    j = &w->joints[link];
+    w->n_joints++;
+    sim_link_init(&j->link, cfg, sim_mix(w->seed, 0x6c696e6b00000000u + link));
+    if (!add_interface(a, link, 0, mtu_a, v4, v6) || !add_interface(b, link, 1, mtu_b, v4, v6))
+        return false;
+    j->end[0].host = a->number;
+    j->end[0].ifindex = a->n_interfaces;
+    j->end[1].host = b->number;
+    j->end[1].ifindex = b->n_interfaces;
+    return true;
+}
+
+struct estab_addr
+sim_world_address(const struct sim_world *w, const struct sim_host *host,
+                  const struct sim_host *other, enum estab_family family)
+{
+    for (unsigned i = 0; i < host->n_interfaces; i++) {
+        const struct sim_interface *at = &host->interfaces[i];
+        const struct sim_joint *j = &w->joints[at->link];
+
+        if (j->end[1u - at->side].host == other->number)
+            return family == ESTAB_INET ? at->v4 : at->v6;
+    }
+    return (struct estab_addr){ 0 };
+}
+
+static void
+free_array(struct sim_world *w, void *items, size_t cap, size_t size)
+{
+    if (cap != 0)
+        w->from.put(w->from.ctx, items, cap * size);
+}
+
+void
+sim_world_fini(struct sim_world *w)
+{
+    for (size_t i = 0; i < w->n_hosts; i++) {
+        struct sim_host *host = w->hosts[i];
+
+        estab_stack_free(host->stack); /* NULL after a failed reboot */
+        if (host->alloc.bytes != 0)
+            sim_fail(w, "memory-returned", "a host that ended keeps memory", host->number, 0,
+                     host->alloc.bytes, 0);
+        if (host->alloc.broken)
+            sim_fail(w, "memory-exact", "memory came back that was not lent, or with another size",
+                     host->number, 0, 0, 0);
+        sim_alloc_fini(&host->alloc);
+        w->from.put(w->from.ctx, host, sizeof *host);
+    }
+    for (size_t i = 0; i < w->n_slots; i++)
+        w->from.put(w->from.ctx, w->slots[i].data, w->packet_max);
+    free_array(w, w->hosts, w->cap_hosts, sizeof(struct sim_host *));
+    free_array(w, w->joints, w->cap_joints, sizeof *w->joints);
+    free_array(w, w->heap, w->cap_items, sizeof *w->heap);
+    free_array(w, w->slots, w->cap_slots, sizeof *w->slots);
+    free_array(w, w->due, w->cap_due, sizeof *w->due);
+    if (w->output_room != NULL)
+        w->from.put(w->from.ctx, w->output_room, SIM_BATCH_MAX * ((size_t)w->packet_max + GUARD));
+    w->n_hosts = w->n_slots = w->n_joints = w->n_items = 0;
+    w->output_room = NULL;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many hosts, links between them, one clock. The world asks every host when it must be called
+ * next, moves the clock to the earliest instant at which anything happens, hands over what
+ * arrives there and carries away what is sent. Nothing in it waits and nothing is random but the
+ * seed: the same seed gives the same run, octet by octet, on every machine.
+ *
+ * apps.c gives the hosts something to do, invariants.c watches, swarm.c makes worlds out of seeds.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "estab/estab.h"
+#include "sim/alloc.h"
+#include "sim/link.h"
+#include "sim/prng.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIM_INTERFACES_MAX 8
+#define SIM_BATCH_MAX 64
+
+struct sim_world;
+
+struct sim_interface {
+    uint32_t link;
+    uint8_t side; /* the end of the link: 0 or 1 */
+    uint32_t mtu;
+    struct estab_addr v4, v6; /* any address: has none of that family */
+};
+
+struct sim_host {
+    struct sim_world *world;
+    uint32_t number; /* from 0 */
+    struct estab_stack *stack;
+    struct estab_config cfg;
+    struct sim_alloc alloc;
+    unsigned n_interfaces;
+    struct sim_interface interfaces[SIM_INTERFACES_MAX]; /* ifindex - 1 */
+    uint64_t packets_in, packets_out;                    /* by our count, since the last reboot */
+    uint32_t boots;
+};
+
+struct sim_joint {
+    struct sim_link link;
+    struct {
+        uint32_t host;
+        unsigned ifindex;
+    } end[2];
+};
+
+/* The first thing that went wrong. */
+struct sim_failure {
+    const char *rule; /* NULL: nothing did */
+    const char *text;
+    estab_time at;
+    uint32_t host;
+    uint64_t conn;
+    uint64_t a, b; /* what the text speaks of */
+};
+
+/* Somebody who looks on; NULL for what does not interest. Only `after` may ask the stack. */
+struct sim_observer {
+    void *ctx;
+    void (*trace)(void *ctx, struct sim_host *host, const struct estab_trace *record);
+    /* `n` packets are about to be handed to the host; must_drop[i]: a checksum is wrong. */
+    void (*input)(void *ctx, struct sim_host *host, unsigned ifindex,
+                  const struct estab_frame *frames, const bool *must_drop, size_t n);
+    void (*input_done)(void *ctx, struct sim_host *host);
+    void (*output)(void *ctx, struct sim_host *host, unsigned ifindex,
+                   const struct estab_frame *frame);
+    void (*event)(void *ctx, struct sim_host *host, const struct estab_event *event);
+    /* The host has nothing more to say at this instant. */
+    void (*after)(void *ctx, struct sim_host *host);
+    /* The host has lost all memory of what was. */
+    void (*reboot)(void *ctx, struct sim_host *host);
+};
+
+/* Whoever lives on the hosts. */
+struct sim_tenant {
+    void *ctx;
+    void (*event)(void *ctx, struct sim_host *host, const struct estab_event *event);
+    void (*timer)(void *ctx, uint32_t token);
+};
+
+struct sim_item;
+struct sim_packet_slot;
+
+struct sim_world {
+    struct estab_alloc from;
+    uint64_t seed;
+    estab_time now;
+    struct sim_prng dice;
+
+    struct sim_host **hosts;
+    size_t n_hosts, cap_hosts;
+    struct sim_joint *joints;
+    size_t n_joints, cap_joints;
+
+    struct sim_item *heap; /* by (instant, order of entry) */
+    size_t n_items, cap_items;
+    uint64_t entered;
+    struct sim_packet_slot *slots;
+    size_t n_slots, cap_slots;
+    uint32_t free_slot; /* number + 1 */
+    uint32_t packet_max;
+    uint8_t *output_room;
+    unsigned batch; /* frames asked for at once, 1..SIM_BATCH_MAX */
+    uint32_t *due;  /* packets of this instant */
+    size_t n_due, cap_due;
+
+    struct sim_observer observer;
+    struct sim_tenant tenant;
+    estab_trace_fn *sink; /* another look at every record */
+    void *sink_ctx;
+    bool hash_traces;
+    uint64_t hash;
+    uint64_t events; /* steps taken, packets, ticks and calls together */
+    uint64_t records;
+    uint64_t standstill; /* steps since the clock moved */
+    struct sim_failure failure;
+    uint64_t ignored[2]; /* rules of invariants.h that do not count, a bit each */
+};
+
+/* `packet_max`: no MTU is larger. false: no memory. */
+bool sim_world_init(struct sim_world *w, const struct estab_alloc *from, uint64_t seed,
+                    uint32_t packet_max);
+/* Frees the hosts; when nothing had failed so far, checks that they gave back every octet. */
+void sim_world_fini(struct sim_world *w);
+
+/* Adds a host. The secret, the allocator, the trace sink and the number are filled in here; the
+ * n-th call of the allocator fails when `fail_at` says so. NULL: the host could not be made. */
+struct sim_host *sim_world_add_host(struct sim_world *w, const struct estab_config *cfg,
+                                    uint64_t fail_at);
+/* Joins two hosts: an interface on each, 10.x.y.1 and .2, 2001:db8:n::1 and ::2 as wanted. */
+bool sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
+                    const struct sim_link_config *cfg, uint32_t mtu_a, uint32_t mtu_b, bool v4,
+                    bool v6);
+/* The address of `host` on the link it shares with `other`; any address if there is none. */
+struct estab_addr sim_world_address(const struct sim_world *w, const struct sim_host *host,
+                                    const struct sim_host *other, enum estab_family family);
+
+/* The host ends without a word and begins anew with the same addresses (RFC 9293 §3.5.1). What its
+ * users held is gone. */
+void sim_world_reboot(struct sim_world *w, struct sim_host *host);
+
+/* The tenant's timer() will be called with `token` at that instant. */
+void sim_world_wake(struct sim_world *w, estab_time at, uint32_t token);
+/* After a user call on a host: carries away what it has to send, tells its events. */
+void sim_world_pump(struct sim_world *w, struct sim_host *host);
+/* A packet out of nowhere arrives at a host. */
+void sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+                      const uint8_t *packet, uint32_t len, estab_time at);
+
+/* Runs until nothing is left to happen, the clock would pass `until`, `max_events` are spent, or
+ * something fails. */
+enum sim_stop { SIM_STOP_IDLE, SIM_STOP_TIME, SIM_STOP_EVENTS, SIM_STOP_FAILED };
+enum sim_stop sim_world_run(struct sim_world *w, estab_time until, uint64_t max_events);
+
+/* Notes a failure, unless there is one already. */
+void sim_fail(struct sim_world *w, const char *rule, const char *text, uint32_t host, uint64_t conn,
+              uint64_t a, uint64_t b);
+
+static inline bool
+sim_failed(const struct sim_world *w)
+{
+    return w->failure.rule != NULL;
+}
+
+#endif
