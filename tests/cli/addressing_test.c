@@ -114,6 +114,25 @@ TEST(a_family_can_be_left_out)
     assert_int_equal(plan.n, 1);
 }
 
+TEST(contradictions_are_found_before_there_is_a_device)
+{
+    struct options o = { .n_addrs = 1, .addrs = { prefix("fd00::2/64") }, .mtu = 600 };
+
+    assert_int_equal(estab_addressing_check(&o, &why), -1);
+    assert_string_equal(why.text,
+                        "--mtu 600: IPv6 needs 1280 or more, and there is --addr fd00::2");
+    o.mtu = 1280;
+    assert_int_equal(estab_addressing_check(&o, &why), 0);
+    o.gateway6 = addr("fd00::2");
+    assert_int_equal(estab_addressing_check(&o, &why), -1);
+    assert_string_equal(why.text, "--gateway fd00::2: that is this host's own address");
+    o.only_ipv4 = true;
+    assert_int_equal(estab_addressing_check(&o, &why), -1);
+    assert_string_equal(why.text, "-4 leaves no --addr");
+    o = (struct options){ .only_ipv6 = true, .mtu = 600 };
+    assert_int_equal(estab_addressing_check(&o, &why), -1);
+}
+
 TEST(prefixes_contain_their_addresses)
 {
     struct prefix p = prefix("10.9.0.0/23");

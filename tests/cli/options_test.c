@@ -168,6 +168,7 @@ TEST(a_wrong_value_is_named_with_its_option)
     refused("--tun a23456789012345x",
             "--tun a23456789012345x: a device name has 1 to 15 characters");
     refused("--tun ''", "--tun : a device name has 1 to 15 characters");
+    refused("--tun a/b", "--tun a/b: not a name that a device can have");
     refused("-w bad", "--word bad: not a good word");
     refused("-4 -6", "-6: -4 and -6 exclude each other");
     refused("-6 -4", "-4: -4 and -6 exclude each other");

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of `estab`. Each gets its own arguments, argv[0] being its name, and returns the
+ * exit status: 0, 1 for a failure, 2 for a wrong command line. */
+#ifndef ESTAB_CLI_CLI_H
+#define ESTAB_CLI_CLI_H
+
+int estab_cmd_demo(int argc, char **argv);
+int estab_cmd_get(int argc, char **argv);
+int estab_cmd_http(int argc, char **argv);
+int estab_cmd_nc(int argc, char **argv);
+
+#endif

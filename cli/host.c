@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* A host for a command; see host.h. */
+#include "cli/host.h"
+#include "drivers/alloc.h"
+#include "drivers/random.h"
+#include "estab/estab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* --- signals --- */
+
+static void
+signal_arrived(void *ctx, uint32_t ready, estab_time now)
+{
+    struct host *host = ctx;
+    struct signalfd_siginfo info;
+
+    (void)ready;
+    if (read(host->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    host->signalled = (int)info.ssi_signo;
+    if (host->on_signal != NULL) {
+        host->on_signal(host->ctx, now);
+    } else {
+        estab_stack_shutdown(host->stack, ESTAB_SHUTDOWN_RST, now);
+        estab_loop_stop(host->loop);
+    }
+}
+
+static int
+take_signals(struct host *host, struct failure *why)
+{
+    struct sigaction hup;
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    /* nohup(1) means it. */
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
+        sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return estab_fail(why, "cannot block signals: %s", strerror(errno));
+    host->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (host->signal_fd < 0)
+        return estab_fail(why, "cannot make a signalfd: %s", strerror(errno));
+    return estab_loop_watch(host->loop, &host->signals, host->signal_fd, EPOLLIN, signal_arrived,
+                            host, why);
+}
+
+/* --- trace --- */
+
+/* Records are buffered and written some time later, so that a busy host does not pay a system call
+ * for each turn and a quiet one can still be watched live. */
+static void
+flush_sinks(void *ctx, estab_time now)
+{
+    struct host *host = ctx;
+
+    if (estab_sinks_flush(host->sinks, now, &host->failure) < 0 && !host->has_failed) {
+        host->has_failed = true;
+        estab_loop_stop(host->loop);
+    }
+}
+
+static void
+turn_ended(void *ctx, estab_time now)
+{
+    struct host *host = ctx;
+    estab_time at;
+
+    if (host->on_turn != NULL)
+        host->on_turn(host->ctx, now);
+    if (host->sinks == NULL)
+        return;
+    at = estab_sinks_flush_at(host->sinks);
+    if (at != ESTAB_NEVER && (!host->flush.listed || host->flush.at == ESTAB_NEVER))
+        estab_loop_set_alarm(host->loop, &host->flush, at, flush_sinks, host);
+}
+
+/* --- device and addresses --- */
+
+static int
+configure_kernel_end(struct host *host, const struct options *options, struct failure *why)
+{
+    struct addressing *plan = &host->addressing;
+    struct addressing kept = *plan;
+
+    if (options->mtu != 0 && estab_tun_set_mtu(&host->tun, options->mtu, why) < 0)
+        return -1;
+    if (estab_tun_bring_up(&host->tun, why) < 0)
+        return -1;
+    kept.n = 0;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct link_address *at = &plan->at[i];
+
+        if (estab_tun_add_address(&host->tun, &at->kernel, at->outside ? &at->own.addr : NULL,
+                                  at->own.len, why) == 0)
+            kept.at[kept.n++] = *at;
+        else if (!plan->chosen_here || at->own.addr.family != ESTAB_INET6)
+            return -1;
+        /* A kernel without IPv6 is no reason to fail when nobody asked for IPv6. */
+    }
+    *plan = kept;
+    if (plan->n == 0)
+        return -1;
+    return 0;
+}
+
+static int
+open_device(struct host *host, const struct options *options, uint32_t *mtu, uint32_t *largest,
+            struct failure *why)
+{
+    bool up;
+
+    if (estab_tun_open(&host->tun, options->tun, why) < 0)
+        return -1;
+    if (host->tun.made) {
+        if (estab_addressing_plan(&host->addressing, options, estab_addressing_free_default(),
+                                  why) < 0 ||
+            configure_kernel_end(host, options, why) < 0)
+            return -1;
+    } else {
+        if (estab_tun_is_up(&host->tun, &up, why) < 0)
+            return -1;
+        if (!up)
+            return estab_fail(why, "the device %s is down: bring it up with 'ip link set %s up'",
+                              host->tun.name, host->tun.name);
+        if (estab_addressing_follow(&host->addressing, options, host->tun.name, why) < 0)
+            return -1;
+    }
+    if (estab_tun_mtu(&host->tun, largest, why) < 0)
+        return -1;
+    *mtu = options->mtu != 0 ? options->mtu : *largest;
+    if (*mtu > 65535)
+        *mtu = 65535;
+    if (*largest < *mtu)
+        *largest = *mtu;
+    return 0;
+}
+
+static int
+add_addresses(struct host *host, uint32_t mtu, struct failure *why)
+{
+    const struct estab_link link = { .mtu = mtu };
+    bool routed4 = false, routed6 = false;
+    char text[ESTAB_ADDR_TEXT];
+    int ifindex, error;
+
+    for (size_t i = 0; i < host->addressing.n; i++)
+        if (host->addressing.at[i].own.addr.family == ESTAB_INET6 && mtu < 1280)
+            return estab_fail(why, "--mtu %u: IPv6 needs 1280 or more (-4 leaves IPv6 out)", mtu);
+    ifindex = estab_stack_add_interface(host->stack, &link);
+    if (ifindex < 0)
+        return estab_fail(why, "cannot add the interface: %s", estab_err_text(ifindex));
+    host->ifindex = (unsigned)ifindex;
+    for (size_t i = 0; i < host->addressing.n; i++) {
+        const struct prefix *own = &host->addressing.at[i].own;
+        struct estab_addr any = { .family = own->addr.family };
+        bool *routed = own->addr.family == ESTAB_INET ? &routed4 : &routed6;
+
+        error = estab_stack_add_address(host->stack, host->ifindex, &own->addr, own->len);
+        if (error == 0 && !*routed)
+            error = estab_stack_add_route(host->stack, host->ifindex, &any, 0);
+        if (error < 0)
+            return estab_fail(why, "cannot take the address %s/%u: %s",
+                              estab_addr_format(&own->addr, text), own->len, estab_err_text(error));
+        *routed = true;
+    }
+    return 0;
+}
+
+/* --- the whole --- */
+
+static int
+make(struct host *host, const struct options *options, host_configure_fn *configure,
+     loop_events_fn *events, struct failure *why)
+{
+    struct packet_link port;
+    uint32_t mtu = 0, largest = 0;
+
+    estab_config_init(&host->config);
+    if (configure != NULL)
+        configure(&host->config, options);
+    if (estab_options_apply(options, &host->config, why) < 0)
+        return -1;
+    host->loop = estab_loop_new(why);
+    if (host->loop == NULL)
+        return -1;
+    if (open_device(host, options, &mtu, &largest, why) < 0)
+        return -1;
+    if (estab_sinks_open(&host->sinks, options, host->config.msl, estab_loop_now(host->loop), why) <
+        0)
+        return -1;
+    /* Not earlier: opening a capture that is a FIFO waits for its reader and must be interruptible. */
+    if (take_signals(host, why) < 0)
+        return -1;
+    if (estab_random_secret(host->config.secret, why) < 0)
+        return -1;
+    host->config.alloc = estab_alloc_system();
+    if (host->sinks != NULL) {
+        host->config.trace = estab_sinks_trace;
+        host->config.trace_ctx = host->sinks;
+    }
+    estab_loop_each_turn(host->loop, turn_ended, host);
+    host->stack = estab_stack_new(&host->config);
+    if (host->stack == NULL)
+        return estab_fail(why, "cannot make the stack: out of memory or a setting out of range");
+    if (add_addresses(host, mtu, why) < 0)
+        return -1;
+    port = estab_tun_link(&host->tun, mtu, largest);
+    if (estab_loop_add_stack(host->loop, host->stack, events, host->ctx, why) < 0)
+        return -1;
+    return estab_loop_add_link(host->loop, host->stack, host->ifindex, &port, why);
+}
+
+/* A descriptor that was closed when we started must not become the device or the capture: what is
+ * written to standard output would go there. */
+static int
+reserve_standard_streams(struct failure *why)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+            return estab_fail(why, "descriptor %d is closed and there is no /dev/null", fd);
+    return 0;
+}
+
+int
+estab_host_open(struct host *host, const struct options *options, host_configure_fn *configure,
+                loop_events_fn *events, void *ctx, struct failure *why)
+{
+    *host = (struct host){ .tun = { .fd = -1 }, .signal_fd = -1, .ctx = ctx };
+    if (reserve_standard_streams(why) == 0 && make(host, options, configure, events, why) == 0)
+        return 0;
+    estab_host_close(host, NULL);
+    return -1;
+}
+
+int
+estab_host_run(struct host *host, struct failure *why)
+{
+    int result = estab_loop_run(host->loop, why);
+
+    if (host->has_failed)
+        return estab_fail(why, "%s", host->failure.text);
+    return result;
+}
+
+int
+estab_host_close(struct host *host, struct failure *why)
+{
+    struct estab_stack_status status;
+    bool has_status = host->stack != NULL;
+    int result = 0;
+
+    if (host->stack != NULL) {
+        estab_stack_shutdown(host->stack, ESTAB_SHUTDOWN_RST, estab_loop_now(host->loop));
+        /* Last words; when the device has gone there is nobody to hear them. */
+        (void)estab_loop_flush(host->loop, NULL);
+        estab_stack_status(host->stack, &status);
+        estab_stack_free(host->stack);
+        host->stack = NULL;
+    }
+    if (estab_sinks_close(host->sinks, has_status ? &status : NULL, why) < 0)
+        result = -1;
+    host->sinks = NULL;
+    estab_loop_free(host->loop);
+    host->loop = NULL;
+    if (host->signal_fd >= 0)
+        close(host->signal_fd);
+    host->signal_fd = -1;
+    estab_tun_close(&host->tun);
+    return result;
+}
+
+const struct estab_addr *
+estab_host_address(const struct host *host, unsigned family)
+{
+    for (size_t i = 0; i < host->addressing.n; i++)
+        if (host->addressing.at[i].own.addr.family == family)
+            return &host->addressing.at[i].own.addr;
+    return NULL;
+}

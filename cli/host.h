@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A host for a command: stack, TUN device, addresses, routes, trace and signals, made from the
+ * options. The commands only open connections on it and watch their own descriptors.
+ */
+#ifndef ESTAB_CLI_HOST_H
+#define ESTAB_CLI_HOST_H
+
+#include "cli/addressing.h"
+#include "cli/options.h"
+#include "cli/sinks.h"
+#include "drivers/loop.h"
+#include "drivers/tun.h"
+
+struct host {
+    struct loop *loop;
+    struct estab_stack *stack;
+    struct estab_config config; /* as the stack was made */
+    struct tun tun;
+    struct addressing addressing;
+    unsigned ifindex;
+    /* Set by the command before estab_host_run(), if it has more to do on a signal than to end:
+     * SIGINT and SIGTERM call it; NULL: everything is reset and the loop stops. */
+    void (*on_signal)(void *ctx, estab_time now);
+    void (*on_turn)(void *ctx, estab_time now); /* the end of every turn of the loop, or NULL */
+    void *ctx;
+    int signalled; /* the last signal, 0: none */
+
+    struct sinks *sinks;
+    struct loop_alarm flush;
+    bool has_failed; /* in `failure` */
+    struct failure failure;
+    int signal_fd;
+    struct loop_watch signals;
+};
+
+/* What a command changes in the configuration before the stack is made, or NULL. */
+typedef void host_configure_fn(struct estab_config *config, const struct options *options);
+
+/* Makes the host. `events` gets the stack's events with `ctx`. SIGPIPE is ignored from here on,
+ * SIGINT, SIGTERM and SIGHUP arrive in the loop. On -1 nothing is left behind. */
+int estab_host_open(struct host *host, const struct options *options, host_configure_fn *configure,
+                    loop_events_fn *events, void *ctx, struct failure *why);
+
+/* Runs the loop until estab_loop_stop(). -1 and why: device or capture failed. */
+int estab_host_run(struct host *host, struct failure *why);
+
+/* Resets what is still open, sends that, closes everything. -1 and why: the capture is not whole. */
+int estab_host_close(struct host *host, struct failure *why);
+
+/* Our first address of a family, or NULL. */
+const struct estab_addr *estab_host_address(const struct host *host, unsigned family);
+
+#endif
