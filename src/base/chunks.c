@@ -62,8 +62,6 @@ link_slab(struct chunks *c, struct chunk_slab *s)
 {
     unsigned order = largest(s->free);
 
-    if (order == NOTHING)
-        return;
     s->prev = NULL;
     s->next = c->slab[order];
     if (s->next != NULL)
@@ -76,8 +74,6 @@ unlink_slab(struct chunks *c, struct chunk_slab *s)
 {
     unsigned order = largest(s->free);
 
-    if (order == NOTHING)
-        return;
     if (s->prev != NULL)
         s->prev->next = s->next;
     else
@@ -95,9 +91,17 @@ estab_chunks_init(struct chunks *c, struct arena *arena)
 void
 estab_chunks_fini(struct chunks *c)
 {
+    struct chunk_slab *s;
+    unsigned i;
+
+    for (i = 0; i <= NOTHING; i++)
+        while ((s = c->slab[i]) != NULL) {
+            c->slab[i] = s->next;
+            estab_arena_put(c->arena, s, SLAB_BYTES);
+        }
     if (c->spare != NULL)
         estab_arena_put(c->arena, c->spare, SLAB_BYTES);
-    c->spare = NULL;
+    *c = (struct chunks){ .arena = c->arena };
 }
 
 /* The slab whose room fits most closely, so that large places stay whole; then the spare one, then

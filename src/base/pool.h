@@ -90,13 +90,15 @@ struct chunk_slab;
 
 struct chunks {
     struct arena *arena;
-    size_t lent;                           /* octets */
-    struct chunk_slab *slab[CHUNK_ORDERS]; /* lists, by the largest chunk that a slab has free */
-    struct chunk_slab *spare;              /* the one slab that is kept though empty */
+    size_t lent; /* octets */
+    /* Lists, by the largest chunk that a slab has free; the last one is of full slabs. */
+    struct chunk_slab *slab[CHUNK_ORDERS + 1];
+    struct chunk_slab *spare; /* the one slab that is kept though empty */
 };
 
 void estab_chunks_init(struct chunks *c, struct arena *arena);
-/* Everything lent must have come back. */
+/* Gives the slabs back, also those with chunks still lent; chunks of 64 KiB and more must have come
+ * back before. */
 void estab_chunks_fini(struct chunks *c);
 /* Memory of `size` octets, a power of two from 1 KiB; chunks below 64 KiB share slabs (found from
  * the chunk's address: slabs are aligned), larger ones come straight from the arena. O(1). */

@@ -175,11 +175,19 @@ estab_stack_new(const struct estab_config *cfg)
 void
 estab_stack_free(struct estab_stack *s)
 {
+    struct tcp_env env;
     struct arena arena;
+    uint32_t index;
     unsigned i;
 
     if (s == NULL)
         return;
+    env = estab_stack_env(s, s->now);
+    env.trace = NULL;
+    for (i = 0; i < 2; i++)
+        for (index = estab_pool_next(&s->conns[i], 0); index != 0;
+             index = estab_pool_next(&s->conns[i], index))
+            estab_tcp_release(&((struct conn *)estab_pool_at(&s->conns[i], index))->tcb, &env);
     for (i = 0; i < s->interfaces; i++)
         if (s->interface[i].replies.data != NULL)
             estab_arena_put(&s->arena, s->interface[i].replies.data, s->interface[i].replies.size);

@@ -8,7 +8,7 @@
 
 static void
 update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
-                   uint32_t wnd)
+                   uint32_t wnd, bool moved_una)
 {
     /* The window is taken when SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK, so
      * that a reordered, older segment cannot bring back a window the peer has since changed
@@ -17,7 +17,10 @@ update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_
     bool newer_ack = tcb->snd_wl1 == seg->seq && seq_leq(tcb->snd_wl2, seg->ack);
     bool was_closed = tcb->snd_wnd == 0;
 
-    if (!newer_text && !newer_ack)
+    /* Differs from RFC 9293 §3.10.7.4, fifth check: an ACK that has moved SND.UNA is newer than all
+     * before, wherever its text stands; a hole-filler's would otherwise be passed over, and the
+     * old window taken to begin at the new SND.UNA, beyond what the peer has offered. */
+    if (!newer_text && !newer_ack && !moved_una)
         return;
     tcb->snd_wnd = wnd;
     tcb->snd_wl1 = seg->seq;
@@ -146,6 +149,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
 {
     /* SEG.WND is scaled, but for that of a SYN (RFC7323-2.3-SHIFT, RFC7323-2.2-UNSCALED). */
     uint32_t wnd = (uint32_t)seg->wnd << (seg->ctl & CTL_SYN ? 0 : tcb->snd_wind_shift);
+    bool moved_una;
 
     /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
     if (!(seg->ctl & CTL_ACK))
@@ -179,7 +183,8 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         return SEG_DROP_ACK_OLD;
     }
 
-    if (seq_gt(seg->ack, tcb->snd_una))
+    moved_una = seq_gt(seg->ack, tcb->snd_una);
+    if (moved_una)
         acknowledge(tcb, env, seg);
     else if (is_duplicate_ack(tcb, seg, wnd))
         estab_tcp_duplicate_ack(tcb, env);
@@ -188,7 +193,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)
         tcb->unanswered_since = ESTAB_NEVER;
     if (seq_geq(seg->ack, tcb->snd_una))
-        update_send_window(tcb, env, seg, wnd);
+        update_send_window(tcb, env, seg, wnd, moved_una);
 
     /* Is our FIN acknowledged? It stands at SND.NXT - 1. */
     if (tcb->fin_sent && tcb->snd_una == tcb->snd_nxt) {

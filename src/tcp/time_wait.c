@@ -10,14 +10,16 @@
 void
 estab_time_wait_init(struct time_wait *tw, struct tcb *tcb, const struct tcp_env *env)
 {
+    uint32_t wnd;
+
     tw->snd_nxt = tcb->snd_nxt;
     tw->rcv_nxt = tcb->rcv_nxt;
     tw->ts_recent = tcb->ts_recent;
     tw->ts_offset = tcb->ts_offset;
     tw->timestamps = tcb->timestamps;
-    tw->wnd = (uint16_t)(tcb->rcv_wnd >> tcb->rcv_wind_shift < UINT16_MAX
-                             ? tcb->rcv_wnd >> tcb->rcv_wind_shift
-                             : UINT16_MAX);
+    /* The edge promised before, rounded up as every ACK was (SHLD-14). */
+    wnd = (tcb->rcv_wnd + (1u << tcb->rcv_wind_shift) - 1) >> tcb->rcv_wind_shift;
+    tw->wnd = (uint16_t)(wnd < UINT16_MAX ? wnd : UINT16_MAX);
     (void)env;
 }
 

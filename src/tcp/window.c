@@ -41,11 +41,14 @@ uint32_t
 estab_tcp_syn_window(const struct tcp_env *env, const struct estab_tcp_options *opt)
 {
     uint32_t limit = estab_tcp_power_of_two_below(opt->receive_buffer_max);
+    uint32_t unit = 1u << estab_tcp_window_shift(opt->receive_buffer_max);
 
-    /* What a later scaled window may add by rounding is kept back here too. */
-    if (env->cfg->window_scaling && estab_tcp_window_shift(opt->receive_buffer_max) > 0)
-        limit -= limit / 32;
-    return limit < UINT16_MAX ? limit : UINT16_MAX;
+    if (!env->cfg->window_scaling || unit == 1)
+        return limit < UINT16_MAX ? limit : UINT16_MAX;
+    /* A later scaled window tells the same edge exactly, and what it may add by rounding is kept
+     * back here too. */
+    limit -= limit / 32;
+    return (limit < UINT16_MAX ? limit : UINT16_MAX) / unit * unit;
 }
 
 /* What the buffer could still take: the limit, less what waits for the user, less a little that

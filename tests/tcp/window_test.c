@@ -191,6 +191,22 @@ TEST(old_segments_do_not_change_the_window)
     peer_done_quietly(p);
 }
 
+/* A hole-filler with a new ACK stands left of what came before it, and its window counts all the
+ * same: it is the newest. */
+TEST(window_of_a_hole_filler_counts)
+{
+    struct peer *p = established(4000);
+
+    user_sends(p, 20000);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 201, .ack = ISS + 1, .len = 100, .wnd = 4000);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 4001, .len = 100, .wnd = 400);
+    assert_int_equal(user_status(p).tcb.snd_wnd, 400);
+    assert_int_equal(user_status(p).tcb.flight, 0);
+    peer_done_quietly(p);
+}
+
 /* MUST-38: a window opened in small steps draws no small segments: half the largest window, a
  * full segment, or the override timer. */
 TEST(sender_avoids_silly_windows)
