@@ -264,13 +264,22 @@ emit_keepalive(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     acknowledged(tcb, out);
 }
 
+/* SND.NXT, or the right edge of the peer's window when that has moved left of it or a probe stands
+ * beyond it: an empty segment must be acceptable to be heard (RFC 9293 Appendix A.2,
+ * RFC9293-A.2-SEQVAL). */
+static tcp_seq
+acceptable_seq(const struct tcb *tcb)
+{
+    return is_synchronized(tcb) ? seq_min(tcb->snd_nxt, tcb->snd_una + tcb->snd_wnd) : tcb->snd_nxt;
+}
+
 static void
 emit_ack(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 {
     enum send_reason reason =
         tcb->acks_owed > 0 ? (enum send_reason)tcb->ack_reason : WHY_WINDOW_UPDATE;
 
-    begin(tcb, env, out, tcb->snd_nxt, CTL_ACK, reason);
+    begin(tcb, env, out, acceptable_seq(tcb), CTL_ACK, reason);
     fill_options(tcb, env, &out->seg);
     fill_sack(tcb, &out->seg);
     acknowledged(tcb, out);
@@ -353,7 +362,7 @@ estab_tcp_build_reset(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 {
     /* RFC 9293 §3.10.5: <SEQ=SND.NXT><CTL=RST>; with ACK, so that a peer in any state takes it. */
     out->seg = (struct tcp_seg){
-        .seq = tcb->snd_nxt,
+        .seq = acceptable_seq(tcb),
         .ack = tcb->rcv_nxt,
         .ctl = CTL_RST | CTL_ACK,
     };

@@ -139,6 +139,20 @@ TEST(unanswered_probes_end_at_the_user_timeout)
     peer_done_quietly(p);
 }
 
+/* RFC9293-A.2-SEQVAL: with a probe out beyond the closed window an ACK of ours still stands where
+ * the peer can accept it; so the answer to its keepalive is heard. */
+TEST(ack_beside_a_probe_is_acceptable)
+{
+    struct peer *p = established(-1);
+
+    user_sends(p, 100);
+    time_until_sent(p, SEC(1));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = 1);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 100, .ack = ISS + 1, .wnd = -1); /* its keepalive */
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101);
+    peer_done(p);
+}
+
 /* MUST-34, SHLD-15: the window shrinks below what is out: no new data, no harm. SHLD-16, MAY-7. */
 TEST(shrunk_window_is_survived)
 {
