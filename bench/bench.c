@@ -65,8 +65,10 @@ struct pair {
     struct estab_stack *host[2]; /* 0 opens, 1 listens */
     struct estab_endpoint server;
     estab_conn listener;
+    unsigned more_ports; /* PORT + 1 to PORT + more_ports listen too */
+    unsigned next_port;
     estab_time now;
-    uint64_t frames, batches;
+    uint64_t frames;
     struct estab_frame frame[BATCH];
     uint8_t memory[BATCH][MTU + 36];
 };
@@ -113,22 +115,16 @@ teardown(struct pair *p)
     estab_stack_free(p->host[1]);
 }
 
-/* Everything host `from` has to send reaches the other; how many frames. */
+/* A batch of what host `from` has to send reaches the other; how many frames. */
 static size_t
 carry(struct pair *p, unsigned from)
 {
-    size_t n, total = 0;
+    size_t n = estab_stack_output(p->host[from], 1, p->frame, BATCH, p->now);
 
-    do {
-        n = estab_stack_output(p->host[from], 1, p->frame, BATCH, p->now);
-        if (n > 0) {
-            estab_stack_input(p->host[1 - from], 1, p->frame, n, p->now);
-            p->batches++;
-        }
-        total += n;
-    } while (n == BATCH);
-    p->frames += total;
-    return total;
+    if (n > 0)
+        estab_stack_input(p->host[1 - from], 1, p->frame, n, p->now);
+    p->frames += n;
+    return n;
 }
 
 static void
@@ -304,7 +300,7 @@ serve(struct pair *p)
             estab_conn conn = events[i].conn;
 
             if ((events[i].bits & ESTAB_ACCEPTABLE) != 0) {
-                while (estab_accept(p->host[1], p->listener, &conn, p->now) == 0)
+                while (estab_accept(p->host[1], events[i].conn, &conn, p->now) == 0)
                     ;
                 continue;
             }
@@ -350,14 +346,18 @@ visit(struct pair *p)
 }
 
 static void
-open_and_close(struct pair *p, size_t in_flight)
+open_and_close(struct pair *p, size_t in_flight, estab_time apart)
 {
     size_t done = 0, moved;
 
     for (size_t i = 0; i < in_flight; i++) {
+        struct estab_endpoint to = p->server;
         estab_conn conn;
-        int err = estab_connect(p->host[0], NULL, &p->server, NULL, &conn, p->now);
+        int err;
 
+        to.port = (uint16_t)(PORT + p->next_port);
+        p->next_port = p->next_port == p->more_ports ? 0 : p->next_port + 1;
+        err = estab_connect(p->host[0], NULL, &to, NULL, &conn, p->now);
         if (err != 0)
             die(estab_err_text(err), (int64_t)i);
     }
@@ -369,37 +369,65 @@ open_and_close(struct pair *p, size_t in_flight)
     } while (moved > 0);
     if (done != in_flight)
         die("connections did not complete", (int64_t)done);
-    /* TIME-WAIT lasts 60 s: with 5 ms for each there are about 12,000 of them. */
-    advance(p, ESTAB_MS(5) * (estab_time)in_flight);
+    advance(p, apart * (estab_time)in_flight);
 }
 
+/* TIME-WAIT lasts 60 s: with connections so far `apart` there are 60 s / apart of them, and so many
+ * are there before the clock starts, if `filled`. */
 static void
-churn(struct task *t, size_t in_flight)
+churn(struct task *t, size_t in_flight, estab_time apart, bool filled)
 {
     static struct pair p;
     size_t times = in_flight < 64 ? 64 : 1; /* between two looks at the clock */
+    uint64_t frames;
 
     setup(&p, ESTAB_INET);
+    /* 64,511 local ports for each of the server's */
+    p.more_ports = (unsigned)(ESTAB_SEC(60) / apart / 32000);
+    for (unsigned i = 1; i <= p.more_ports; i++) {
+        struct estab_endpoint at = p.server;
+        estab_conn listener;
+
+        at.port = (uint16_t)(PORT + i);
+        if (estab_listen(p.host[1], &at, 1000000, NULL, &listener, p.now) != 0)
+            die("listen", at.port);
+    }
+    if (filled)
+        for (size_t i = 0; i < (size_t)(ESTAB_SEC(60) / apart); i += in_flight)
+            open_and_close(&p, in_flight, apart);
+    frames = p.frames;
     begin_clock(t);
     while (goes_on(t))
         for (size_t i = 0; i < times; i++) {
-            open_and_close(&p, in_flight);
+            open_and_close(&p, in_flight, apart);
             t->units += in_flight;
         }
-    t->frames = p.frames;
+    t->frames = p.frames - frames;
     teardown(&p);
 }
 
 static void
 churn_1(struct task *t)
 {
-    churn(t, 1);
+    churn(t, 1, ESTAB_MS(5), false);
 }
 
 static void
 churn_1000(struct task *t)
 {
-    churn(t, 1000);
+    churn(t, 1000, ESTAB_MS(5), false);
+}
+
+static void
+churn_10000(struct task *t)
+{
+    churn(t, 10000, ESTAB_MS(5), false);
+}
+
+static void
+churn_time_wait(struct task *t)
+{
+    churn(t, 1000, ESTAB_US(60), true);
 }
 
 static void
@@ -588,14 +616,13 @@ measure_sizes(enum estab_family family, size_t n)
     after = status_of(&p, 0);
     s.established = each(after.bytes_taken, before.bytes_taken, n);
     s.established_record = each(after.record_bytes, before.record_bytes, n);
-    for (size_t i = 0; i < n; i++) {
-        if (estab_close(p.host[0], client[i], p.now) != 0)
-            die("close", 0);
-        settle(&p);
-        if (estab_close(p.host[1], server[i], p.now) != 0)
-            die("close", 1);
-        settle(&p);
-    }
+    for (unsigned side = 0; side < 2; side++)
+        for (size_t i = 0; i < n; i++) {
+            if (estab_close(p.host[side], side == 0 ? client[i] : server[i], p.now) != 0)
+                die("close", side);
+            if (i % BATCH == BATCH - 1 || i == n - 1)
+                settle(&p);
+        }
     after = status_of(&p, 0);
     if (after.time_wait != n)
         die("connections in TIME-WAIT", after.time_wait);
@@ -640,6 +667,8 @@ static struct workload workloads[] = {
     { "bulk-zero-copy", "bulk, reserve/commit and peek/consume",   "Gbit/CPU-s", bulk_zero_copy,    8,      ">= 80", { 0 }, 0 },
     { "churn-1",        "open, 1 B each way, close; 1 in flight",  "1/CPU-s",    churn_1,           1e9,    ">= 1,200,000", { 0 }, 0 },
     { "churn-1000",     "the same, 1,000 in flight",               "1/CPU-s",    churn_1000,        1e9,    ">= 700,000", { 0 }, 0 },
+    { "churn-10000",    "the same, 10,000 in flight",              "1/CPU-s",    churn_10000,       1e9,    ">= 700,000", { 0 }, 0 },
+    { "churn-tw",       "1,000 in flight, 1,000,000 in TIME-WAIT", "1/CPU-s",    churn_time_wait,   1e9,    ">= 500,000", { 0 }, 0 },
     { "echo-1",         "1-byte round trips, 1 connection",        "1/CPU-s",    round_trips_1,     1e9,    ">= 5,000,000", { 0 }, 0 },
     { "echo-1000",      "the same over 1,000 open",                "1/CPU-s",    round_trips_1000,  1e9,    ">= 2,500,000", { 0 }, 0 },
     { "echo-10000",     "the same over 10,000 open",               "1/CPU-s",    round_trips_10000, 1e9,    ">= 2,000,000", { 0 }, 0 },

@@ -369,9 +369,10 @@ summarize(const struct demo *d)
 
     estab_demo_show_line(d->show, "%s", "");
     estab_demo_show_line(d->show,
-                         "  %zu octets of document, CRC-32 %08x on both ends; "
+                         "  %zu octet%s of document, CRC-32 %08x on both ends; "
                          "%llu packets on the wire%s",
-                         d->document.size, (unsigned)d->client.crc, c->packets,
+                         d->document.size, d->document.size == 1 ? "" : "s",
+                         (unsigned)d->client.crc, c->packets,
                          c->repeats > 0 ? ", some of them repeated" : "");
     estab_demo_show_line(d->show,
                          "  %u segments opened the connection, %u closed it, and TIME-WAIT lasted "

@@ -14,9 +14,9 @@
 
 struct demo_show_options {
     bool colour, ascii, both;
-    unsigned width;         /* 0: the terminal's */
-    const char *pcap;       /* NULL: none */
-    bool pcap_is_wanted;    /* by the user: that it cannot be made is a failure */
+    unsigned width;      /* 0: the terminal's */
+    const char *pcap;    /* NULL: none */
+    bool pcap_is_wanted; /* by the user: that it cannot be made is a failure */
     estab_time msl, now;
 };
 

@@ -401,13 +401,6 @@ start(struct get *get, struct failure *why)
     return 0;
 }
 
-static void
-configure(struct estab_config *config, const struct options *options)
-{
-    (void)options;
-    config->tcp.keepalive = true;
-}
-
 int
 estab_cmd_get(int argc, char **argv)
 {
@@ -431,7 +424,7 @@ estab_cmd_get(int argc, char **argv)
     if (estab_addressing_check(&options, &why) < 0)
         return estab_usage_error(&command, "%s", why.text);
     estab_endpoint_format(&get.url.endpoint, get.name);
-    if (estab_host_open(&get.host, &options, configure, event, &get, &why) < 0)
+    if (estab_host_open(&get.host, &options, true, event, &get, &why) < 0)
         return estab_command_error(&command, "%s", why.text);
     get.host.on_signal = interrupted;
     if (start(&get, &why) < 0 || estab_host_run(&get.host, &why) < 0)

@@ -179,16 +179,14 @@ add_addresses(struct host *host, uint32_t mtu, struct failure *why)
 /* --- the whole --- */
 
 static int
-make(struct host *host, const struct options *options, host_configure_fn *configure,
-     loop_events_fn *events, struct failure *why)
+make(struct host *host, const struct options *options, bool keepalive, loop_events_fn *events,
+     struct failure *why)
 {
     struct packet_link port;
     uint32_t mtu = 0, largest = 0;
 
     estab_config_init(&host->config);
-    if (configure != NULL)
-        configure(&host->config, options);
-    if (estab_options_apply(options, &host->config, why) < 0)
+    if (estab_options_apply(options, keepalive, &host->config, why) < 0)
         return -1;
     host->loop = estab_loop_new(why);
     if (host->loop == NULL)
@@ -232,11 +230,11 @@ reserve_standard_streams(struct failure *why)
 }
 
 int
-estab_host_open(struct host *host, const struct options *options, host_configure_fn *configure,
+estab_host_open(struct host *host, const struct options *options, bool keepalive,
                 loop_events_fn *events, void *ctx, struct failure *why)
 {
     *host = (struct host){ .tun = { .fd = -1 }, .signal_fd = -1, .ctx = ctx };
-    if (reserve_standard_streams(why) == 0 && make(host, options, configure, events, why) == 0)
+    if (reserve_standard_streams(why) == 0 && make(host, options, keepalive, events, why) == 0)
         return 0;
     estab_host_close(host, NULL);
     return -1;

@@ -34,12 +34,10 @@ struct host {
     struct loop_watch signals;
 };
 
-/* What a command changes in the configuration before the stack is made, or NULL. */
-typedef void host_configure_fn(struct estab_config *config, const struct options *options);
-
-/* Makes the host. `events` gets the stack's events with `ctx`. SIGPIPE is ignored from here on,
- * SIGINT, SIGTERM and SIGHUP arrive in the loop. On -1 nothing is left behind. */
-int estab_host_open(struct host *host, const struct options *options, host_configure_fn *configure,
+/* Makes the host. `keepalive`: whether its connections probe silent peers when no option says
+ * otherwise. `events` gets the stack's events with `ctx`. SIGPIPE is ignored from here on; SIGINT,
+ * SIGTERM and SIGHUP arrive in the loop. On -1 nothing is left behind. */
+int estab_host_open(struct host *host, const struct options *options, bool keepalive,
                     loop_events_fn *events, void *ctx, struct failure *why);
 
 /* Runs the loop until estab_loop_stop(). -1 and why: device or capture failed. */

@@ -106,13 +106,6 @@ interrupted(void *ctx, estab_time now)
     estab_loop_set_alarm(http->host.loop, &http->grace, now + ESTAB_SEC(2), grace_over, http);
 }
 
-static void
-configure(struct estab_config *config, const struct options *options)
-{
-    (void)options;
-    config->tcp.keepalive = true;
-}
-
 /* Every answer under way has a file open. */
 static void
 allow_many_files(void)
@@ -170,7 +163,7 @@ estab_cmd_http(int argc, char **argv)
     if (http.server.root < 0)
         return estab_command_error(&command, "%.300s: %s", argv[operands], strerror(errno));
     allow_many_files();
-    if (estab_host_open(&http.host, &options, configure, event, &http, &why) < 0) {
+    if (estab_host_open(&http.host, &options, true, event, &http, &why) < 0) {
         close(http.server.root);
         return estab_command_error(&command, "%s", why.text);
     }

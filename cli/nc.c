@@ -425,14 +425,6 @@ check_family(const struct nc *nc, const struct options *options)
     return -1;
 }
 
-static void
-configure(struct estab_config *config, const struct options *options)
-{
-    (void)options;
-    /* A server must not wait for ever for a client that has gone. */
-    config->tcp.keepalive = true;
-}
-
 static int
 start(struct nc *nc, struct failure *why)
 {
@@ -480,8 +472,7 @@ estab_cmd_nc(int argc, char **argv)
         status = estab_usage_error(&command, "%s", why.text);
     if (status >= 0)
         return status;
-    if (estab_host_open(&nc.host, &options, nc.options.listen ? configure : NULL, event, &nc,
-                        &why) < 0)
+    if (estab_host_open(&nc.host, &options, nc.options.listen, event, &nc, &why) < 0)
         return estab_command_error(&command, "%s", why.text);
     nc.host.on_signal = interrupted;
     nc.host.on_turn = look_around;

@@ -384,14 +384,14 @@ estab_options_start(const struct command *command, struct options *host, void *o
 }
 
 int
-estab_options_apply(const struct options *host, struct estab_config *config, struct failure *why)
+estab_options_apply(const struct options *host, bool keepalive, struct estab_config *config,
+                    struct failure *why)
 {
     if (host->profile != NULL && estab_config_profile(config, host->profile) < 0)
         return estab_fail(why, "there is no profile %s", host->profile);
     if (host->msl != 0)
         config->msl = host->msl;
-    if (host->keepalive_given)
-        config->tcp.keepalive = host->keepalive;
+    config->tcp.keepalive = host->keepalive_given ? host->keepalive : keepalive;
     if (host->keepalive_idle != 0)
         config->tcp.keepalive_idle = host->keepalive_idle;
     if (host->keepalive_interval != 0)

@@ -81,8 +81,9 @@ __attribute__((format(printf, 2, 3))) int estab_usage_error(const struct command
 __attribute__((format(printf, 2, 3))) int estab_command_error(const struct command *command,
                                                               const char *format, ...);
 
-/* Puts profile, MSL and keepalive into a configuration. Returns 0, or -1 and why. */
-int estab_options_apply(const struct options *host, struct estab_config *config,
+/* Puts profile, MSL and keepalive into a configuration; `keepalive` is the command's own default.
+ * Returns 0, or -1 and why. */
+int estab_options_apply(const struct options *host, bool keepalive, struct estab_config *config,
                         struct failure *why);
 
 #endif

@@ -48,6 +48,9 @@ sim_check_state(const struct sim_view *v)
                  2 * (uint64_t)v->host->cfg.msl);
     if (after == ESTAB_TCPS_TIME_WAIT)
         f->time_wait_at = v->r->at;
+    /* The ISN may be that of the last incarnation, if no tick of its clock lies between them. */
+    if (is_unborn(before) && !is_unborn(after))
+        f->open = f->seen = false;
     f->state = (uint8_t)after;
 }
 

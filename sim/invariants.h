@@ -34,6 +34,7 @@
     X(NOTHING_AFTER_FIN,  "nothing-after-fin",  "text was sent behind the FIN, or the FIN moved")   \
     X(ACK_FORWARD,        "ack-forward",        "SEG.ACK went backwards")                           \
     X(RIGHT_EDGE,         "right-edge",         "the right edge of the window moved left")          \
+    X(RIGHT_EDGE_ROUNDED, "right-edge-rounded", "the right edge moved left by less than the window scale can express") \
     X(OPTION_AGREED,      "option-agreed",      "an option was sent that was not agreed, or an agreed one was left out") \
     X(TS_FORWARD,         "ts-forward",         "TSval went backwards")                             \
     X(SACK_SANE,          "sack-sane",          "a SACK block is empty, acknowledged or beyond the window") \

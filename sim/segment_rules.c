@@ -242,8 +242,13 @@ check_ack_out(const struct sim_view *v)
         return; /* the peer has sent its FIN: the window means nothing any more */
     if (syn && f->has_right_edge && sim_seq_lt(edge, f->right_edge))
         return; /* the window of a SYN is not scaled: it cannot say more */
-    if (f->has_right_edge && sim_seq_lt(edge, f->right_edge))
-        violated(v, SIM_RULE_RIGHT_EDGE, edge, f->right_edge);
+    if (f->has_right_edge && sim_seq_lt(edge, f->right_edge)) {
+        bool rounded = f->right_edge - edge < 1u << (scales(f) ? shift_of(&f->ours) : 0);
+
+        violated(v, rounded ? SIM_RULE_RIGHT_EDGE_ROUNDED : SIM_RULE_RIGHT_EDGE, edge,
+                 f->right_edge);
+        edge = f->right_edge;
+    }
     f->right_edge = edge;
     f->has_right_edge = true;
     for (unsigned i = 0; i < s->sack_blocks && i < 4; i++) {

@@ -317,8 +317,7 @@ estab_view_json_record(struct view_json *v, const struct estab_trace *r)
     case ESTAB_TRACE_MEMORY:
         put_text(v, "memory", estab_memory_text(r->memory));
         put_number(v, "bytes", r->bytes);
-        put_number(v, "held",
-                   r->bytes_held <= INT64_MAX ? (int64_t)r->bytes_held : INT64_MAX);
+        put_number(v, "held", r->bytes_held <= INT64_MAX ? (int64_t)r->bytes_held : INT64_MAX);
         break;
     case ESTAB_TRACE_CALL:
         put_text(v, "call", estab_call_text(r->call));

@@ -2,10 +2,11 @@
 /*
  * The inside of the ladder. A record goes down through four rooms:
  *   ladder_fold.c   a long run of data and ACKs becomes one line
- *   ladder.c        which records belong together: what a packet caused stands under it, and a
+ *   ladder_event.c  which records belong together: what a packet caused stands under it, and a
  *                   segment that two hosts tell of is drawn once
  *   ladder_conn.c   what is known of each connection: ISNs, scales, states, segments on their way
- *   ladder_draw.c   rows: arrows, notes, silences; ladder_words.c: what stands on them
+ *   ladder_draw.c   rows: notes, silences; ladder_arrow.c: segments; ladder_words.c: their words
+ * and ladder.c is the sink itself.
  */
 #ifndef ESTAB_VIEW_LADDER_H
 #define ESTAB_VIEW_LADDER_H
@@ -26,7 +27,7 @@ enum {
 /* What one connection has shown of itself; index 0 is the left host's side, 1 the right one's. */
 struct ladder_conn {
     struct estab_endpoint end[2];
-    uint64_t used; /* when, in records; 0: free */
+    uint64_t used;   /* when, in records; 0: free */
     unsigned number; /* 1, 2, ... in order of appearance */
     uint32_t isn[2];
     bool has_isn[2];
@@ -55,11 +56,11 @@ struct flow {
 };
 
 struct fold {
-    unsigned lead[2];    /* segments of this run drawn so far, by the sender */
+    unsigned lead[2]; /* segments of this run drawn so far, by the sender */
     bool active;
     uint64_t first_serial; /* of flights hidden in it */
     unsigned kept, hidden_segments;
-    bool overflowed;     /* `kept` is not all */
+    bool overflowed; /* `kept` is not all */
     struct estab_trace keep[LADDER_KEPT];
     struct flow flow[2]; /* by the sender, or the host */
     uint64_t held[2];
@@ -111,12 +112,22 @@ struct view_ladder {
     size_t remarks_len;
 };
 
+enum arrow { ARROW_WHOLE, ARROW_SENT, ARROW_ARRIVED, ARROW_LOST };
+
 /* --- ladder.c --- */
 
 /* The side of the host of a record; -1: of another host. */
 int estab_ladder_side(struct view_ladder *v, uint32_t host);
-/* Below the fold. */
+
+/* --- ladder_event.c --- */
+
 void estab_ladder_event(struct view_ladder *v, const struct estab_trace *r);
+/* Is this state or memory record the effect of what the host did last, and not the herald of what
+ * it will do next? */
+bool estab_ladder_is_effect(const struct view_ladder *v, const struct estab_trace *r, int side);
+/* Draws a segment that has left and not arrived, and why it was sent. */
+void estab_ladder_draw_sent(struct view_ladder *v, struct flight *f, enum arrow arrow,
+                            const char *remark);
 /* Draws what waits for others: segments on their way, then held records. */
 void estab_ladder_settle(struct view_ladder *v);
 /* "+4 KiB send buffer, now 4,224 B" */
@@ -173,19 +184,21 @@ void estab_ladder_introduce(struct view_ladder *v, struct ladder_conn *c, estab_
 void estab_ladder_row(struct view_ladder *v, estab_time at, int busy);
 void estab_ladder_row_end(struct view_ladder *v);
 
-enum arrow { ARROW_WHOLE, ARROW_SENT, ARROW_ARRIVED, ARROW_LOST };
 struct arrow_options {
     enum arrow arrow;
     int from;
-    estab_time delay;    /* said on a whole arrow */
-    const char *remark;  /* at its end, or NULL */
+    estab_time delay;   /* said on a whole arrow */
+    const char *remark; /* at its end, or NULL */
 };
 void estab_ladder_arrow(struct view_ladder *v, estab_time at, struct ladder_conn *c,
                         const struct estab_trace *r, const struct arrow_options *o);
 /* A remark of one host beside its life line, broken as needed. */
 void estab_ladder_note(struct view_ladder *v, estab_time at, int side, enum style style,
                        const char *text, const char *rule);
-/* Two of them in one row if there is room and both are of the same instant. */
+/* Whether the notes of both hosts fit one row. */
+bool estab_ladder_fits(const struct view_ladder *v, const char *text, const char *rule,
+                       const char *other_text, const char *other_rule);
+/* The notes of both hosts in one row, if they fit; an empty one is left out. */
 void estab_ladder_notes(struct view_ladder *v, estab_time at, int side, const char *text,
                         const char *rule, const char *other_text, const char *other_rule);
 /* The user's call outside the life line; `note` beside it on the inside, or NULL. */

@@ -38,7 +38,6 @@ spread(const struct view_ladder *v, const struct label *label, unsigned room, st
     return fits;
 }
 
-
 static void
 draw_whole(struct view_ladder *v, enum style style, int from, const char *on, const char *end)
 {
@@ -80,7 +79,8 @@ draw_half(struct view_ladder *v, enum style style, enum arrow arrow, int from, c
     unsigned left = v->line[LEFT] + 1, right = v->line[RIGHT] - 1;
     unsigned cells = estab_row_cells(&v->row, on, strlen(on));
     unsigned end_cells = estab_row_cells(&v->row, end, strlen(end));
-    unsigned solid = cells + 6, lane = right - left + 1;
+    unsigned inset = arrow == ARROW_ARRIVED ? 3 : 2; /* room for the head: ─▶ */
+    unsigned solid = cells + inset + 4, lane = right - left + 1;
     unsigned faint = solid + 4 < lane ? solid + 4 : lane - 1;
     bool leaves = arrow != ARROW_ARRIVED;
     bool at_left = (from == LEFT) == leaves; /* the end where the label stands */
@@ -99,7 +99,7 @@ draw_half(struct view_ladder *v, enum style style, enum arrow arrow, int from, c
         estab_row_put(&v->row, v->line[from], style, from == LEFT ? "├" : "┤");
     else
         estab_row_put(&v->row, at_left ? left : right, style, at_left ? "◀" : "▶");
-    col = at_left ? left + 2 : right - 1 - cells;
+    col = at_left ? left + inset : right + 1 - inset - cells;
     estab_row_put(&v->row, col - 1, style, " ");
     estab_row_put(&v->row, col, style, on);
     estab_row_put(&v->row, col + cells, style, " ");
@@ -131,11 +131,12 @@ estab_ladder_arrow(struct view_ladder *v, estab_time at, struct ladder_conn *c,
         estab_phrase_add(&end, "%s", o->remark);
     else if (o->arrow == ARROW_WHOLE && o->delay >= ESTAB_US(100))
         estab_phrase_duration(&end, o->delay);
-    taken = 6 + (end.len > 0 ? estab_row_cells(&v->row, end.s, end.len) + 2 : 0);
+    taken = (o->arrow == ARROW_ARRIVED ? 7u : 6u) +
+            (end.len > 0 ? estab_row_cells(&v->row, end.s, end.len) + 2 : 0);
     if (!spread(v, &label, lane > taken ? lane - taken : 0, &on, &rest) && o->remark == NULL) {
         end.len = 0; /* the numbers are worth more than the delay */
         end.s[0] = '\0';
-        (void)spread(v, &label, lane - 6, &on, &rest);
+        (void)spread(v, &label, lane - 7, &on, &rest);
     }
     estab_ladder_row(v, at, -1);
     if (o->arrow == ARROW_WHOLE)

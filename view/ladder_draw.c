@@ -297,35 +297,55 @@ estab_ladder_note(struct view_ladder *v, estab_time at, int side, enum style sty
     }
 }
 
+/* Columns of a text and its rule. */
+static unsigned
+note_cells(const struct view_ladder *v, const char *text, const char *rule)
+{
+    struct phrase r = { .len = 0 };
+    unsigned cells = estab_row_cells(&v->row, text, strlen(text));
+
+    estab_phrase_rule(&r, rule);
+    return cells + (r.len > 0 ? estab_row_cells(&v->row, r.s, r.len) + 2 : 0);
+}
+
+bool
+estab_ladder_fits(const struct view_ladder *v, const char *text, const char *rule,
+                  const char *other_text, const char *other_rule)
+{
+    unsigned room = lane_width(v) - 2 * (PADDING - 1);
+
+    return note_cells(v, text, rule) + note_cells(v, other_text, other_rule) + 4 <= room;
+}
+
 void
 estab_ladder_notes(struct view_ladder *v, estab_time at, int side, const char *text,
                    const char *rule, const char *other_text, const char *other_rule)
 {
-    struct phrase p = { .len = 0 }, q = { .len = 0 };
-    unsigned n[2], m[2], room = lane_width(v) - 2 * (PADDING - 1);
-    unsigned col[2];
+    const char *words[2][2];
+    int i;
 
-    estab_phrase_rule(&p, rule);
-    estab_phrase_rule(&q, other_rule);
-    n[0] = estab_row_cells(&v->row, text, strlen(text));
-    n[1] = p.len > 0 ? estab_row_cells(&v->row, p.s, p.len) + 2 : 0;
-    m[0] = estab_row_cells(&v->row, other_text, strlen(other_text));
-    m[1] = q.len > 0 ? estab_row_cells(&v->row, q.s, q.len) + 2 : 0;
-    if (n[0] == 0 || m[0] == 0 || n[0] + n[1] + m[0] + m[1] + 4 > room) {
-        if (n[0] > 0)
+    if (*text == '\0' || *other_text == '\0') {
+        if (*text != '\0')
             estab_ladder_note(v, at, side, STYLE_DIM, text, rule);
-        if (m[0] > 0)
+        if (*other_text != '\0')
             estab_ladder_note(v, at, !side, STYLE_DIM, other_text, other_rule);
         return;
     }
+    words[side][0] = text;
+    words[side][1] = rule;
+    words[!side][0] = other_text;
+    words[!side][1] = other_rule;
     estab_ladder_row(v, at, -1);
-    col[side == LEFT ? 0 : 1] = v->line[LEFT] + PADDING;
-    col[side == LEFT ? 1 : 0] =
-        v->line[RIGHT] - PADDING + 1 - (side == LEFT ? m[0] + m[1] : n[0] + n[1]);
-    col[0] = estab_row_put(&v->row, col[0], STYLE_DIM, text);
-    estab_row_put(&v->row, col[0] + 2, STYLE_RULE, p.s);
-    col[1] = estab_row_put(&v->row, col[1], STYLE_DIM, other_text);
-    estab_row_put(&v->row, col[1] + 2, STYLE_RULE, q.s);
+    for (i = LEFT; i <= RIGHT; i++) {
+        struct phrase r = { .len = 0 };
+        unsigned col = v->line[LEFT] + PADDING;
+
+        if (i == RIGHT)
+            col = v->line[RIGHT] - PADDING + 1 - note_cells(v, words[i][0], words[i][1]);
+        col = estab_row_put(&v->row, col, STYLE_DIM, words[i][0]);
+        estab_phrase_rule(&r, words[i][1]);
+        estab_row_put(&v->row, col + 2, STYLE_RULE, r.s);
+    }
     estab_ladder_row_end(v);
 }
 

@@ -215,8 +215,7 @@ estab_ladder_fold(struct view_ladder *v, const struct estab_trace *r)
         memset(fold->lead, 0, sizeof(fold->lead));
         return false;
     }
-    if (v->has_drawn && !fold->active &&
-        estab_time_between(v->drawn_at, r->at) >= v->options.gap)
+    if (v->has_drawn && !fold->active && estab_time_between(v->drawn_at, r->at) >= v->options.gap)
         memset(fold->lead, 0, sizeof(fold->lead));
     if (is_packet && !first_sight) {
         /* What is drawn as sent is drawn when it arrives. */

@@ -379,8 +379,8 @@ static void
 segment_in(struct view_narrator *v, struct story *s, const struct estab_trace *r, int me)
 {
     const struct estab_trace_segment *seg = &r->seg;
-    bool is_syn_ack = (seg->ctl & (ESTAB_CTL_SYN | ESTAB_CTL_ACK)) ==
-                      (ESTAB_CTL_SYN | ESTAB_CTL_ACK);
+    bool is_syn_ack =
+        (seg->ctl & (ESTAB_CTL_SYN | ESTAB_CTL_ACK)) == (ESTAB_CTL_SYN | ESTAB_CTL_ACK);
     struct facts f = { .me = me, .n = seg->seq };
 
     if (r->verdict == ESTAB_SEG_ACCEPTED_SYN || r->verdict == ESTAB_SEG_ACCEPTED_SYN_TIME_WAIT) {
@@ -395,8 +395,7 @@ segment_in(struct view_narrator *v, struct story *s, const struct estab_trace *r
         say_once(v, s, SAY_SYN_ARRIVED, f);
         return;
     }
-    if (is_syn_ack && r->verdict == ESTAB_SEG_ACCEPTED &&
-        r->state_before == ESTAB_TCPS_SYN_SENT) {
+    if (is_syn_ack && r->verdict == ESTAB_SEG_ACCEPTED && r->state_before == ESTAB_TCPS_SYN_SENT) {
         f.m = seg->ack;
         if (!v->options.both)
             say_once(v, s, SAY_SYN_ACK_SEEN, f);

@@ -284,8 +284,8 @@ void estab_trace_state(struct estab_stack *s, const struct names *names, unsigne
                        uint8_t before, uint8_t after, enum state_cause cause, estab_time now);
 void estab_trace_memory(struct estab_stack *s, const struct names *names, unsigned addr_len,
                         enum estab_memory what, int64_t bytes, uint8_t state, estab_time now);
-void estab_trace_memory_of(struct estab_stack *s, const struct listener *l,
-                           enum estab_memory what, int64_t bytes);
+void estab_trace_memory_of(struct estab_stack *s, const struct listener *l, enum estab_memory what,
+                           int64_t bytes);
 void estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, int64_t result,
                       estab_time now);
 void estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_call call,

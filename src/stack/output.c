@@ -55,7 +55,8 @@ write_headers(uint8_t *out, const struct names *names, unsigned addr_len, struct
     return ip_len + header;
 }
 
-/* The checksum in native order goes into the field as it is (RFC 1071 §2 (B)). */
+/* (MUST-2) Every segment gets its checksum, in one pass with the copy; there is no way around it.
+ * The checksum in native order goes into the field as it is (RFC 1071 §2 (B)). */
 static void
 put_checksum(uint8_t *tcp, uint64_t sum)
 {

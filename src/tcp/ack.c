@@ -110,8 +110,8 @@ acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
 static bool
 is_duplicate_ack(const struct tcb *tcb, const struct tcp_seg *seg, uint32_t wnd)
 {
-    return tcb->snd_una != tcb->snd_nxt && tcb->snd_wnd > 0 && seg->len == 0 && !(seg->ctl & (CTL_SYN | CTL_FIN)) &&
-           seg->ack == tcb->snd_una && wnd == tcb->snd_wnd;
+    return tcb->snd_una != tcb->snd_nxt && tcb->snd_wnd > 0 && seg->len == 0 &&
+           !(seg->ctl & (CTL_SYN | CTL_FIN)) && seg->ack == tcb->snd_una && wnd == tcb->snd_wnd;
 }
 
 static void

@@ -305,9 +305,8 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
                     end = seq_max(tcb->snd_nxt, tcb->snd_una + tcb->snd_wnd);
                 emit_again(tcb, env, out, tcb->snd_una, end, (enum send_reason)tcb->front_reason);
                 if (tcb->recovery == RECOVERY_RTO)
-                    tcb->high_rxt =
-                        seq_max(tcb->high_rxt, seq_min(tcb->snd_una + seg_len(&out->seg),
-                                                       tcb->recover));
+                    tcb->high_rxt = seq_max(
+                        tcb->high_rxt, seq_min(tcb->snd_una + seg_len(&out->seg), tcb->recover));
                 return true;
             }
         }

@@ -45,7 +45,7 @@ estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt)
         if (tcb->srtt == 0)
             tcb->srtt = 1;
     }
-    /* RTO <- SRTT + max(G, 4 * RTTVAR); rttvar is 4 * RTTVAR as it stands (RFC6298-4) */
+    /* RTO <- SRTT + max(G, 4 * RTTVAR); rttvar is 4 * RTTVAR as it stands (RFC6298-4); never less than this (RFC6298-1) */
     k_rttvar = tcb->rttvar > g ? tcb->rttvar : g;
     rto = tcb->srtt / 8 + k_rttvar;
     /* Differs from RFC 6298 §2.4: the lower bound is rto_min, 200 ms unless the profile is "rfc"

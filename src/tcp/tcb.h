@@ -87,8 +87,8 @@ struct tcb {
     bool user_waits_room : 1; /* a SEND was refused: tell when there is room */
     bool fin_ahead : 1;       /* a FIN arrived out of order; it stands at fin_seq */
     bool cwnd_limited : 1;    /* cwnd, not the window or the user, held the last segment back */
-    bool rto_fired : 1;    /* the next segment sent again is the timeout's own */
-    uint8_t front_reason;  /* enum send_reason of rtx_front */
+    bool rto_fired : 1;       /* the next segment sent again is the timeout's own */
+    uint8_t front_reason;     /* enum send_reason of rtx_front */
     uint8_t reset_reason;     /* enum send_reason of reset_owed */
 
     /* Send sequence variables */

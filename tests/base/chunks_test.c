@@ -172,6 +172,17 @@ TEST(one_chunk_that_comes_and_goes_does_not_ask_the_allocator)
     close_room(&r);
 }
 
+TEST(slabs_go_back_at_the_end_even_if_chunks_are_lent)
+{
+    struct room r;
+
+    open_room(&r, SIZE_MAX);
+    for (unsigned i = 0; i < 100; i++)
+        assert_non_null(estab_chunks_get(&r.chunks, 1024u << i % 6));
+    estab_chunks_fini(&r.chunks);
+    close_room(&r);
+}
+
 TEST(a_failing_allocator_is_survived)
 {
     for (uint64_t fail_at = 0; fail_at < 20; fail_at++) {

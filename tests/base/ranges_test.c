@@ -67,7 +67,7 @@ TEST(any_sequence_of_adds_and_shifts_agrees_with_a_map)
 {
     struct sim_prng dice;
 
-    for (uint64_t seed = 0; seed < 1500; seed++) {
+    for (uint64_t seed = 0; seed < 600; seed++) {
         struct ranges rs = { 0 };
         bool map[SPACE] = { false };
 
@@ -158,6 +158,19 @@ TEST(the_most_recently_grown_come_first)
     assert_int_equal(out[0].left, 10);
     assert_int_equal(out[1].left, 77); /* and no more than asked for */
     assert_int_equal(estab_ranges_recent(&rs, out, 0), 0);
+}
+
+TEST(a_full_list_can_be_shifted_to_its_first_range)
+{
+    struct ranges rs = { 0 };
+
+    for (uint32_t i = 0; i < RANGES_MAX; i++)
+        add(&rs, 10 * i + 10, 10 * i + 12);
+    assert_int_equal(estab_ranges_shift(&rs, 10), 2);
+    assert_int_equal(rs.n, RANGES_MAX - 1);
+    assert_int_equal(rs.r[0].left, 10);
+    assert_int_equal(rs.r[RANGES_MAX - 2].right, 10 * (RANGES_MAX - 1) + 2);
+    check_shape(&rs);
 }
 
 TEST(recency_survives_the_wrap_of_its_stamp)

@@ -209,10 +209,16 @@ TEST(options_reach_the_configuration)
 
     estab_config_init(&config);
     taken("--profile rfc --msl 5 --keepalive 10,2,4");
-    assert_int_equal(estab_options_apply(&host, &config, &why), 0);
+    assert_int_equal(estab_options_apply(&host, false, &config, &why), 0);
     assert_true(config.msl == ESTAB_SEC(5));
     assert_true(config.tcp.keepalive);
     assert_true(config.tcp.keepalive_idle == ESTAB_SEC(10));
     assert_true(config.tcp.keepalive_interval == ESTAB_SEC(2));
     assert_int_equal(config.tcp.keepalive_count, 4);
+    taken("--profile linux");
+    assert_int_equal(estab_options_apply(&host, true, &config, &why), 0);
+    assert_true(config.tcp.keepalive);
+    taken("--keepalive off");
+    assert_int_equal(estab_options_apply(&host, true, &config, &why), 0);
+    assert_false(config.tcp.keepalive);
 }

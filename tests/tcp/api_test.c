@@ -109,7 +109,7 @@ TEST(peek_consume_reserve_commit)
     peer_done_quietly(p);
 }
 
-/* MUST-30, MUST-62, SHLD-13: the pointer is the octet after the last urgent one; and no urgent
+/* RFC6093-4, MUST-30, MUST-62, SHLD-13: the pointer is the octet after the last urgent one; and no urgent
  * flag unless asked for. */
 TEST(urgent_text_is_sent)
 {

@@ -77,7 +77,7 @@ TEST(soft_error_becomes_the_reason_of_a_timeout)
     peer_done_quietly(p);
 }
 
-/* MUST-55, CVE-2004-0791: Source Quench does nothing. */
+/* MUST-55, RFC6633-SQ, CVE-2004-0791: Source Quench does nothing. */
 TEST(source_quench_is_ignored)
 {
     struct peer *p = peer_in_established();
@@ -97,7 +97,7 @@ TEST(source_quench_is_ignored)
     peer_done(p);
 }
 
-/* RFC9293-3.7.2-PMTUD, RFC 1191, RFC 8201: packet too big: smaller segments, sent again at once. */
+/* RFC9293-3.7.2-PMTUD, RFC8201-5.4, RFC8201-4, RFC 1191: packet too big: smaller segments, sent again at once. */
 TEST(packet_too_big_lowers_the_segment_size)
 {
     struct peer *p = peer_in_established();
@@ -132,7 +132,7 @@ TEST(packet_too_big_is_believed_within_reason)
     peer_done_quietly(p);
 }
 
-/* RFC 1122 §3.2.2.6, RFC 4443 §4.2: an echo comes back whole; rate limited. */
+/* RFC1122-3.2.2.6, RFC4443-4.2: an echo comes back whole; rate limited. */
 TEST(echo_is_answered)
 {
     struct peer *p = peer_host(NULL);
@@ -187,7 +187,7 @@ TEST(unreachable_is_sent)
     peer_done(p);
 }
 
-/* MUST-57: nothing for broadcast or multicast; MUST-63: nothing from what is no host. */
+/* RFC1122-3.2.1.3, MUST-57: nothing for broadcast or multicast; MUST-63: nothing from what is no host. */
 TEST(broadcast_and_bad_sources_are_silent)
 {
     static const char *const bad4[] = { "255.255.255.255", "192.0.2.255", "192.0.2.0", "224.0.0.1",

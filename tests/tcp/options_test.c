@@ -109,7 +109,7 @@ TEST(tiny_mss_is_raised)
                      peer_family == 4 ? 1460 : 1440);
 }
 
-/* MUST-65: MSS in a segment without SYN means nothing; MUST-5: options may come in any segment. */
+/* RFC7323-3.2-UNNEG, MUST-65: MSS in a segment without SYN means nothing; MUST-5: options may come in any segment. */
 TEST(options_in_later_segments)
 {
     struct peer *p = peer_in_established();
@@ -122,7 +122,7 @@ TEST(options_in_later_segments)
     peer_done_quietly(p);
 }
 
-/* MUST-16: Eff.snd.MSS = min(SendMSS + 20, MMS_S) - header with options. */
+/* RFC2525-2.18, MUST-16: Eff.snd.MSS = min(SendMSS + 20, MMS_S) - header with options. */
 TEST(effective_mss_counts_options)
 {
     struct estab_config cfg = peer_config(NULL);
@@ -199,7 +199,7 @@ TEST(unacceptable_segments_do_not_poison_ts_recent)
     peer_done_quietly(p);
 }
 
-/* RFC7323-4.3-RECENT: the echo is that of the earliest segment not yet acknowledged. */
+/* RFC7323-5.3-ARRIVAL, RFC7323-4.3-RECENT: the echo is that of the earliest segment not yet acknowledged. */
 TEST(delayed_ack_echoes_the_earliest_segment)
 {
     struct peer *p = with_timestamps();

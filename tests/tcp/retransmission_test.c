@@ -37,7 +37,7 @@ TEST(first_sample_sets_the_rto)
     peer_done(p);
 }
 
-/* RFC6298-2.3: RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'| with the old SRTT, SRTT = 7/8 SRTT + 1/8 R'. */
+/* RFC6298-2.3, RFC6298-3-RATE, RFC8961-4: RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'| with the old SRTT, SRTT = 7/8 SRTT + 1/8 R'. */
 TEST(later_samples_move_srtt_and_rttvar)
 {
     struct peer *p = established_after(MS(200));
@@ -52,7 +52,7 @@ TEST(later_samples_move_srtt_and_rttvar)
     peer_done(p);
 }
 
-/* RFC6298-2.4: the least RTO is 200 ms, a labelled deviation; 1 s under the profile "rfc". */
+/* RFC6298-2.4, RFC6298-4: the least RTO is 200 ms, a labelled deviation; 1 s under the profile "rfc". */
 TEST(least_rto)
 {
     struct estab_config cfg = peer_config("rfc");
@@ -66,7 +66,8 @@ TEST(least_rto)
 }
 
 /* RFC6298-5.1, RFC6298-5.4, RFC6298-5.5, RFC6298-5.6, RFC9293-3.10.8-RTO, MUST-19: the front is
- * sent again after an RTO, then after twice, four times as long. RFC6298-2.5: at most 120 s. */
+ * sent again after an RTO, then after twice, four times as long, and never sooner (RFC6298-1,
+ * RFC2525-2.10). RFC6298-2.5: at most 120 s. */
 TEST(timeout_backs_off_exponentially)
 {
     struct peer *p = established_after(MS(200));
@@ -208,11 +209,13 @@ TEST(r2_is_the_users)
     }
 }
 
-/* RFC6928-2-IW: ten segments before the first ACK. */
+/* RFC6928-2-IW, RFC2525-2.1, RFC2525-2.3: ten segments before the first ACK; RFC5681-3.1-SYNACKNOGROW:
+ * the handshake's own ACKs have added nothing. */
 TEST(initial_window_is_ten_segments)
 {
     struct peer *p = established_after(MS(100));
 
+    assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
     assert_int_equal(user_sends(p, 30 * MSS), 30 * MSS);
     for (uint32_t i = 0; i < 10; i++)
         expect_text(p, i);
@@ -243,7 +246,8 @@ TEST(slow_start_doubles_and_counts_octets)
     peer_done_quietly(p);
 }
 
-/* RFC5681-3.2-FR, RFC5681-3.2-LIMTX, RFC5681-3.2-FRECOV, RFC6582-3.2-2, RFC6582-3.2-FULL. */
+/* RFC5681-3.2-FR, RFC5681-3.2-LIMTX, RFC5681-3.2-FRECOV, RFC6582-3.2-2, RFC6582-3.2-FULL,
+ * RFC2525-2.8. */
 TEST(third_duplicate_ack_retransmits)
 {
     struct peer *p = established_after(MS(100));
@@ -327,7 +331,7 @@ TEST(duplicates_below_recover_do_not_retransmit_again)
     peer_done_quietly(p);
 }
 
-/* RFC5681-3.1-RTO-SSTHRESH, RFC5681-3.1-LW, RFC6582-3.2-RTO: after a timeout one segment, then
+/* RFC5681-3.1-RTO-SSTHRESH, RFC5681-3.1-LW, RFC2525-2.2, RFC6582-3.2-RTO: after a timeout one segment, then
  * slow start over what was out. */
 TEST(timeout_goes_back_to_one_segment)
 {
@@ -405,4 +409,97 @@ TEST(lost_text_and_fin_come_again_together)
     peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 102);
     expect_state(p, TCPS(FIN_WAIT_2));
     peer_done(p);
+}
+
+/* RFC6298-5: the timer never sends a segment again sooner than an RTO after its last copy: a fast
+ * retransmission restarts it. */
+TEST(fast_retransmission_restarts_the_timer)
+{
+    struct peer *p = established_after(MS(100)); /* RTO 300 ms */
+
+    user_sends(p, 10 * MSS);
+    peer_forgets(p);
+    time_passes(p, MS(250));
+    for (int i = 0; i < 3; i++)
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    expect_text(p, 0);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(300));
+    expect_text(p, 0);
+    peer_done_quietly(p);
+}
+
+/* RFC5681-3.1-CA: above ssthresh one segment more for each window of octets acknowledged. */
+TEST(congestion_avoidance_adds_one_segment_per_window)
+{
+    struct peer *p = established_after(MS(100));
+    uint32_t una = 10, cwnd;
+
+    /* a loss leaves ssthresh at 5 segments and cwnd there */
+    user_sends(p, 10 * MSS);
+    for (int i = 0; i < 3; i++)
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + 10 * MSS);
+    peer_forgets(p);
+    user_sends(p, 100 * MSS);
+    while (user_status(p).tcb.cwnd < 6 * MSS)
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + ++una * MSS);
+    for (int round = 0; round < 4; round++) {
+        cwnd = user_status(p).tcb.cwnd;
+        for (uint32_t i = 0; i < cwnd / MSS; i++)
+            peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + ++una * MSS);
+        assert_int_equal(user_status(p).tcb.cwnd, cwnd + MSS);
+    }
+    peer_done_quietly(p);
+}
+
+/* RFC2525-2.4: what is sent again is the same text, also when more was queued since. */
+TEST(retransmission_carries_the_same_text)
+{
+    struct peer *p = established_after(MS(100));
+
+    user_sends(p, 300);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = 300);
+    user_sends(p, 300);
+    expect_nothing_sent(p);
+    time_passes(p, MS(300));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = 300);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 301);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 301, .ack = 101, .len = 300);
+    peer_done(p);
+}
+
+/* RFC2018-5-NODISCARD, RFC2018-SANITY: blocks, sound or nonsense, free nothing: what was SACKed can
+ * still be sent again. */
+TEST(sack_blocks_free_nothing)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p = peer_in_established_with(&cfg, (struct step){ .mss = MSS, .sackok = true });
+
+    user_sends(p, 5 * MSS);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1,
+               .sack = { { ISS + 1 + MSS, ISS + 1 + 5 * MSS }, { ISS + 9000000, ISS + 1 },
+                         { ISS - 50000, ISS - 40000 }, { ISS + 5, ISS + 4 } });
+    assert_int_equal(user_status(p).tcb.send_queued, 5 * MSS);
+    time_passes(p, SEC(1));
+    expect_text(p, 0);
+    peer_forgets(p);
+    /* it had reneged: everything is still there */
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + MSS);
+    expect_text(p, 1);
+    peer_done_quietly(p);
+}
+
+/* MUST-2: odd and even lengths, SYN, FIN and RST: the harness verifies each checksum. */
+TEST(every_checksum_of_ours_is_right)
+{
+    for (uint32_t n = 1; n < 300; n += 13) {
+        struct peer *p = established_after(0);
+
+        user_sends(p, n);
+        user_closes(p);
+        user_aborts(p);
+        assert_int_equal(p->n, 3);
+        peer_done_quietly(p);
+    }
 }

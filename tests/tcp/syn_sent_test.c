@@ -145,7 +145,7 @@ TEST(reset_after_simultaneous_open_is_connection_refused)
     peer_done(p);
 }
 
-/* MUST-22, MUST-23, RFC6298-5.5: the SYN is repeated at 1, 3, 7, 15, 31, 63, 127 s, and the OPEN
+/* MUST-22, MUST-23, RFC6298-2.1, RFC2525-2.7, RFC6298-5.5: the SYN is repeated at 1, 3, 7, 15, 31, 63, 127 s, and the OPEN
  * given up after 3 minutes, not before; SHLD-9: trouble is reported on the way. */
 TEST(syn_is_retransmitted_and_given_up_after_three_minutes)
 {

@@ -80,7 +80,7 @@ TEST(no_window_scale_without_the_peers)
     peer_done(p);
 }
 
-/* MUST-36, MUST-35, SHLD-29, SHLD-30, MUST-37: a closed window is probed with one octet after an
+/* RFC6429-2, RFC1122-4.2.2.17, MUST-36, MUST-35, SHLD-29, SHLD-30, MUST-37: a closed window is probed with one octet after an
  * RTO, then after twice as long, for as long as the peer answers. */
 TEST(zero_window_is_probed)
 {
@@ -109,7 +109,7 @@ TEST(zero_window_is_probed)
     peer_done_quietly(p);
 }
 
-/* MUST-36: the reopening update was lost; the probe's octet is taken and the transfer goes on. */
+/* MUST-36, RFC2525-2.12: the reopening update was lost; the probe's octet is taken and the transfer goes on. */
 TEST(probe_that_is_taken_reopens_the_window)
 {
     struct peer *p = established(-1);
@@ -395,4 +395,48 @@ TEST(fin_waits_for_the_window)
     peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 2);
     expect_state(p, TCPS(FIN_WAIT_2));
     peer_done(p);
+}
+
+/* MUST-35: a window that closes with text out turns the retransmission timer into the probe's: no
+ * timeout, and cwnd stays. */
+TEST(closed_window_is_no_timeout)
+{
+    struct peer *p = established(4000);
+
+    user_sends(p, 4000);
+    peer_forgets(p);
+    time_passes(p, MS(150));
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = -1);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(200));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = 1,
+                .reason = ESTAB_WHY_ZERO_WINDOW_PROBE);
+    assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
+    peer_done(p);
+}
+
+/* RFC7323-2.4-RETRACT, RFC7323-2.4-SENDER: the edge that was offered holds, though later ACKs with
+ * a rounded window would tell a little less. */
+TEST(offered_window_is_honoured_to_its_edge)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+    uint32_t wnd, at = 101;
+
+    cfg.tcp.receive_buffer_max = 128 * 1024;
+    p = peer_in_established_with(&cfg, (struct step){ .mss = 1460, .ws = 1 });
+    wnd = user_status(p).tcb.rcv_wnd;
+    for (; wnd > 2000; at += 1001, wnd -= 1001) {
+        peer_sends(p, .ctl = CTL_ACK, .seq = at, .ack = ISS + 1, .len = 1001);
+        peer_forgets(p);
+    }
+    wnd = user_status(p).tcb.rcv_wnd;
+    while (wnd > 0) {
+        uint32_t n = wnd < 1400 ? wnd : 1400;
+
+        peer_sends(p, .ctl = CTL_ACK, .seq = at, .ack = ISS + 1, .len = n);
+        expect_verdict(p, ACCEPTED);
+        at += n;
+        wnd -= n;
+    }
+    peer_done_quietly(p);
 }
