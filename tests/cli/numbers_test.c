@@ -46,7 +46,7 @@ TEST(a_number_does_not_overflow)
 
 TEST(a_port_is_1_to_65535)
 {
-    uint16_t port;
+    uint16_t port = 0;
 
     assert_true(estab_parse_port("65535", &port));
     assert_int_equal(port, 65535);

@@ -561,6 +561,28 @@ expect_state_at(const char *file, int line, struct peer *p, uint8_t state)
 }
 
 void
+expect_unchanged_at(const char *file, int line, struct peer *p, const struct estab_status *before)
+{
+    struct estab_status now = user_status(p);
+    const struct estab_trace_tcb *a = &before->tcb, *b = &now.tcb;
+
+    if (now.state != before->state || now.error != before->error ||
+        now.soft_error != before->soft_error || now.mss != before->mss ||
+        now.bytes_sent != before->bytes_sent || now.bytes_received != before->bytes_received ||
+        now.urgent_left != before->urgent_left)
+        peer_fails(file, line, p, "the connection has changed");
+    if (a->snd_una != b->snd_una || a->snd_nxt != b->snd_nxt || a->snd_wnd != b->snd_wnd ||
+        a->rcv_nxt != b->rcv_nxt || a->rcv_wnd != b->rcv_wnd)
+        peer_fails(file, line, p, "a sequence variable has changed");
+    if (a->cwnd != b->cwnd || a->ssthresh != b->ssthresh || a->srtt_us != b->srtt_us ||
+        a->rto_us != b->rto_us || a->timer != b->timer || a->timer_at != b->timer_at)
+        peer_fails(file, line, p, "a timer or congestion variable has changed");
+    if (a->send_queued != b->send_queued || a->receive_queued != b->receive_queued ||
+        a->send_ring != b->send_ring || a->receive_ring != b->receive_ring)
+        peer_fails(file, line, p, "a buffer has changed");
+}
+
+void
 expect_gone_at(const char *file, int line, struct peer *p)
 {
     struct estab_status st;

@@ -108,6 +108,7 @@ void peer_done_quietly(struct peer *p);
 #define expect_verdict(p, v) expect_verdict_at(__FILE__, __LINE__, p, ESTAB_SEG_##v)
 #define expect_event(p, bits) expect_event_at(__FILE__, __LINE__, p, bits)
 #define expect_no_event(p) expect_no_event_at(__FILE__, __LINE__, p)
+#define expect_unchanged(p, before) expect_unchanged_at(__FILE__, __LINE__, p, before)
 #define expect_gone(p) expect_gone_at(__FILE__, __LINE__, p)
 
 /* The peer writes as if it came from another port or with other flags: raw access. */
@@ -129,6 +130,9 @@ void expect_state_at(const char *file, int line, struct peer *p, uint8_t state);
 void expect_verdict_at(const char *file, int line, struct peer *p, uint8_t verdict);
 void expect_event_at(const char *file, int line, struct peer *p, uint32_t bits);
 void expect_no_event_at(const char *file, int line, struct peer *p);
+/* The connection is as it was: state, errors, sequence numbers, windows, timers, buffers. */
+void expect_unchanged_at(const char *file, int line, struct peer *p,
+                         const struct estab_status *before);
 /* No record of this connection is left: no TCB, half-open, TIME-WAIT. */
 void expect_gone_at(const char *file, int line, struct peer *p);
 /* The next packet sent, taken from the queue; fails when there is none. */
