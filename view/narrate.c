@@ -432,8 +432,11 @@ state_changes(struct view_narrator *v, struct story *s, const struct estab_trace
         say_once(v, s, SAY_SYN_CROSSED, f);
         break;
     case ESTAB_CAUSE_SYN_ACKED:
-        if (r->state_before == ESTAB_TCPS_SYN_RECEIVED && me == 1)
-            say_once(v, s, SAY_THIRD_ARRIVED, f);
+        if (r->state_before != ESTAB_TCPS_SYN_RECEIVED || me != 1)
+            break;
+        if (!v->options.both)
+            say_once(v, s, SAY_THIRD, (struct facts){ .me = 0 });
+        say_once(v, s, SAY_THIRD_ARRIVED, f);
         break;
     case ESTAB_CAUSE_FIN_ACKED:
         if (r->state_before == ESTAB_TCPS_LAST_ACK)
