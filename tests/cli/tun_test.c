@@ -32,8 +32,13 @@ static void
 in_namespace(int (*body)(void))
 {
     pid_t child;
+    const char *runner = getenv("RUNNER");
     int status;
 
+    /* A user-mode emulator hands on the structures of network ioctls as the wrong byte order has
+     * them; on the machine's own processor this test runs. */
+    if (runner != NULL && runner[0] != '\0')
+        TEST_SKIP("TUN ioctls do not pass through a user-mode emulator");
     fflush(NULL);
     child = fork();
     assert_true(child >= 0);
