@@ -151,7 +151,7 @@ judge_status(const struct get *get, struct failure *why)
     const struct http_response *r = &get->response;
 
     if (r->status >= 400)
-        return estab_fail(why, "HTTP %u %.*s", r->status,
+        return estab_fail(why, "HTTP %u%s%.*s", r->status, r->reason.len > 0 ? " " : "",
                           (int)(r->reason.len > 100 ? 100 : r->reason.len), r->reason.at);
     if (r->status >= 300)
         return estab_fail(why, "HTTP %u: not here but at '%.*s', which is not followed", r->status,

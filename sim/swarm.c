@@ -86,7 +86,8 @@ plan_config(struct plan *p, struct estab_config *cfg)
     if (cfg->memory_budget < (size_t)64 << 20)
         cfg->memory_budget = (size_t)64 << 20;
     if (chance(p, 3)) {
-        cfg->memory_budget = (size_t)between(p, 2, 24) * 65536;
+        /* A slab for each kind of record and some for buffers: with less a connection may starve. */
+        cfg->memory_budget = (size_t)between(p, 14, 40) * 65536;
         p->tight = p->tight_memory = true;
     }
 }
@@ -340,7 +341,7 @@ make_dialogue(struct plan *p, uint32_t number)
     d.expect_clean = !p->faulty && !p->slow && !p->tight && !d.simultaneous &&
                      is_orderly(&d.part[0]) && is_orderly(&d.part[1]) &&
                      d.options[0].user_timeout >= ESTAB_SEC(400) &&
-                     d.options[1].user_timeout >= ESTAB_SEC(400) && d.after == 0;
+                     d.options[1].user_timeout >= ESTAB_SEC(400) && d.port[0] == 0;
     sim_apps_add(p->apps, &d);
     return true;
 }
