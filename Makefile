@@ -95,6 +95,7 @@ man_src := $(sort $(wildcard docs/man/*.1 docs/man/*.3))
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib_obj := $(call objs,$(lib_src))
 lab_lib_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(lib_src))
+cli_obj := $(call objs,$(filter-out cli/main.c,$(cli_src)))
 tools_obj := $(call objs,$(pure_src) $(tools_src))
 harness_obj := $(call objs,$(harness_src))
 
@@ -102,6 +103,7 @@ LIB_A := $(BUILD)/libestab.a
 LIB_LAB_A := $(BUILD)/libestab-lab.a
 LIB_SO := $(BUILD)/libestab.so.$(VERSION)
 TOOLS_A := $(BUILD)/libestab-tools.a
+CLI_A := $(if $(cli_src),$(BUILD)/libestab-cli.a)
 ESTAB := $(if $(cli_src),$(BUILD)/estab)
 SIM := $(if $(sim_src),$(BUILD)/estab-sim)
 LAB := $(if $(lab_src),$(BUILD)/estab-lab)
@@ -167,6 +169,10 @@ $(LIB_LAB_A): $(lab_lib_obj) $(BUILD)/libestab.list
 $(TOOLS_A): $(tools_obj) $(BUILD)/tools.list
 	$(archive)
 
+# The commands without their main(), so that tests can link their parts.
+$(CLI_A): $(cli_obj) $(BUILD)/programs.list
+	$(archive)
+
 $(LIB_SO): $(lib_obj) $(BUILD)/libestab.list
 	@echo '  LINK  $@'
 	@$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) -shared \
@@ -175,7 +181,7 @@ $(BUILD)/libestab.so: $(LIB_SO)
 	@ln -sf $(notdir $<) $(BUILD)/libestab.so.$(SOVERSION)
 	@ln -sf libestab.so.$(SOVERSION) $@
 
-$(BUILD)/estab: $(call objs,$(cli_src)) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
+$(BUILD)/estab: $(call objs,cli/main.c) $(CLI_A) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
 	$(link) $(TOOLS_LIBS)
 $(BUILD)/estab-sim: $(call objs,$(sim_src)) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
 	$(link)
@@ -186,7 +192,7 @@ $(examples): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(TOOLS_A) $(LIB_A)
 	$(link) $(TOOLS_LIBS)
 $(benches): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TOOLS_A) $(LIB_A)
 	$(link) $(TOOLS_LIBS)
-$(tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(harness_obj) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list \
+$(tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(harness_obj) $(CLI_A) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list \
     | $(CMOCKA_A)
 	$(link) $(CMOCKA_LIBS) $(TOOLS_LIBS)
 ifneq ($(CMOCKA_SRC),)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 /* The sources are of the command, not of a library. */
-#include "cli/addressing.c"
 
 static struct failure why;
 static struct addressing plan;

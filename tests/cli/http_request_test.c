@@ -7,9 +7,8 @@
 #include <string.h>
 
 /* The sources are of the command, not of a library. */
-#include "cli/http_request.c"
-#include "cli/http_text.c"
-#include "cli/numbers.c"
+#include "cli/http_text.h"
+#include "cli/numbers.h"
 
 /* The text is copied to memory of exactly its size, so that a sanitizer sees one octet too many. */
 static unsigned

@@ -7,9 +7,8 @@
 #include <string.h>
 
 /* The sources are of the command, not of a library. */
-#include "cli/http_response.c"
-#include "cli/http_text.c"
-#include "cli/numbers.c"
+#include "cli/http_text.h"
+#include "cli/numbers.h"
 
 static struct http_response
 parsed(const char *head)

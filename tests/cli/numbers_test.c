@@ -4,7 +4,6 @@
 #include "harness/test.h"
 
 /* The sources are of the command, not of a library. */
-#include "cli/numbers.c"
 
 static estab_time
 duration(const char *text)

@@ -6,8 +6,7 @@
 #include <string.h>
 
 /* The sources are of the command, not of a library. */
-#include "cli/numbers.c"
-#include "cli/options.c"
+#include "cli/numbers.h"
 
 struct own {
     bool verbose;

@@ -6,8 +6,7 @@
 #include <string.h>
 
 /* The sources are of the command, not of a library. */
-#include "cli/numbers.c"
-#include "cli/url.c"
+#include "cli/numbers.h"
 
 static struct url
 parsed(const char *text)
