@@ -120,6 +120,33 @@ estab_trace_tcb(const struct tcp_env *env, const struct tcb *tcb, struct estab_t
     hand_on(s, t, env->now);
 }
 
+/* What a half-open or TIME-WAIT record knows, if one has these names. */
+static void
+fill_small_record(const struct estab_stack *s, const struct names *names, unsigned addr_len,
+                  struct estab_trace_tcb *out)
+{
+    uint32_t ref = estab_demux_find(&s->demux, names, addr_len,
+                                    estab_demux_hash(&s->demux, names, addr_len));
+    const struct half_record *h = ref != 0 ? estab_half_at(s, ref) : NULL;
+    const struct tw_record *tw = ref != 0 ? estab_tw_at(s, ref) : NULL;
+
+    *out = (struct estab_trace_tcb){ .timer_at = ESTAB_NEVER };
+    if (h != NULL) {
+        out->iss = out->snd_una = h->h.iss;
+        out->snd_nxt = h->h.iss + 1;
+        out->irs = h->h.irs;
+        out->rcv_nxt = h->h.irs + 1;
+        out->retransmissions = h->h.retransmissions;
+        out->timer = TIMER_SYN_ACK;
+        out->timer_at = h->h.timer.at;
+    } else if (tw != NULL) {
+        out->snd_una = out->snd_nxt = tw->tw.snd_nxt;
+        out->rcv_nxt = tw->tw.rcv_nxt;
+        out->timer = TIMER_TIME_WAIT;
+        out->timer_at = tw->tw.expires_at;
+    }
+}
+
 /* For records without a TCB; `ref` 0: nothing at all. */
 void
 estab_trace_names(struct estab_stack *s, const struct names *names, unsigned addr_len, uint32_t ref,
@@ -133,7 +160,7 @@ estab_trace_names(struct estab_stack *s, const struct names *names, unsigned add
         t->conn = c->poll.handle;
         estab_trace_fill_tcb(s, &c->tcb, &t->tcb);
     } else {
-        t->tcb.timer_at = ESTAB_NEVER;
+        fill_small_record(s, names, addr_len, &t->tcb);
     }
     t->bytes_held = bytes_held(s);
     hand_on(s, t, now);
