@@ -115,6 +115,9 @@ check_sequence_space(const struct sim_view *v, const struct estab_status *st)
         violated(v, SIM_RULE_UNA_NXT, t->snd_una, t->snd_nxt);
     if (t->flight > unacked)
         violated(v, SIM_RULE_FLIGHT, t->flight, unacked);
+    if (f->open && f->iss == t->iss && f->has_in_edge && st->state >= ESTAB_TCPS_ESTABLISHED &&
+        sim_seq_lt(f->in_edge, t->snd_una + t->snd_wnd))
+        violated(v, SIM_RULE_WINDOW_GRANTED, t->snd_una + t->snd_wnd, f->in_edge);
     if (f->seen && f->conn == st->conn) {
         /* SND.NXT may go back in no state: what was sent was sent. */
         if (sim_seq_lt(t->snd_una, f->una) || sim_seq_lt(t->snd_nxt, f->nxt) ||

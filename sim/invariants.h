@@ -29,6 +29,7 @@
     X(SEGMENT_SANE,       "segment-sane",       "a segment was sent without ACK, or with SYN and FIN or RST together") \
     X(MSS_RESPECTED,      "mss-respected",      "a segment was sent that is larger than the peer's MSS") \
     X(SEND_WINDOW,        "send-window",        "text was sent beyond the peer's window")           \
+    X(WINDOW_GRANTED,     "window-granted",     "SND.UNA + SND.WND is beyond what the peer ever granted") \
     X(CWND_RESPECTED,     "cwnd-respected",     "new text was sent beyond the congestion window")   \
     X(TEXT_GENUINE,       "text-genuine",       "the text on the wire is not what the user said")   \
     X(NOTHING_AFTER_FIN,  "nothing-after-fin",  "text was sent behind the FIN, or the FIN moved")   \

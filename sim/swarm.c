@@ -86,9 +86,11 @@ plan_config(struct plan *p, struct estab_config *cfg)
     if (cfg->memory_budget < (size_t)64 << 20)
         cfg->memory_budget = (size_t)64 << 20;
     if (chance(p, 3)) {
-        /* A slab for each kind of record and some for buffers: with less a connection may starve. */
-        cfg->memory_budget = (size_t)between(p, 14, 40) * 65536;
+        cfg->memory_budget = (size_t)between(p, chance(p, 30) ? 2 : 14, 40) * 65536;
         p->tight = p->tight_memory = true;
+        /* A slab for each kind of record and some for buffers: with less a connection may starve. */
+        if (cfg->memory_budget < (size_t)14 * 65536)
+            p->w->ignored[SIM_RULE_ALL_END / 64] |= (uint64_t)1 << SIM_RULE_ALL_END % 64;
     }
 }
 

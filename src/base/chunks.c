@@ -17,6 +17,7 @@
 struct chunk_slab {
     struct chunk_slab *next, *prev;
     uint64_t free; /* a bit for each unit */
+    unsigned order; /* the list it stands in: that of the largest room it has */
 };
 
 static unsigned
@@ -60,26 +61,35 @@ units(unsigned order, unsigned at)
 static void
 link_slab(struct chunks *c, struct chunk_slab *s)
 {
-    unsigned order = largest(s->free);
-
     s->prev = NULL;
-    s->next = c->slab[order];
+    s->next = c->slab[s->order];
     if (s->next != NULL)
         s->next->prev = s;
-    c->slab[order] = s;
+    c->slab[s->order] = s;
 }
 
 static void
 unlink_slab(struct chunks *c, struct chunk_slab *s)
 {
-    unsigned order = largest(s->free);
-
     if (s->prev != NULL)
         s->prev->next = s->next;
     else
-        c->slab[order] = s->next;
+        c->slab[s->order] = s->next;
     if (s->next != NULL)
         s->next->prev = s->prev;
+}
+
+/* After `free` has changed: into the list where it now belongs, mostly the one it stands in. */
+static void
+refile(struct chunks *c, struct chunk_slab *s)
+{
+    unsigned order = largest(s->free);
+
+    if (order == s->order)
+        return;
+    unlink_slab(c, s);
+    s->order = order;
+    link_slab(c, s);
 }
 
 void
@@ -105,24 +115,24 @@ estab_chunks_fini(struct chunks *c)
 }
 
 /* The slab whose room fits most closely, so that large places stay whole; then the spare one, then
- * a new one. It comes out of its list. */
+ * a new one. */
 static struct chunk_slab *
-take_slab(struct chunks *c, unsigned order)
+find_slab(struct chunks *c, unsigned order)
 {
     struct chunk_slab *s;
     unsigned i;
 
     for (i = order; i < CHUNK_ORDERS; i++)
-        if ((s = c->slab[i]) != NULL) {
-            unlink_slab(c, s);
-            return s;
-        }
+        if (c->slab[i] != NULL)
+            return c->slab[i];
     s = c->spare;
     c->spare = NULL;
     if (s == NULL)
         s = estab_arena_get_slab(c->arena);
-    if (s != NULL)
-        *s = (struct chunk_slab){ .free = ALL_FREE };
+    if (s == NULL)
+        return NULL;
+    *s = (struct chunk_slab){ .free = ALL_FREE, .order = largest(ALL_FREE) };
+    link_slab(c, s);
     return s;
 }
 
@@ -139,12 +149,12 @@ estab_chunks_get(struct chunks *c, uint32_t size)
             c->lent += size;
         return p;
     }
-    s = take_slab(c, order);
+    s = find_slab(c, order);
     if (s == NULL)
         return NULL;
     at = lowest_bit(places(s->free, order));
     s->free &= ~units(order, at);
-    link_slab(c, s);
+    refile(c, s);
     c->lent += size;
     return (uint8_t *)s + at * UNIT_BYTES;
 }
@@ -166,11 +176,13 @@ estab_chunks_put(struct chunks *c, void *p, uint32_t size)
     s = (struct chunk_slab *)(void *)((uint8_t *)p - offset);
     ESTAB_ASSERT(offset % size == 0 && offset != 0 &&
                  (s->free & units(order, offset / UNIT_BYTES)) == 0);
-    unlink_slab(c, s);
     s->free |= units(order, offset / UNIT_BYTES);
-    if (s->free != ALL_FREE)
-        link_slab(c, s);
-    else if (c->spare == NULL)
+    if (s->free != ALL_FREE) {
+        refile(c, s);
+        return;
+    }
+    unlink_slab(c, s);
+    if (c->spare == NULL)
         c->spare = s;
     else
         estab_arena_put(c->arena, s, SLAB_BYTES);

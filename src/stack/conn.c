@@ -94,7 +94,7 @@ estab_conn_isn(const struct estab_stack *s, const struct names *names, unsigned 
 
 struct conn *
 estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_len,
-               unsigned ifindex, struct shared_options *own, estab_time now)
+               unsigned ifindex, struct shared_options *own, uint32_t half, estab_time now)
 {
     unsigned f = family_index(addr_len);
     struct tcp_env env = estab_stack_env(s, now);
@@ -108,7 +108,9 @@ estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_l
     if (c == NULL)
         return NULL;
     ref = make_ref(f == 1 ? REF_CONN6 : REF_CONN4, index);
-    if (!estab_demux_insert(&s->demux, estab_demux_hash(&s->demux, names, addr_len), ref)) {
+    if (half != 0) {
+        estab_demux_replace(&s->demux, estab_demux_hash(&s->demux, names, addr_len), half, ref);
+    } else if (!estab_demux_insert(&s->demux, estab_demux_hash(&s->demux, names, addr_len), ref)) {
         estab_stack_record_put(s, &s->conns[f], index);
         return NULL;
     }

@@ -209,9 +209,11 @@ void estab_stack_record_put(struct estab_stack *s, struct pool *p, uint32_t inde
 /* conn.c */
 struct conn *estab_conn_at(const struct estab_stack *s, uint32_t ref);
 struct conn *estab_conn_from_handle(const struct estab_stack *s, estab_conn handle);
-/* A record for these names, in the table; NULL: limit or memory. */
+/* A record for these names, in the table, where it takes the place of the half-open record `half`
+ * (0: none); NULL: limit or memory, and nothing has changed. */
 struct conn *estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_len,
-                            unsigned ifindex, struct shared_options *own, estab_time now);
+                            unsigned ifindex, struct shared_options *own, uint32_t half,
+                            estab_time now);
 /* After anything that touched the TCB: sends, timers, events, end of life. May free the record. */
 void estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env);
 void estab_conn_free(struct estab_stack *s, struct conn *c, struct tcp_env *env);

@@ -89,14 +89,13 @@ send_syn_ack(struct estab_stack *s, struct half_record *r, unsigned addr_len, bo
     estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &out, TCPS_SYN_RECEIVED, opt, env);
 }
 
-/* Takes the record out of table, wheel and pool; says nothing. */
+/* Takes the record out of wheel and pool; says nothing. */
 static void
 half_free(struct estab_stack *s, uint32_t ref)
 {
     struct half_record *r = estab_half_at(s, ref);
     unsigned addr_len = half_addr_len(ref);
 
-    estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &r->names, addr_len), ref);
     if (wheel_is_armed(&r->h.timer))
         estab_wheel_cancel(&s->half_wheel, &r->h.timer);
     listener_of(s, &r->h)->half_open--;
@@ -113,6 +112,7 @@ estab_half_end(struct estab_stack *s, uint32_t ref, enum state_cause cause, stru
     memset(&names, 0, sizeof(names));
     memcpy(&names, &r->names, NAMES_LEN(addr_len));
     estab_trace_state(s, &names, addr_len, TCPS_SYN_RECEIVED, TCPS_LISTEN, cause, env->now);
+    estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &names, addr_len), ref);
     half_free(s, ref);
     estab_trace_memory(s, &names, addr_len, ESTAB_MEM_HALF_OPEN,
                        -(int64_t)s->halves[family_index(addr_len)].record_size, TCPS_LISTEN,
@@ -221,13 +221,13 @@ promote(struct estab_stack *s, uint32_t ref, struct tcp_env *env)
 
     memset(&names, 0, sizeof(names));
     memcpy(&names, &r->names, NAMES_LEN(addr_len));
+    c = estab_conn_new(s, &names, addr_len, h.ifindex, l->own, ref, env->now);
+    if (c == NULL)
+        return NULL; /* the half-open record stays, and the peer tries again */
     half_free(s, ref);
     estab_trace_memory(s, &names, addr_len, ESTAB_MEM_HALF_OPEN,
                        -(int64_t)s->halves[family_index(addr_len)].record_size, TCPS_SYN_RECEIVED,
                        env->now);
-    c = estab_conn_new(s, &names, addr_len, h.ifindex, l->own, env->now);
-    if (c == NULL)
-        return NULL;
     quiet.trace = NULL; /* the state does not change: it was SYN-RECEIVED before */
     estab_half_open_promote(&h, &c->tcb, &quiet);
     c->listener = l->ref;

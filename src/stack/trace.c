@@ -125,8 +125,8 @@ static void
 fill_small_record(const struct estab_stack *s, const struct names *names, unsigned addr_len,
                   struct estab_trace_tcb *out)
 {
-    uint32_t ref = estab_demux_find(&s->demux, names, addr_len,
-                                    estab_demux_hash(&s->demux, names, addr_len));
+    uint32_t ref =
+        estab_demux_find(&s->demux, names, addr_len, estab_demux_hash(&s->demux, names, addr_len));
     const struct half_record *h = ref != 0 ? estab_half_at(s, ref) : NULL;
     const struct tw_record *tw = ref != 0 ? estab_tw_at(s, ref) : NULL;
 
@@ -170,31 +170,35 @@ void
 estab_trace_state(struct estab_stack *s, const struct names *names, unsigned addr_len,
                   uint8_t before, uint8_t after, enum state_cause cause, estab_time now)
 {
-    struct estab_trace t = {
+    struct estab_trace t;
+
+    if (LIKELY(s->cfg.trace == NULL))
+        return;
+    t = (struct estab_trace){
         .kind = ESTAB_TRACE_STATE,
         .state_before = before,
         .state_after = after,
         .cause = (uint16_t)cause,
     };
-
-    if (s->cfg.trace != NULL)
-        estab_trace_names(s, names, addr_len, 0, &t, now);
+    estab_trace_names(s, names, addr_len, 0, &t, now);
 }
 
 void
 estab_trace_memory(struct estab_stack *s, const struct names *names, unsigned addr_len,
                    enum estab_memory what, int64_t bytes, uint8_t state, estab_time now)
 {
-    struct estab_trace t = {
+    struct estab_trace t;
+
+    if (LIKELY(s->cfg.trace == NULL))
+        return;
+    t = (struct estab_trace){
         .kind = ESTAB_TRACE_MEMORY,
         .state_before = state,
         .state_after = state,
         .memory = (uint8_t)what,
         .bytes = bytes,
     };
-
-    if (s->cfg.trace != NULL)
-        estab_trace_names(s, names, addr_len, 0, &t, now);
+    estab_trace_names(s, names, addr_len, 0, &t, now);
 }
 
 /* A listener's record, and options that one or more connections share: no remote end. */
@@ -202,7 +206,11 @@ void
 estab_trace_memory_of(struct estab_stack *s, const struct listener *l, enum estab_memory what,
                       int64_t bytes)
 {
-    struct estab_trace t = {
+    struct estab_trace t;
+
+    if (LIKELY(s->cfg.trace == NULL))
+        return;
+    t = (struct estab_trace){
         .kind = ESTAB_TRACE_MEMORY,
         .memory = (uint8_t)what,
         .bytes = bytes,
@@ -224,16 +232,18 @@ void
 estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, int64_t result,
                  estab_time now)
 {
-    struct estab_trace t = {
+    struct estab_trace t;
+
+    if (LIKELY(s->cfg.trace == NULL))
+        return;
+    t = (struct estab_trace){
         .kind = ESTAB_TRACE_CALL,
         .state_before = c->tcb.state,
         .state_after = c->tcb.state,
         .call = (uint8_t)call,
         .result = result,
     };
-
-    if (s->cfg.trace != NULL)
-        estab_trace_names(s, &c->names, c->addr_len, c->ref, &t, now);
+    estab_trace_names(s, &c->names, c->addr_len, c->ref, &t, now);
 }
 
 void
@@ -250,9 +260,6 @@ estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_call 
         .local = l->local,
         .bytes_held = bytes_held(s),
     };
-
-    if (s->cfg.trace == NULL)
-        return;
     t.tcb.timer_at = ESTAB_NEVER;
     hand_on(s, &t, now);
 }

@@ -108,7 +108,7 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
         if (own == NULL)
             return -ESTAB_ENOMEM;
     }
-    c = estab_conn_new(s, &names, addr_len, (unsigned)ifindex, own, now);
+    c = estab_conn_new(s, &names, addr_len, (unsigned)ifindex, own, 0, now);
     estab_options_unref(s, own);
     if (c == NULL)
         return conn_count(s) >= s->cfg.max_connections ? -ESTAB_ENOBUFS : -ESTAB_ENOMEM;

@@ -21,6 +21,15 @@ answer_unacceptable(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         estab_tcp_challenge(tcb, env);
 }
 
+/* Crossing SYNs: the peer's SYN,ACK repeats the SYN we have and acknowledges ours; what is new in
+ * it is the ACK (RFC 9293 §3.5, Figure 7; RFC9293-A.2-SEQVAL). */
+static bool
+is_crossing_syn_ack(const struct tcb *tcb, const struct tcp_seg *seg)
+{
+    return tcb->state == TCPS_SYN_RECEIVED && seg->seq == tcb->irs &&
+           (seg->ctl & (CTL_SYN | CTL_ACK | CTL_RST)) == (CTL_SYN | CTL_ACK);
+}
+
 static enum seg_verdict
 check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
 {
@@ -28,14 +37,6 @@ check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
 
     if (v != SEG_CONTINUE)
         return v;
-
-    /* Crossing SYNs: the peer's SYN,ACK repeats the SYN we have and acknowledges ours; what is new
-     * in it is the ACK (RFC 9293 §3.5, Figure 7; RFC9293-A.2-SEQVAL). */
-    if (tcb->state == TCPS_SYN_RECEIVED &&
-        (seg->ctl & (CTL_SYN | CTL_ACK)) == (CTL_SYN | CTL_ACK) && seg->seq == tcb->irs) {
-        seg->seq++;
-        seg->ctl &= (uint8_t)~CTL_SYN;
-    }
 
     /* A peer's keepalive or window probe into our closed window: no text is taken, but its ACK,
      * RST and URG are (MUST-66, RFC9293-3.4-ZWACK), and it is answered. */
@@ -124,7 +125,12 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
                         struct tcp_out *reply)
 {
     uint32_t len = seg->len;
+    bool crossing = is_crossing_syn_ack(tcb, seg);
     enum seg_verdict v;
+
+    /* Its SYN bit stays until the fifth check has read its window, which is not scaled. */
+    if (crossing)
+        seg->seq++;
 
     v = check_sequence(tcb, env, seg); /* First */
     if (v != SEG_CONTINUE)
@@ -133,12 +139,13 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
     if (v != SEG_CONTINUE)
         return v;
     /* Third, security and compartment: not implemented, see docs/rfc/9293.md. */
-    v = check_syn(tcb, env, seg); /* Fourth */
+    v = crossing ? SEG_CONTINUE : check_syn(tcb, env, seg); /* Fourth */
     if (v != SEG_CONTINUE)
         return v;
     v = estab_tcp_check_ack(tcb, env, seg, reply); /* Fifth */
     if (v != SEG_CONTINUE)
         return v;
+    seg->ctl &= (uint8_t)~CTL_SYN;
     /* a closed window has refused the text, but not the rest of the segment */
     v = len > 0 && seg->len == 0 ? SEG_ACCEPTED_PROBE : SEG_ACCEPTED;
     check_urg(tcb, seg);                       /* Sixth */

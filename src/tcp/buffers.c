@@ -3,6 +3,7 @@
  * Ring memory of one connection: grows from nothing with the real need, goes back when drained,
  * and every octet taken or returned is traced. Called from user_calls.c, text.c and ack.c.
  */
+#include "base/bits.h"
 #include "tcp/internal.h"
 
 #include <string.h>
@@ -13,11 +14,9 @@
 uint32_t
 estab_tcp_power_of_two_below(uint32_t n)
 {
-    uint32_t p = CHUNK_MIN;
-
-    while (p <= n / 2 && p < 1u << CHUNK_MAX_LOG2)
-        p *= 2;
-    return p;
+    if (n < CHUNK_MIN)
+        return CHUNK_MIN;
+    return 1u << (n >> CHUNK_MAX_LOG2 != 0 ? CHUNK_MAX_LOG2 : highest_bit(n));
 }
 
 uint32_t

@@ -291,6 +291,33 @@ TEST(accept_queue_is_bounded)
     peer_done_quietly(p);
 }
 
+/* limit: memory: without room for a connection the half-open record stays, and the handshake
+ * completes when there is. */
+TEST(third_segment_without_memory_leaves_the_record)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+
+    cfg.max_connections = 1;
+    p = peer_of_listener_with(&cfg);
+    p->them.port = 40001;
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    p->them.port = 40000;
+    p->iss_known = false;
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    expect_verdict(p, DROP_NO_MEMORY);
+    expect_state(p, TCPS(SYN_RECEIVED));
+    assert_int_equal(user_aborts(p), 0);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    expect_state(p, TCPS(ESTABLISHED));
+    peer_done(p);
+}
+
 /* MUST-43: a listener on one address does not answer for another. MUST-41, MUST-42: listening
  * never touches a connection on the same port. */
 TEST(listeners_and_addresses)

@@ -120,6 +120,21 @@ TEST(simultaneous_open)
     peer_done_quietly(p);
 }
 
+/* RFC7323-2.2-UNSCALED: the window of the SYN,ACK that completes it is not scaled either. */
+TEST(window_of_a_crossing_syn_ack_is_not_scaled)
+{
+    struct peer *p = peer_in_syn_sent();
+
+    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .ws = 8, .wnd = 8000);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
+    peer_sends (p, .ctl = CTL_SYN | CTL_ACK, .seq = 100, .ack = ISS + 1, .ws = 8, .wnd = 8000);
+    expect_state(p, TCPS(ESTABLISHED));
+    assert_int_equal(user_status(p).tcb.snd_wnd, 8000);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = 100);
+    assert_int_equal(user_status(p).tcb.snd_wnd, 100 << 7);
+    peer_done(p);
+}
+
 /* MUST-10: the same, completed by a plain ACK. */
 TEST(simultaneous_open_completed_by_an_ack)
 {
