@@ -225,17 +225,19 @@ drain(struct sim_world *w, struct sim_host *host, unsigned ifindex)
         return 0;
     }
     for (size_t i = 0; i < n; i++) {
-        host->packets_out++;
-        for (size_t g = 0; g < GUARD; g++)
-            if (frames[i].data[cap + g] != GUARD_OCTET)
-                sim_fail(w, "frame-bounds", "wrote behind the frame", host->number, 0, cap + g, 0);
-        if (w->observer.output != NULL)
-            w->observer.output(w->observer.ctx, host, ifindex, &frames[i]);
         if (frames[i].len > cap) {
             sim_fail(w, "frame-bounds", "a frame longer than the MTU", host->number, 0,
                      frames[i].len, cap);
             return 0;
         }
+        host->packets_out++;
+        if (w->hash_traces)
+            w->wire_hash = sim_hash(w->wire_hash, frames[i].data, frames[i].len);
+        for (size_t g = 0; g < GUARD; g++)
+            if (frames[i].data[cap + g] != GUARD_OCTET)
+                sim_fail(w, "frame-bounds", "wrote behind the frame", host->number, 0, cap + g, 0);
+        if (w->observer.output != NULL)
+            w->observer.output(w->observer.ctx, host, ifindex, &frames[i]);
         send_frame(w, host, ifindex, &frames[i]);
     }
     return n;
@@ -466,7 +468,7 @@ sim_world_add_host(struct sim_world *w, const struct estab_config *cfg, uint64_t
     host->cfg = *cfg;
     put_secret(host->cfg.secret, w->seed, host->number);
     host->cfg.alloc = sim_alloc_interface(&host->alloc);
-    host->cfg.trace = take_record;
+    host->cfg.trace = w->silent ? NULL : take_record;
     host->cfg.trace_ctx = host;
     host->cfg.host = host->number;
     host->stack = estab_stack_new(&host->cfg);

@@ -115,9 +115,11 @@ struct sim_world {
     struct sim_tenant tenant;
     estab_trace_fn *sink; /* another look at every record */
     void *sink_ctx;
+    bool silent; /* hosts made from now on get no trace sink: nobody can look on */
     bool hash_traces;
-    uint64_t hash;
-    uint64_t events; /* steps taken, packets, ticks and calls together */
+    uint64_t hash;      /* over every record */
+    uint64_t wire_hash; /* over every packet handed out */
+    uint64_t events;    /* steps taken, packets, ticks and calls together */
     uint64_t records;
     uint64_t standstill; /* steps since the clock moved */
     struct sim_failure failure;

@@ -216,9 +216,6 @@ estab_trace_memory_of(struct estab_stack *s, const struct listener *l, enum esta
         .bytes = bytes,
         .bytes_held = bytes_held(s),
     };
-
-    if (s->cfg.trace == NULL)
-        return;
     if (l != NULL) {
         t.conn = l->poll.handle;
         t.local = l->local;
@@ -250,7 +247,11 @@ void
 estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_call call,
                      int64_t result, estab_time now)
 {
-    struct estab_trace t = {
+    struct estab_trace t;
+
+    if (LIKELY(s->cfg.trace == NULL))
+        return;
+    t = (struct estab_trace){
         .kind = ESTAB_TRACE_CALL,
         .state_before = TCPS_LISTEN,
         .state_after = TCPS_LISTEN,

@@ -129,6 +129,55 @@ TEST(two_hosts_greet_and_part)
     take_down(&s);
 }
 
+/* The packets of a bad hour between two hosts, with or without somebody who looks on. */
+static uint64_t
+wire_of(bool silent)
+{
+    static struct stage s;
+    struct sim_link_config link = { .delay = ESTAB_MS(10),
+                                    .faults = { .loss_ppm = 100000,
+                                                .duplicate_ppm = 50000,
+                                                .reorder_ppm = 100000,
+                                                .reorder_extra = ESTAB_MS(30),
+                                                .corrupt_ppm = 50000,
+                                                .forge_ppm = 50000 },
+                                    .heal_at = ESTAB_SEC(60) };
+    struct estab_config cfg;
+    uint64_t hash;
+
+    estab_config_init(&cfg);
+    assert_true(sim_world_init(&s.w, &heap, 8, 1500));
+    s.w.silent = silent;
+    assert_true(sim_apps_init(&s.apps, &s.w, 16));
+    for (unsigned i = 0; i < 2; i++)
+        assert_non_null(sim_world_add_host(&s.w, &cfg, SIM_NO_FAILURE));
+    assert_true(sim_world_join(&s.w, s.w.hosts[0], s.w.hosts[1], &link, 1500, 1500, true, true));
+    assert_int_equal(sim_apps_listen(&s.apps, s.w.hosts[1], 80, 8, 0, &cfg.tcp), 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        struct sim_dialogue d =
+            dialogue(&s, 0, 1, i % 2 == 0 ? ESTAB_INET : ESTAB_INET6, 3000 * (i + 1));
+
+        d.options[0].keepalive = d.options[1].keepalive = true;
+        d.options[0].keepalive_idle = d.options[1].keepalive_idle = ESTAB_SEC(20);
+        if (i == 7)
+            d.part[0].ending = SIM_END_ABORT;
+        sim_apps_add(&s.apps, &d);
+    }
+    sim_swarm_finish(&s.w, &s.apps, ESTAB_SEC(10000), 1000000);
+    expect_no_failure(&s.w);
+    assert_true(silent == (s.w.records == 0));
+    hash = s.w.wire_hash;
+    sim_apps_fini(&s.apps);
+    sim_world_fini(&s.w);
+    expect_no_failure(&s.w);
+    return hash;
+}
+
+TEST(nobody_looking_on_changes_nothing)
+{
+    assert_true(wire_of(true) == wire_of(false));
+}
+
 TEST(an_hour_of_loss_reordering_and_corruption_delivers_every_octet)
 {
     static struct stage s;

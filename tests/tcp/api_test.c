@@ -282,6 +282,40 @@ TEST(loopback)
     peer_done(p);
 }
 
+/* Without a sink nothing is told, and nothing else differs: a whole life over the loopback. */
+TEST(host_without_a_trace_sink)
+{
+    struct peer *p = peer_host(NULL);
+    struct estab_config cfg = p->cfg;
+    struct estab_endpoint at = { .port = 80 };
+    struct estab_stack_status st;
+    struct estab_stack *s;
+    estab_conn listener, a, b;
+    uint8_t buf[8];
+
+    cfg.trace = NULL;
+    s = estab_stack_new(&cfg);
+    assert_non_null(s);
+    assert_int_equal(estab_addr_parse(&at.addr, peer_family == 4 ? "127.0.0.1" : "::1"), 0);
+    assert_int_equal(estab_listen(s, &at, 1, &cfg.tcp, &listener, 0), 0);
+    assert_int_equal(estab_connect(s, NULL, &at, NULL, &a, 0), 0);
+    estab_stack_tick(s, 0);
+    assert_int_equal(estab_accept(s, listener, &b, 0), 0);
+    assert_int_equal(estab_send(s, a, "hello", 5, 0), 5);
+    estab_stack_tick(s, 0);
+    assert_int_equal(estab_receive(s, b, buf, 8, 0), 5);
+    assert_int_equal(estab_close(s, a, 0), 0);
+    assert_int_equal(estab_close(s, b, 0), 0);
+    assert_int_equal(estab_close(s, listener, 0), 0);
+    for (int i = 0; i < 20 && estab_stack_deadline(s) != ESTAB_NEVER; i++)
+        estab_stack_tick(s, estab_stack_deadline(s));
+    estab_stack_status(s, &st);
+    assert_int_equal(st.connections + st.time_wait + st.half_open + st.listeners + st.timers, 0);
+    assert_int_equal(st.record_bytes + st.ring_bytes, 0);
+    estab_stack_free(s);
+    peer_done(p);
+}
+
 /* Self-connect: one connection with itself through simultaneous open (RFC 9293 §3.5). */
 TEST(self_connect)
 {
