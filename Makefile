@@ -224,8 +224,8 @@ test:
 	@$(MAKE) --no-print-directory test-run
 test-build: all $(benches) $(tests) $(fuzzers)
 test-run: test-build
-	@RUNNER='$(RUNNER)' CXX='$(CXX)' tools/run-tests --build $(BUILD) $(tests) --cxx-headers \
-	    $(addprefix --fuzz ,$(fuzzers)) $(if $(wildcard tests/interop/run),--suite tests/interop/run)
+	@RUNNER='$(RUNNER)' CC='$(CC)' CXX='$(CXX)' tools/run-tests --build $(BUILD) $(tests) --cxx-headers \
+	    $(addprefix --fuzz ,$(fuzzers)) $(addprefix --suite ,$(wildcard tests/*/run))
 # Only the unit tests: for other compilers, word sizes and byte orders.
 unit: $(tests)
 	@RUNNER='$(RUNNER)' tools/run-tests --build $(BUILD) $(tests)

@@ -580,6 +580,19 @@ op_time(struct fuzz *z, bool to_deadline)
 
 /* ---- one input ---- */
 
+/* Looks at everything a record points to. */
+static void
+look_on(void *ctx, const struct estab_trace *r)
+{
+    static volatile uint8_t sink;
+
+    (void)ctx;
+    for (uint32_t i = 0; r->packet != NULL && i < r->packet_len; i++)
+        sink = r->packet[i];
+    (void)sink;
+    REQUIRE(r->seg.sack_blocks <= 4);
+}
+
 static void
 setup(struct fuzz *z)
 {
@@ -594,6 +607,8 @@ setup(struct fuzz *z)
         REQUIRE(estab_config_profile(&z->cfg, "tiny") == 0);
     if ((flags & 2) != 0)
         z->cfg.timestamps = false;
+    if ((flags & 6) != 0)
+        z->cfg.trace = look_on;
     if ((flags & 4) != 0)
         z->cfg.sack = false;
     if ((flags & 8) != 0)
