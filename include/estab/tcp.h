@@ -29,7 +29,7 @@ typedef uint64_t estab_conn;
 /* What estab_stack_events() reports. Bits stay with the event until it is taken. */
 enum estab_event_bits {
     ESTAB_READABLE = 1u << 0,    /* text, or the end of the stream, can be received */
-    ESTAB_WRITABLE = 1u << 1,    /* room in the send buffer after a refusal */
+    ESTAB_WRITABLE = 1u << 1,    /* room in the send buffer: at the beginning, after a refusal */
     ESTAB_CONNECTED = 1u << 2,   /* the active OPEN has completed */
     ESTAB_ACCEPTABLE = 1u << 3,  /* listener: a connection waits for estab_accept() */
     ESTAB_PEER_CLOSED = 1u << 4, /* the peer's FIN was reached: it sends no more (MUST-12) */
@@ -96,7 +96,7 @@ ESTAB_API ESTAB_MUST_CHECK ptrdiff_t estab_receive(struct estab_stack *stack, es
  * The same without a copy. estab_peek() lends up to two spans of received text, estab_consume()
  * gives octets back; estab_reserve() lends up to two spans of free send buffer (at least one
  * octet, or -ESTAB_EAGAIN), estab_commit() queues what was written there. Spans live until the
- * next call on the same connection or the next estab_stack_input().
+ * next call on the same connection, estab_stack_input() or estab_stack_tick().
  */
 struct estab_span {
     uint8_t *data;

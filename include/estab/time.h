@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Time: nanoseconds from an origin of the caller's choosing. The library never asks a clock;
- * `now` comes in with every call and must not run backwards. */
+ * `now` comes in with every call, is never negative and does not run backwards. */
 #ifndef ESTAB_TIME_H
 #define ESTAB_TIME_H
 

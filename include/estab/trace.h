@@ -68,6 +68,8 @@ extern "C" {
     X(DROP_SYN_FIN,           "SYN and FIN together", "RFC 9293 §3.10.7.2 (local policy)")          \
     X(DROP_SYN_QUEUE_FULL,    "no room for another half-open record", "RFC 4987 §3")                \
     X(DROP_ACCEPT_QUEUE_FULL, "accept queue full", "RFC 4987 §3")                                   \
+    X(DROP_CONNECTION_LIMIT,  "as many connections as there may be", "limit: max_connections")         \
+    X(DROP_ANSWER_TOO_LARGE,  "answer would not fit", "RFC 1122 §3.2.2.6")                          \
     X(DROP_NO_MEMORY,         "memory budget spent", "limit: memory_budget")                        \
     X(DROP_OOO_BUDGET,        "out-of-order data beyond its share of memory", "limit: out-of-order") \
     X(DROP_AFTER_CLOSE,       "data after the user has gone: reset", "RFC 9293 §3.6.1 (SHLD-3)")    \
@@ -96,7 +98,6 @@ extern "C" {
     X(ACCEPTED_SOFT_ERROR,    "soft error noted", "RFC 9293 §3.9.2.2 (MUST-56)")                    \
     X(ACCEPTED_HARD_ERROR,    "hard error ends the attempt to open", "RFC 9293 §3.9.2.2; RFC 5927 §5") \
     X(ACCEPTED_PACKET_TOO_BIG, "path MTU lowered", "RFC 1191 §3; RFC 8201 §4")                      \
-    X(DROP_ORPHAN_LIMIT,      "orphan limit reached: reset", "limit: max_orphans")                  \
     X(DROP_RATE_LIMIT,        "answer withheld: rate limit", "limit: rst_per_second, icmp_per_second")
 
 /* Why a packet was sent. */

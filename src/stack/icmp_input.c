@@ -17,9 +17,10 @@ reply(struct estab_stack *s, const struct ip_header *ip, unsigned ifindex, uint8
       uint8_t code, uint32_t rest, const uint8_t *body, uint32_t body_len, enum send_reason reason)
 {
     uint32_t ip_len = ip->addr_len == 4 ? 20 : 40, len;
-    uint8_t *out = s->scratch;
+    uint8_t *out = s->scratch + LOOPBACK_MTU;
 
-    if (ip_len + 8 + body_len > s->interface[ifindex].link.mtu)
+    if (ip_len + 8 + body_len > s->interface[ifindex].link.mtu ||
+        ip_len + 8 + body_len > LOOPBACK_MTU)
         return false;
     len = estab_icmp_write(out + ip_len, ip->version, type, code, rest, body, body_len, ip->dst,
                            ip->src);
@@ -37,10 +38,9 @@ answer_echo(struct estab_stack *s, const struct icmp_message *m, const struct ip
         return SEG_DROP_ICMP_MALFORMED;
     if (!rate_allows(&s->icmp_rate, s->cfg.icmp_per_second, env->now))
         return SEG_DROP_RATE_LIMIT;
-    /* the loopback's packet stands in the same scratch memory: a copy goes through the ring */
     if (!reply(s, ip, ifindex, ip->version == 4 ? 0 : 129, 0, get_be32(m->body), m->body + 4,
                m->body_len - 4, WHY_ECHO_REPLY))
-        return SEG_DROP_RATE_LIMIT;
+        return SEG_DROP_ANSWER_TOO_LARGE;
     return SEG_ACCEPTED_ECHO;
 }
 

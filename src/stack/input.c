@@ -227,15 +227,14 @@ other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct t
     count(s, a, v, 0, no_state, ifindex, env->now);
 }
 
-void
-estab_stack_input(struct estab_stack *s, unsigned ifindex, const struct estab_frame *frames,
-                  size_t n, estab_time now)
+static void
+input(struct estab_stack *s, unsigned ifindex, const struct estab_frame *frames, size_t n,
+      estab_time now)
 {
     struct tcp_env env = estab_stack_env(s, now);
     struct arrival batch[BATCH];
     size_t i, k, m;
 
-    ESTAB_ASSERT(ifindex < s->interfaces);
     s->packets_in += n;
     for (i = 0; i < n; i += m) {
         m = n - i < BATCH ? n - i : BATCH;
@@ -248,4 +247,18 @@ estab_stack_input(struct estab_stack *s, unsigned ifindex, const struct estab_fr
                 other_input(s, &batch[k], ifindex, &env);
         }
     }
+}
+
+void
+estab_stack_input(struct estab_stack *s, unsigned ifindex, const struct estab_frame *frames,
+                  size_t n, estab_time now)
+{
+    ESTAB_ASSERT(ifindex > 0 && ifindex < s->interfaces);
+    input(s, ifindex, frames, n, now);
+}
+
+void
+estab_stack_loopback_input(struct estab_stack *s, const struct estab_frame *frame, estab_time now)
+{
+    input(s, 0, frame, 1, now);
 }

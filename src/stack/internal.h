@@ -20,6 +20,7 @@
 #include "wire/ip_header.h"
 
 #define INTERFACES_MAX 16 /* number 0 is the loopback */
+#define LOOPBACK_MTU 16384u
 #define REPLY_RING (1u << 16)
 
 /* ---- references and handles ---- */
@@ -168,7 +169,8 @@ struct estab_stack {
     uint32_t port_perturb; /* RFC 6056 algorithm 3: next_ephemeral */
     struct rate rst_rate, icmp_rate;
     estab_time now;   /* of the last call */
-    uint8_t *scratch; /* one packet: the loopback's, and replies while they are built */
+    uint8_t *scratch; /* two packets of LOOPBACK_MTU: one of the loopback, one answer being built */
+    uint64_t replies_dropped;
     uint64_t packets_in, packets_out;
     uint64_t verdicts[ESTAB_VERDICT_COUNT];
     uint64_t reasons[ESTAB_REASON_COUNT];
@@ -217,6 +219,8 @@ struct conn *estab_conn_new(struct estab_stack *s, const struct names *names, un
 /* After anything that touched the TCB: sends, timers, events, end of life. May free the record. */
 void estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env);
 void estab_conn_free(struct estab_stack *s, struct conn *c, struct tcp_env *env);
+/* The user gives the connection back; beyond max_orphans it is reset. */
+void estab_conn_give_back(struct estab_stack *s, struct conn *c, struct tcp_env *env);
 /* user.c */
 void estab_conn_status(const struct estab_stack *s, const struct conn *c, struct estab_status *out);
 void estab_conn_ready(struct estab_stack *s, struct pollable *p);
@@ -261,6 +265,9 @@ void estab_half_timeouts(struct estab_stack *s, struct tcp_env *env);
 void estab_listener_drop_conn(struct estab_stack *s, struct conn *c);
 void estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *env);
 
+/* input.c: a packet of ours to ourselves */
+void estab_stack_loopback_input(struct estab_stack *s, const struct estab_frame *frame,
+                                estab_time now);
 /* output.c */
 /* Queues a segment that belongs to no connection's stream (RST, ACK of a small record). */
 void estab_reply_segment(struct estab_stack *s, unsigned ifindex, const struct names *names,

@@ -171,8 +171,11 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
 
     state[0] = state[1] = TCPS_LISTEN;
     if (v != SEG_CONTINUE) {
-        if (reply.seg.ctl != 0 && rate_allows(&s->rst_rate, s->cfg.rst_per_second, env->now))
-            estab_reply_segment(s, ifindex, names, addr_len, &reply, TCPS_LISTEN, opt, env);
+        if (reply.seg.ctl == 0)
+            return v;
+        if (!rate_allows(&s->rst_rate, s->cfg.rst_per_second, env->now))
+            return SEG_DROP_RATE_LIMIT;
+        estab_reply_segment(s, ifindex, names, addr_len, &reply, TCPS_LISTEN, opt, env);
         return v;
     }
     if (accept_queue_is_full(l))
@@ -282,7 +285,7 @@ estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg, struc
         if (accept_queue_is_full(l))
             return SEG_DROP_ACCEPT_QUEUE_FULL;
         if (conn_count(s) >= s->cfg.max_connections)
-            return SEG_DROP_NO_MEMORY;
+            return SEG_DROP_CONNECTION_LIMIT;
         *promoted = promote(s, ref, env);
         if (*promoted == NULL)
             return SEG_DROP_NO_MEMORY;
@@ -325,7 +328,7 @@ estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *
     while (l->first != 0) {
         struct conn *c = estab_conn_at(s, l->first);
 
-        estab_tcp_abort(&c->tcb, env);
+        estab_tcp_abort(&c->tcb, env, WHY_RST_ABORT, CAUSE_CLOSE_CALL);
         estab_conn_update(s, c, env);
     }
     for (f = 0; f < 2 && l->half_open > 0; f++) {

@@ -98,8 +98,10 @@ estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packe
     struct interface *i = &s->interface[ifindex];
     struct reply_header h = { .len = (uint16_t)len, .reason = (uint8_t)reason, .state = state };
 
-    if (len > UINT16_MAX || ring_free(&i->replies) < sizeof(h) + len)
+    if (len > UINT16_MAX || ring_free(&i->replies) < sizeof(h) + len) {
+        s->replies_dropped++;
         return false;
+    }
     estab_ring_write_at(&i->replies, i->replies.used, &h, sizeof(h));
     estab_ring_write_at(&i->replies, i->replies.used + (uint32_t)sizeof(h), packet, len);
     estab_ring_publish(&i->replies, (uint32_t)sizeof(h) + len);
@@ -182,12 +184,12 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
     while (filled < n) {
         uint8_t before = c->tcb.state;
 
+        ESTAB_ASSERT(frames[filled].cap >= s->interface[c->ifindex].link.mtu);
         if (!estab_tcp_next_segment(&c->tcb, env, &out)) {
             *more = false;
             return filled;
         }
         frames[filled].len = write_segment(s, c, &out, frames[filled].data);
-        ESTAB_ASSERT(frames[filled].len <= frames[filled].cap);
         s->reasons[out.reason]++;
         s->packets_out++;
         if (UNLIKELY(s->cfg.trace != NULL)) {
@@ -269,6 +271,6 @@ estab_stack_pump_loopback(struct estab_stack *s, estab_time now)
         env = estab_stack_env(s, now);
         if (output(s, 0, &frame, 1, &env) == 0)
             break;
-        estab_stack_input(s, 0, &frame, 1, now);
+        estab_stack_loopback_input(s, &frame, now);
     }
 }

@@ -19,6 +19,7 @@ trace_for_tcp(const struct tcp_env *env, const struct tcb *tcb, struct estab_tra
 struct tcp_env
 estab_stack_env(struct estab_stack *s, estab_time now)
 {
+    ESTAB_ASSERT(now >= 0);
     if (now > s->now)
         s->now = now;
     return (struct tcp_env){
@@ -104,12 +105,15 @@ config_is_good(const struct estab_config *cfg)
     for (i = 0; i < sizeof(cfg->secret); i++)
         any |= cfg->secret[i];
     return any != 0 && cfg->alloc.get != NULL && cfg->alloc.put != NULL && cfg->msl > 0 &&
-           cfg->msl <= ESTAB_SEC(3600) && cfg->rto_initial > 0 && cfg->rto_min > 0 &&
-           cfg->rto_max >= cfg->rto_min && cfg->rto_max <= ESTAB_SEC(3600) &&
-           cfg->delayed_ack >= 0 && cfg->delayed_ack < ESTAB_MS(500) && /* (MUST-40) */
+           cfg->msl <= ESTAB_SEC(3600) && cfg->rto_initial > 0 &&
+           cfg->rto_initial <= cfg->rto_max && cfg->rto_min > 0 && cfg->rto_max >= cfg->rto_min &&
+           cfg->rto_max <= ESTAB_SEC(3600) && cfg->delayed_ack >= 0 &&
+           cfg->delayed_ack < ESTAB_MS(500) && /* (MUST-40) */
            cfg->timestamp_tick >= ESTAB_US(100) && cfg->timestamp_tick <= ESTAB_SEC(1) &&
-           cfg->syn_r2 > 0 && cfg->fin_wait_2 > 0 && cfg->sws_override > 0 &&
-           cfg->initial_window >= 1 && cfg->initial_window <= 1000 && cfg->max_connections > 0 &&
+           cfg->syn_r2 > 0 && cfg->fin_wait_2 > 0 && cfg->sws_override >= ESTAB_MS(100) &&
+           cfg->sws_override <= ESTAB_SEC(1) && cfg->challenge_gap >= 0 &&
+           cfg->syn_ack_retries < UINT8_MAX && cfg->initial_window >= 1 &&
+           cfg->initial_window <= 1000 && cfg->max_connections > 0 &&
            cfg->max_connections <= REF_INDEX_MAX && cfg->max_half_open <= REF_INDEX_MAX &&
            cfg->max_time_wait <= REF_INDEX_MAX && cfg->max_listeners > 0 && cfg->port_min > 0 &&
            cfg->port_max >= cfg->port_min && estab_options_check(&cfg->tcp) == 0;
@@ -147,7 +151,7 @@ setup(struct estab_stack *s)
                           names_of, s))
         return false;
     /* number 0: what we send to ourselves */
-    return estab_stack_add_interface(s, &(struct estab_link){ .mtu = 16384 }) == 0;
+    return estab_stack_add_interface(s, &(struct estab_link){ .mtu = LOOPBACK_MTU }) == 0;
 }
 
 struct estab_stack *
@@ -192,7 +196,7 @@ estab_stack_free(struct estab_stack *s)
         if (s->interface[i].replies.data != NULL)
             estab_arena_put(&s->arena, s->interface[i].replies.data, s->interface[i].replies.size);
     if (s->scratch != NULL)
-        estab_arena_put(&s->arena, s->scratch, s->interface[0].link.mtu);
+        estab_arena_put(&s->arena, s->scratch, 2 * LOOPBACK_MTU);
     for (i = 0; i < 2; i++) {
         estab_pool_fini(&s->conns[i]);
         estab_pool_fini(&s->halves[i]);
@@ -217,16 +221,12 @@ estab_stack_add_interface(struct estab_stack *s, const struct estab_link *link)
     if (s->interfaces == INTERFACES_MAX)
         return -ESTAB_ENOBUFS;
     if (s->scratch == NULL)
-        s->scratch = estab_arena_get(&s->arena, link->mtu);
+        s->scratch = estab_arena_get(&s->arena, 2 * LOOPBACK_MTU);
     if (s->scratch == NULL)
         return -ESTAB_ENOMEM;
     *i = (struct interface){ .link = *link };
     i->replies.data = estab_arena_get(&s->arena, REPLY_RING);
     if (i->replies.data == NULL) {
-        if (s->interfaces == 0) {
-            estab_arena_put(&s->arena, s->scratch, link->mtu);
-            s->scratch = NULL;
-        }
         return -ESTAB_ENOMEM;
     }
     i->replies.size = REPLY_RING;
@@ -325,9 +325,9 @@ estab_stack_shutdown(struct estab_stack *s, enum estab_shutdown_how how, estab_t
             struct conn *c = estab_pool_at(&s->conns[f], index);
 
             if (how == ESTAB_SHUTDOWN_RST)
-                estab_tcp_abort(&c->tcb, &env);
+                estab_tcp_abort(&c->tcb, &env, WHY_RST_ABORT, CAUSE_HOST_STOPPED);
             else if (!c->tcb.orphan)
-                estab_tcp_orphan(&c->tcb, &env);
+                estab_conn_give_back(s, c, &env);
             estab_conn_update(s, c, &env);
         }
     }
@@ -352,6 +352,7 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .bytes_peak = s->arena.peak,
         .packets_in = s->packets_in,
         .packets_out = s->packets_out,
+        .replies_dropped = s->replies_dropped,
     };
     memcpy(out->verdicts, s->verdicts, sizeof(out->verdicts));
     memcpy(out->reasons, s->reasons, sizeof(out->reasons));

@@ -383,18 +383,22 @@ estab_shutdown(struct estab_stack *s, estab_conn conn, estab_time now)
     return err;
 }
 
-static void
-count_orphan(struct estab_stack *s, struct conn *c, struct tcp_env *env)
+void
+estab_conn_give_back(struct estab_stack *s, struct conn *c, struct tcp_env *env)
 {
+    if (c->poll.ready.next != NULL)
+        list_remove(&c->poll.ready);
+    c->poll.bits = 0;
+    /* limit: max_orphans; beyond it the connection is reset instead of closing by itself. */
+    if (s->orphans >= s->cfg.max_orphans) {
+        estab_tcp_abort(&c->tcb, env, WHY_RST_LIMIT, CAUSE_LIMIT);
+        return;
+    }
+    estab_tcp_orphan(&c->tcb, env);
     if (c->tcb.state == TCPS_CLOSED || c->tcb.state == TCPS_TIME_WAIT)
         return;
     c->counted_orphan = true;
     s->orphans++;
-    /* limit: max_orphans; beyond it the connection is reset instead of closing by itself. */
-    if (s->orphans > s->cfg.max_orphans) {
-        estab_tcp_abort(&c->tcb, env);
-        c->tcb.reset_reason = WHY_RST_LIMIT;
-    }
 }
 
 int
@@ -414,11 +418,7 @@ estab_close(struct estab_stack *s, estab_conn conn, estab_time now)
         return 0;
     }
     estab_trace_call(s, c, ESTAB_CALL_CLOSE, 0, env.now);
-    if (c->poll.ready.next != NULL)
-        list_remove(&c->poll.ready);
-    c->poll.bits = 0;
-    estab_tcp_orphan(&c->tcb, &env);
-    count_orphan(s, c, &env);
+    estab_conn_give_back(s, c, &env);
     done(s, c, &env);
     return 0;
 }
@@ -433,7 +433,7 @@ estab_abort(struct estab_stack *s, estab_conn conn, estab_time now)
         return -ESTAB_EBADF;
     env = estab_stack_env(s, now);
     estab_trace_call(s, c, ESTAB_CALL_ABORT, 0, env.now);
-    estab_tcp_abort(&c->tcb, &env);
+    estab_tcp_abort(&c->tcb, &env, WHY_RST_ABORT, CAUSE_ABORT_CALL);
     done(s, c, &env);
     return 0;
 }

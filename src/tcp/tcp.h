@@ -85,8 +85,9 @@ int estab_tcp_consume(struct tcb *tcb, struct tcp_env *env, size_t len);
 int estab_tcp_close(struct tcb *tcb, struct tcp_env *env);
 /* The user is gone: CLOSE, and RST when text would be lost (SHLD-3). */
 void estab_tcp_orphan(struct tcb *tcb, struct tcp_env *env);
-/* ABORT; the RST, if one is due, is left in reset_owed. */
-void estab_tcp_abort(struct tcb *tcb, struct tcp_env *env);
+/* ABORT, or an end like it; the RST, if one is due, is left in reset_owed. */
+void estab_tcp_abort(struct tcb *tcb, struct tcp_env *env, enum send_reason reason,
+                     enum state_cause cause);
 /* The RST that reset_owed asks for. */
 void estab_tcp_build_reset(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out);
 /* The options in tcb->opt have changed. */

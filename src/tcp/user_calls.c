@@ -249,13 +249,14 @@ estab_tcp_orphan(struct tcb *tcb, struct tcp_env *env)
 }
 
 void
-estab_tcp_abort(struct tcb *tcb, struct tcp_env *env)
+estab_tcp_abort(struct tcb *tcb, struct tcp_env *env, enum send_reason reason,
+                enum state_cause cause)
 {
     tcb->orphan = true;
     /* Differs from RFC 9293 §3.10.5: ABORT does not cut TIME-WAIT short, because old segments of
      * the connection do not go away faster (N15). */
     if (tcb->state != TCPS_CLOSED && tcb->state != TCPS_TIME_WAIT)
-        end_with_reset(tcb, env, WHY_RST_ABORT, CAUSE_ABORT_CALL);
+        end_with_reset(tcb, env, reason, cause);
 }
 
 void

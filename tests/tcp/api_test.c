@@ -249,6 +249,15 @@ TEST(host_needs_a_secret_and_memory)
     cfg = p->cfg;
     cfg.delayed_ack = MS(500); /* (MUST-40) */
     assert_null(estab_stack_new(&cfg));
+    cfg = p->cfg;
+    cfg.syn_ack_retries = 255;
+    assert_null(estab_stack_new(&cfg));
+    cfg = p->cfg;
+    cfg.rto_initial = cfg.rto_max + 1;
+    assert_null(estab_stack_new(&cfg));
+    cfg = p->cfg;
+    cfg.sws_override = MS(99); /* 0.1 to 1 s, RFC 9293 §3.8.6.2.1 */
+    assert_null(estab_stack_new(&cfg));
     peer_done(p);
 }
 
@@ -371,6 +380,16 @@ TEST(orphans_are_bounded)
     expect_sent(p, .ctl = CTL_RST | CTL_ACK, .seq = ISS + 1, .ack = 101,
                 .reason = ESTAB_WHY_RST_LIMIT);
     expect_gone(p);
+    peer_done(p);
+
+    p = peer_of_listener_with(&cfg); /* from CLOSE-WAIT too */
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    peer_sends(p, .ctl = CTL_FIN | CTL_ACK, .seq = 101, .ack = ISS + 1);
+    peer_forgets(p);
+    assert_int_equal(user_leaves(p), 0);
+    expect_sent(p, .ctl = CTL_RST | CTL_ACK, .seq = ISS + 1, .ack = 102);
     peer_done(p);
 }
 

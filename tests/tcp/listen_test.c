@@ -309,7 +309,7 @@ TEST(third_segment_without_memory_leaves_the_record)
     peer_sends(p, .ctl = CTL_SYN, .seq = 100);
     peer_forgets(p);
     peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-    expect_verdict(p, DROP_NO_MEMORY);
+    expect_verdict(p, DROP_CONNECTION_LIMIT);
     expect_state(p, TCPS(SYN_RECEIVED));
     assert_int_equal(user_aborts(p), 0);
     peer_forgets(p);
