@@ -16,7 +16,7 @@
 
 struct chunk_slab {
     struct chunk_slab *next, *prev;
-    uint64_t free; /* a bit for each unit */
+    uint64_t free;  /* a bit for each unit */
     unsigned order; /* the list it stands in: that of the largest room it has */
 };
 
