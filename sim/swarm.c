@@ -8,6 +8,9 @@
 #define DIALOGUES_MAX 8u
 #define EVENTS_MAX 2000000u
 #define SERVER_PORT 80
+/* What TCP trusts the network with (RFC 9293 §3.4.3): holds of up to 134 s, reordering of 8 s. A port
+ * is not used again sooner where packets may stray; after a reset no TIME-WAIT would protect it. */
+#define STRAY_LIFE ESTAB_SEC(150)
 
 /* What a seed has decided so far. */
 struct plan {
@@ -17,6 +20,7 @@ struct plan {
     unsigned n_hosts;
     uint32_t n_dialogues;
     bool faulty; /* some link loses, duplicates, reorders or corrupts by chance */
+    bool strays; /* a packet may turn up long after it was sent */
     bool slow;   /* some link is so slow that time alone may end a connection */
     bool tight;  /* some host has small limits or little memory */
     bool tight_memory;
@@ -141,7 +145,10 @@ plan_faults(struct plan *p, struct sim_link_config *cfg, bool heavy)
     cfg->heal_at = ESTAB_MS(between(p, 100, 90000));
     if (cfg->heal_at > p->healed_at)
         p->healed_at = cfg->heal_at;
-    p->faulty = true;
+    /* Two incarnations within one tick of the ISN's clock (4 us) are one to an old duplicate. */
+    if (cfg->delay < ESTAB_US(10))
+        cfg->delay = ESTAB_US(10);
+    p->faulty = p->strays = true;
 }
 
 static void
@@ -158,6 +165,8 @@ plan_hold(struct plan *p, struct sim_link_config *cfg)
     };
     struct sim_hold *h = &cfg->holds[cfg->n_holds++];
     unsigned i = (unsigned)between(p, 0, 4);
+
+    p->strays = true;
 
     *h = (struct sim_hold){
         .direction = (uint8_t)between(p, 0, 1),
@@ -336,9 +345,14 @@ make_dialogue(struct plan *p, uint32_t number)
         d.port[0] = (uint16_t)(2000 + number);
         d.port[1] = (uint16_t)(3000 + number);
     } else if (chance(p, 30)) {
-        d.port[0] = 1000;
-        if (number > 0)
-            d.after = number; /* the port is free when the one before has ended, or is not yet */
+        const struct sim_dialogue *last = &p->apps->dialogues[number > 0 ? number - 1 : 0];
+
+        d.port[0] = (uint16_t)(p->strays ? 1000 + number : 1000);
+        d.after = number; /* the port is free when the one before has ended, or is not yet */
+        if (p->strays && number > 0 && last->port[0] >= 1000 && last->port[0] < 2000) {
+            d.port[0] = last->port[0];
+            d.start_at += STRAY_LIFE;
+        }
     }
     d.expect_clean = !p->faulty && !p->slow && !p->tight && !d.simultaneous &&
                      is_orderly(&d.part[0]) && is_orderly(&d.part[1]) &&

@@ -88,8 +88,12 @@ estab_tcp_advertise(struct tcb *tcb, const struct tcp_env *env, bool syn)
 
     if (syn) {
         limit = estab_tcp_syn_window(env, tcb->opt);
-        tcb->rcv_wnd = room < limit ? room : limit;
-        return (uint16_t)tcb->rcv_wnd;
+        if (room > limit)
+            room = limit;
+        /* a SYN,ACK sent again takes nothing back (SHLD-14) */
+        if (room > tcb->rcv_wnd)
+            tcb->rcv_wnd = room;
+        return (uint16_t)(tcb->rcv_wnd < limit ? tcb->rcv_wnd : limit);
     }
     /* The right edge stays until it can move by a worthwhile step (MUST-39), and it never moves
      * left (SHLD-14). */

@@ -763,4 +763,5 @@ def main():
     os._exit(1 if failures else 0)  # threads of servers may still wait
 
 
-main()
+if __name__ == "__main__":
+    main()
