@@ -112,7 +112,9 @@ ESTAB_API ESTAB_MUST_CHECK int estab_commit(struct estab_stack *stack, estab_con
                                             estab_time now);
 
 /* CLOSE in the RFC's sense: "I have no more to send". Queued text and then a FIN are delivered;
- * receiving goes on until the peer's FIN. A second call is -ESTAB_EPIPE. */
+ * receiving goes on until the peer's FIN. A second call is -ESTAB_EPIPE. While the SYN is
+ * unanswered there is nothing to close in order: the attempt ends, with what was queued (RFC 9293
+ * §3.10.4). */
 ESTAB_API ESTAB_MUST_CHECK int estab_shutdown(struct estab_stack *stack, estab_conn conn,
                                               estab_time now);
 
