@@ -98,6 +98,7 @@ lab_lib_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(lib_src))
 cli_obj := $(call objs,$(filter-out cli/main.c,$(cli_src)))
 tools_obj := $(call objs,$(pure_src) $(tools_src))
 harness_obj := $(call objs,$(harness_src))
+lab_harness_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(harness_src))
 
 LIB_A := $(BUILD)/libestab.a
 LIB_LAB_A := $(BUILD)/libestab-lab.a
@@ -111,6 +112,8 @@ examples := $(patsubst examples/%.c,$(BUILD)/examples/%,$(example_src))
 benches := $(patsubst bench/%.c,$(BUILD)/bench/%,$(bench_src))
 fuzzers := $(patsubst fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_src))
 tests := $(patsubst %.c,$(BUILD)/%,$(test_src))
+# Those under tests/lab/ see the library whose rules can be taken away.
+lab_tests := $(filter $(BUILD)/tests/lab/%,$(tests))
 
 # The program `make swarm` runs; it takes --seeds N, and --hash to print one line over all traces.
 SWARM ?= $(BUILD)/estab-sim
@@ -155,6 +158,8 @@ $(BUILD)/obj/sim/%.o: sim/%.c $(BUILD)/flags
 	$(call compile,$(PURE_FLAGS))
 $(BUILD)/obj/view/%.o: view/%.c $(BUILD)/flags
 	$(call compile,$(PURE_FLAGS))
+$(BUILD)/obj-lab/tests/%.o: tests/%.c $(BUILD)/flags
+	$(call compile,$(TEST_FLAGS) -DESTAB_LAB)
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
 	$(call compile,$(TEST_FLAGS))
 $(BUILD)/obj/fuzz/%.o: fuzz/%.c $(BUILD)/flags
@@ -192,7 +197,10 @@ $(examples): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(TOOLS_A) $(LIB_A)
 	$(link) $(TOOLS_LIBS)
 $(benches): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TOOLS_A) $(LIB_A)
 	$(link) $(TOOLS_LIBS)
-$(tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(harness_obj) $(CLI_A) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list \
+$(filter-out $(lab_tests),$(tests)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(harness_obj) $(CLI_A) $(TOOLS_A) $(LIB_A) \
+    $(BUILD)/programs.list | $(CMOCKA_A)
+	$(link) $(CMOCKA_LIBS) $(TOOLS_LIBS)
+$(lab_tests): $(BUILD)/tests/%: $(BUILD)/obj-lab/tests/%.o $(lab_harness_obj) $(TOOLS_A) $(LIB_LAB_A) $(BUILD)/programs.list \
     | $(CMOCKA_A)
 	$(link) $(CMOCKA_LIBS) $(TOOLS_LIBS)
 ifneq ($(CMOCKA_SRC),)

@@ -228,6 +228,12 @@ estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env)
         finish(s, c, env);
         return;
     }
+    if (UNLIKELY(tcb->state == TCPS_TIME_WAIT) && !RULE(env, time_wait)) {
+        estab_tcp_end(tcb, env, ESTAB_OK, CAUSE_TIME_WAIT_OVER);
+        leave_wire(s, c);
+        finish(s, c, env);
+        return;
+    }
     if (UNLIKELY(tcb->state == TCPS_TIME_WAIT)) {
         /* The ACK of the peer's FIN goes out before the small record takes over. */
         if (c->in_demux) {

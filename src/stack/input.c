@@ -196,7 +196,7 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
             break;
         }
         /* CLOSED: nobody (RFC 9293 §3.10.7.1) */
-        if (!estab_closed_arrives(&a->seg, &reply)) {
+        if (!estab_closed_arrives(env, &a->seg, &reply)) {
             v = SEG_DROP_NO_CONNECTION_RST;
         } else if (!rate_allows(&s->rst_rate, s->cfg.rst_per_second, env->now)) {
             v = SEG_DROP_RATE_LIMIT;

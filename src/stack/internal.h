@@ -152,6 +152,9 @@ struct interface {
 
 struct estab_stack {
     struct estab_config cfg;
+#ifdef ESTAB_LAB
+    const struct estab_rules *rules;
+#endif
     struct arena arena;
     struct chunks chunks;
     struct pool conns[2], halves[2], tws[2]; /* IPv4, IPv6 */

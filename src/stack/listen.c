@@ -163,7 +163,7 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
 {
     unsigned f = family_index(addr_len);
     struct tcp_out reply;
-    enum seg_verdict v = estab_listen_arrives(seg, &reply);
+    enum seg_verdict v = estab_listen_arrives(env, seg, &reply);
     const struct estab_tcp_options *opt = estab_options_of(s, l->own);
     struct half_record *r;
     uint32_t index, ref;

@@ -6,6 +6,7 @@
 #include "stack/internal.h"
 
 #include "base/bytes.h"
+#include "stack/lab.h"
 #include "tcp/internal.h"
 
 #include <string.h>
@@ -16,6 +17,20 @@ trace_for_tcp(const struct tcp_env *env, const struct tcb *tcb, struct estab_tra
     estab_trace_tcb(env, tcb, t);
 }
 
+#ifdef ESTAB_LAB
+const struct estab_rules estab_all_rules = {
+#define X(name, text, rule) .name = true,
+    ESTAB_RULES(X)
+#undef X
+};
+
+void
+estab_lab_set_rules(struct estab_stack *s, const struct estab_rules *rules)
+{
+    s->rules = rules;
+}
+#endif
+
 struct tcp_env
 estab_stack_env(struct estab_stack *s, estab_time now)
 {
@@ -25,6 +40,9 @@ estab_stack_env(struct estab_stack *s, estab_time now)
     return (struct tcp_env){
         .now = s->now,
         .cfg = &s->cfg,
+#ifdef ESTAB_LAB
+        .rules = s->rules,
+#endif
         .arena = &s->arena,
         .chunks = &s->chunks,
         .ranges = &s->ranges,
@@ -168,6 +186,9 @@ estab_stack_new(const struct estab_config *cfg)
         return NULL;
     memset(s, 0, sizeof(*s));
     s->cfg = *cfg;
+#ifdef ESTAB_LAB
+    s->rules = &estab_all_rules;
+#endif
     s->arena = arena;
     if (!setup(s)) {
         estab_stack_free(s);

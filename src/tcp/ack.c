@@ -153,7 +153,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
 
     /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
     if (!(seg->ctl & CTL_ACK))
-        return SEG_DROP_NO_ACK;
+        return RULE(env, ack_bit) ? SEG_DROP_NO_ACK : SEG_CONTINUE;
 
     if (tcb->state == TCPS_SYN_RECEIVED || tcb->state == TCPS_SYN_SENT) {
         /* SND.UNA < SEG.ACK =< SND.NXT: ESTABLISHED; else <SEQ=SEG.ACK><CTL=RST>
@@ -173,17 +173,19 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     /* SEG.ACK > SND.NXT: an ACK of something not yet sent: send an ACK, drop
      * (RFC9293-3.10.7.4-ACKFUT). */
     if (seq_gt(seg->ack, tcb->snd_nxt)) {
+        if (!RULE(env, ack_unsent))
+            return SEG_CONTINUE;
         estab_tcp_challenge(tcb, env);
         return SEG_DROP_ACK_UNSENT;
     }
     /* RFC 5961 §5.2: (SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT, or the text could be a blind
      * guess (MAY-12, RFC5961-5.2-ACK). */
-    if (seq_lt(seg->ack, tcb->snd_una - tcb->max_snd_wnd)) {
+    if (seq_lt(seg->ack, tcb->snd_una - tcb->max_snd_wnd) && RULE(env, ack_old)) {
         estab_tcp_challenge(tcb, env);
         return SEG_DROP_ACK_OLD;
     }
 
-    moved_una = seq_gt(seg->ack, tcb->snd_una);
+    moved_una = seq_gt(seg->ack, tcb->snd_una) && RULE(env, ack_moves_una);
     if (moved_una)
         acknowledge(tcb, env, seg);
     else if (is_duplicate_ack(tcb, seg, wnd))
@@ -196,7 +198,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         update_send_window(tcb, env, seg, wnd, moved_una);
 
     /* Is our FIN acknowledged? It stands at SND.NXT - 1. */
-    if (tcb->fin_sent && tcb->snd_una == tcb->snd_nxt) {
+    if (tcb->fin_sent && tcb->snd_una == tcb->snd_nxt && RULE(env, fin_acked)) {
         switch (tcb->state) {
         case TCPS_FIN_WAIT_1:
             enter_state(tcb, env, TCPS_FIN_WAIT_2, CAUSE_FIN_ACKED);

@@ -45,14 +45,15 @@ check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
         seg->ctl &= (uint8_t)~CTL_FIN;
         owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
     }
-    if (!estab_tcp_seq_acceptable(tcb, seg)) {
-        if (seg->ctl & CTL_RST)
+    if (!estab_tcp_seq_acceptable(tcb, seg) && RULE(env, sequence_check)) {
+        if (seg->ctl & CTL_RST && RULE(env, rst_window))
             return SEG_DROP_RST_OUT_OF_WINDOW; /* RFC 5961 §3.2 (RFC5961-3.2-OUT) */
         if (seg->ctl & CTL_SYN && is_synchronized(tcb)) {
             estab_tcp_challenge(tcb, env); /* RFC 5961 §4.2: whatever its number */
             return SEG_DROP_SYN_CHALLENGED;
         }
-        answer_unacceptable(tcb, env, seg);
+        if (RULE(env, answer_outside))
+            answer_unacceptable(tcb, env, seg);
         if (seq_leq(seg->seq + seg_len(seg), tcb->rcv_nxt) && seg_len(seg) > 0)
             return SEG_DROP_DUPLICATE;
         if (seg->seq == tcb->rcv_nxt - 1 && seg->len <= 1)
@@ -71,10 +72,12 @@ check_rst(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
 
     /* RFC 5961 §3.2: at RCV.NXT exactly: reset (RFC5961-3.2-EXACT); elsewhere in the window: a
      * challenge ACK, for the true peer will answer it with an exact one (RFC5961-3.2-CHALLENGE). */
-    if (seg->seq != tcb->rcv_nxt) {
+    if (seg->seq != tcb->rcv_nxt && RULE(env, rst_exact)) {
         estab_tcp_challenge(tcb, env);
         return SEG_DROP_RST_CHALLENGED;
     }
+    if (!RULE(env, rst_ends))
+        return SEG_DROP_RST_CHALLENGED;
     switch (tcb->state) {
     case TCPS_SYN_RECEIVED:
         /* MUST-11: from an active OPEN: connection refused. From a passive one the half-open
@@ -96,7 +99,7 @@ check_rst(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
 static enum seg_verdict
 check_syn(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
 {
-    if (!(seg->ctl & CTL_SYN))
+    if (!(seg->ctl & CTL_SYN) || !RULE(env, syn_challenge))
         return SEG_CONTINUE;
     /* RFC 5961 §4.2: a challenge ACK, and drop (RFC5961-4.2-SYN); in SYN-RECEIVED of an active
      * OPEN too (RFC9293-3.10.7.4-SYNRCVD-SYN). A peer that has restarted answers with a RST. */

@@ -25,7 +25,8 @@ estab_tcp_arrives_syn_sent(struct tcb *tcb, struct tcp_env *env, struct tcp_seg 
 
     /* First, the ACK bit: SEG.ACK =< ISS or SEG.ACK > SND.NXT is of nothing we sent: reset it,
      * unless it is a reset (RFC9293-3.10.7.3-SYNSENT, RFC9293-3.5-OLDSYN). */
-    if (has_ack && (seq_leq(seg->ack, tcb->iss) || seq_gt(seg->ack, tcb->snd_nxt))) {
+    if (has_ack && (seq_leq(seg->ack, tcb->iss) || seq_gt(seg->ack, tcb->snd_nxt)) &&
+        RULE(env, syn_sent_ack)) {
         if (seg->ctl & CTL_RST)
             return SEG_DROP_RST_UNACCEPTABLE;
         estab_tcp_reset_for_ack(seg, reply);
@@ -33,7 +34,7 @@ estab_tcp_arrives_syn_sent(struct tcb *tcb, struct tcp_env *env, struct tcp_seg 
     }
     /* Second, the RST bit: believed with an acceptable ACK alone (RFC9293-3.5.3-RSTVAL). */
     if (seg->ctl & CTL_RST) {
-        if (!has_ack)
+        if (!has_ack && RULE(env, syn_sent_rst))
             return SEG_DROP_RST_UNACCEPTABLE;
         estab_tcp_end(tcb, env, ESTAB_ECONNREFUSED, CAUSE_RST_ARRIVED);
         return SEG_ACCEPTED_RST;
@@ -46,6 +47,9 @@ estab_tcp_arrives_syn_sent(struct tcb *tcb, struct tcp_env *env, struct tcp_seg 
     /* SYN and FIN together make no sense of a connection that is only beginning. */
     if (seg->ctl & CTL_FIN)
         return SEG_DROP_SYN_FIN;
+
+    if (!has_ack && !RULE(env, crossing_syn))
+        return SEG_DROP_NO_ACK;
 
     tcb->rcv_nxt = seg->seq + 1;
     tcb->irs = seg->seq;

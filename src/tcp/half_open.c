@@ -8,11 +8,11 @@
 #include "tcp/internal.h"
 
 bool
-estab_closed_arrives(const struct tcp_seg *seg, struct tcp_out *reply)
+estab_closed_arrives(const struct tcp_env *env, const struct tcp_seg *seg, struct tcp_out *reply)
 {
     /* RFC 9293 §3.10.7.1, §3.5.2 (RFC9293-3.5.2-RSTGEN): a RST is never answered; with the ACK
      * bit <SEQ=SEG.ACK><CTL=RST>, without it <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. */
-    if (seg->ctl & CTL_RST)
+    if (seg->ctl & CTL_RST || !RULE(env, closed_rst))
         return false;
     *reply = (struct tcp_out){ .reason = WHY_RST_NO_CONNECTION };
     if (seg->ctl & CTL_ACK) {
@@ -27,20 +27,20 @@ estab_closed_arrives(const struct tcp_seg *seg, struct tcp_out *reply)
 }
 
 enum seg_verdict
-estab_listen_arrives(const struct tcp_seg *seg, struct tcp_out *reply)
+estab_listen_arrives(const struct tcp_env *env, const struct tcp_seg *seg, struct tcp_out *reply)
 {
     reply->seg.ctl = 0;
     /* First, RST: ignore. Second, ACK: <SEQ=SEG.ACK><CTL=RST>. Third, SYN: a record. Fourth,
      * anything else: drop (RFC9293-3.10.7.2-LISTEN). */
-    if (seg->ctl & CTL_RST)
+    if (seg->ctl & CTL_RST && RULE(env, listen_rst))
         return SEG_DROP_RST_LISTEN;
-    if (seg->ctl & CTL_ACK) {
+    if (seg->ctl & CTL_ACK && RULE(env, listen_ack)) {
         estab_tcp_reset_for_ack(seg, reply);
         return SEG_DROP_ACK_LISTEN;
     }
     if (!(seg->ctl & CTL_SYN))
         return SEG_DROP_LISTEN_OTHER;
-    if (seg->ctl & CTL_FIN)
+    if (seg->ctl & CTL_FIN && RULE(env, listen_syn_fin))
         return SEG_DROP_SYN_FIN;
     return SEG_CONTINUE;
 }
@@ -67,7 +67,6 @@ estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const st
     tcp_seq rcv_nxt = h->irs + 1;
     uint32_t len = seg_len(seg);
 
-    (void)env;
     reply->seg.ctl = 0;
     *action = HALF_OPEN_KEEP;
 
@@ -87,7 +86,8 @@ estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const st
             return SEG_DROP_PAWS;
         }
     }
-    if (!(seq_in_window(seg->seq, rcv_nxt, wnd) ||
+    if (RULE(env, half_open_sequence) &&
+        !(seq_in_window(seg->seq, rcv_nxt, wnd) ||
           (len > 0 && seq_in_window(seg->seq + len - 1, rcv_nxt, wnd)))) {
         if (seg->ctl & CTL_RST)
             return SEG_DROP_RST_OUT_OF_WINDOW;
@@ -96,7 +96,7 @@ estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const st
     }
     /* Second, RST: at RCV.NXT back to LISTEN without a word (MUST-11, N8); elsewhere a challenge
      * (RFC 5961 §3.2). */
-    if (seg->ctl & CTL_RST) {
+    if (seg->ctl & CTL_RST && RULE(env, half_open_rst)) {
         if (seg->seq != rcv_nxt) {
             *action = HALF_OPEN_ACK;
             return SEG_DROP_RST_CHALLENGED;
@@ -114,7 +114,7 @@ estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const st
      * (RFC9293-3.10.7.4-SYNRCVD-ACK). */
     if (!(seg->ctl & CTL_ACK))
         return SEG_DROP_NO_ACK;
-    if (seg->ack != h->iss + 1) {
+    if (seg->ack != h->iss + 1 && RULE(env, half_open_ack)) {
         estab_tcp_reset_for_ack(seg, reply);
         return SEG_DROP_ACK_SYN_RECEIVED;
     }

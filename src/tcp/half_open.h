@@ -34,9 +34,11 @@ enum half_open_action {
 };
 
 /* LISTEN (RFC 9293 §3.10.7.2): SEG_CONTINUE: a SYN that deserves a record. */
-enum seg_verdict estab_listen_arrives(const struct tcp_seg *seg, struct tcp_out *reply);
+enum seg_verdict estab_listen_arrives(const struct tcp_env *env, const struct tcp_seg *seg,
+                                      struct tcp_out *reply);
 /* CLOSED (§3.10.7.1): the RST for a segment that belongs to nobody; false: none. */
-bool estab_closed_arrives(const struct tcp_seg *seg, struct tcp_out *reply);
+bool estab_closed_arrives(const struct tcp_env *env, const struct tcp_seg *seg,
+                          struct tcp_out *reply);
 /* Fills the record from the SYN. */
 void estab_half_open_init(struct half_open *h, const struct tcp_env *env, const struct tcp_seg *syn,
                           tcp_seq iss);

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "estab/err.h"
 #include "estab/tcp.h"
+#include "tcp/rules.h"
 #include "tcp/tcb.h"
 #include "wire/tcp_header.h"
 
@@ -18,6 +19,9 @@
 struct tcp_env {
     estab_time now;
     const struct estab_config *cfg;
+#ifdef ESTAB_LAB
+    const struct estab_rules *rules; /* read through RULE() alone */
+#endif
     struct arena *arena;
     struct chunks *chunks; /* ring memory */
     struct pool *ranges;   /* struct ranges */

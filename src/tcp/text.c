@@ -138,10 +138,12 @@ estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg
 
     /* RFC 9293 §3.10.7.4, seventh: only in ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2; a peer that has
      * sent its FIN sends no more text, what comes is ignored. */
-    if (seg->len == 0 || !may_receive_text(tcb))
+    if (seg->len == 0 || (!may_receive_text(tcb) && RULE(env, text_after_fin)))
         return;
 
     /* Trim to the window (RFC9293-3.10.7.4-TRIM): what is old ... */
+    if (!RULE(env, trim_left))
+        seg->seq = seq_lt(seg->seq, tcb->rcv_nxt) ? tcb->rcv_nxt : seg->seq;
     if (seq_lt(seg->seq, tcb->rcv_nxt)) {
         uint32_t old = tcb->rcv_nxt - seg->seq;
 
@@ -157,7 +159,7 @@ estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg
     }
     /* ... and what lies beyond the right edge, a FIN behind it included. */
     offset = seg->seq - tcb->rcv_nxt;
-    if (offset + seg->len > tcb->rcv_wnd) {
+    if (offset + seg->len > tcb->rcv_wnd && RULE(env, trim_right)) {
         seg->len = offset < tcb->rcv_wnd ? tcb->rcv_wnd - offset : 0;
         seg->ctl &= (uint8_t)~CTL_FIN;
         owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
@@ -201,16 +203,21 @@ estab_tcp_check_fin(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
             *verdict = SEG_ACCEPTED_OUT_OF_ORDER;
         }
     }
-    if (!tcb->fin_ahead || tcb->fin_received || tcb->fin_seq != tcb->rcv_nxt)
+    if (!tcb->fin_ahead || tcb->fin_received ||
+        (tcb->fin_seq != tcb->rcv_nxt && RULE(env, fin_in_order)))
         return;
 
     tcb->fin_received = true;
     tcb->fin_ahead = false;
-    tcb->rcv_nxt++;
+    if (RULE(env, fin_takes_a_number))
+        tcb->rcv_nxt++;
     if (tcb->rcv_wnd > 0)
         tcb->rcv_wnd--;
     tcb->events |= ESTAB_PEER_CLOSED | ESTAB_READABLE;
-    owe_one_ack(tcb, WHY_ACK_OF_FIN);
+    if (RULE(env, fin_acknowledged))
+        owe_one_ack(tcb, WHY_ACK_OF_FIN);
+    if (!RULE(env, fin_changes_state))
+        return;
 
     switch (tcb->state) {
     case TCPS_SYN_RECEIVED:

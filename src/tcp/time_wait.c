@@ -64,13 +64,13 @@ estab_time_wait_arrives(const struct time_wait *tw, const struct tcp_env *env,
     /* RFC 1337 §3 (F1): a RST must not cut the wait short (RFC1337-F1), or an old duplicate could
      * meet a new connection. Where the setting is off, one at RCV.NXT ends it (RFC 9293, second). */
     if (seg->ctl & CTL_RST) {
-        if (env->cfg->rfc1337 || seg->seq != tw->rcv_nxt)
+        if (RULE(env, time_wait_rst) && (env->cfg->rfc1337 || seg->seq != tw->rcv_nxt))
             return SEG_DROP_RST_TIME_WAIT;
         *action = TIME_WAIT_DELETE;
         return SEG_ACCEPTED_RST;
     }
     if ((seg->ctl & (CTL_SYN | CTL_ACK | CTL_FIN)) == CTL_SYN) {
-        if (is_new_enough(tw, seg)) {
+        if (is_new_enough(tw, seg) || !RULE(env, time_wait_new_syn)) {
             *action = TIME_WAIT_REUSE;
             return SEG_ACCEPTED_SYN_TIME_WAIT;
         }
@@ -81,13 +81,15 @@ estab_time_wait_arrives(const struct time_wait *tw, const struct tcp_env *env,
      * (RFC9293-3.10.7.4-TW, MUST-13). */
     if (seg->ctl & CTL_FIN && seg->ctl & CTL_ACK && !(seg->ctl & CTL_SYN) &&
         seg->seq + len == tw->rcv_nxt) {
-        estab_time_wait_ack(tw, env, WHY_ACK_OF_FIN_AGAIN, reply);
-        *action = TIME_WAIT_RESTART;
+        if (RULE(env, time_wait_fin))
+            estab_time_wait_ack(tw, env, WHY_ACK_OF_FIN_AGAIN, reply);
+        if (RULE(env, time_wait_restart))
+            *action = TIME_WAIT_RESTART;
         return SEG_ACCEPTED_FIN_AGAIN;
     }
     /* N15: anything else that takes sequence space is of the old connection, or is a SYN,ACK of a
      * server that believed an old SYN (N8): it is told where we stand. */
-    if (len > 0) {
+    if (len > 0 && RULE(env, time_wait_answer)) {
         estab_time_wait_ack(tw, env, WHY_ACK_UNACCEPTABLE, reply);
         return SEG_DROP_TIME_WAIT_OLD;
     }

@@ -4,6 +4,7 @@
 
 #include "harness/test.h"
 #include "stack/internal.h"
+#include "stack/lab.h"
 #include "tcp/internal.h"
 
 #define HOLDS(cond)                                                                                \
@@ -45,6 +46,10 @@ check_tcb(const struct tcb *tcb, const struct tcp_env *env)
 void
 check_invariants(struct estab_stack *s)
 {
+#ifdef ESTAB_LAB
+    if (s->rules != &estab_all_rules) /* a rule is missing on purpose */
+        return;
+#endif
     struct tcp_env env = estab_stack_env(s, 0);
 
     for (unsigned f = 0; f < 2; f++)
