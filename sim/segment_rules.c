@@ -318,8 +318,8 @@ check_text_out(const struct sim_view *v)
         f->probe_edge = sim_seq_max(f->probe_edge, end);
     if (s->len > 0 && f->has_in_edge && sim_seq_lt(sim_seq_max(f->in_edge, f->probe_edge), end))
         violated(v, SIM_RULE_SEND_WINDOW, end, f->in_edge);
-    if (v->r->reason == ESTAB_WHY_DATA && v->r->tcb.flight > v->r->tcb.cwnd)
-        violated(v, SIM_RULE_CWND_RESPECTED, v->r->tcb.flight, v->r->tcb.cwnd);
+    if (v->r->reason == ESTAB_WHY_DATA && v->r->tcb.pipe > v->r->tcb.cwnd)
+        violated(v, SIM_RULE_CWND_RESPECTED, v->r->tcb.pipe, v->r->tcb.cwnd);
     if (v->r->reason == ESTAB_WHY_RETRANSMIT_RTO && s->seq == v->r->tcb.snd_una &&
         v->r->at - f->timer_base < v->host->cfg.rto_min)
         violated(v, SIM_RULE_RTO_PATIENCE, (uint64_t)(v->r->at - f->timer_base),

@@ -204,6 +204,7 @@ put_tcb(struct view_json *v, const struct estab_trace_tcb *t)
     put_number(v, "cwnd", t->cwnd);
     put_number(v, "ssthresh", t->ssthresh);
     put_number(v, "flight", t->flight);
+    put_number(v, "pipe", t->pipe);
     put_number(v, "srtt_us", t->srtt_us);
     put_number(v, "rttvar_us", t->rttvar_us);
     put_number(v, "rto_us", t->rto_us);

@@ -116,6 +116,8 @@ extern "C" {
     X(RETRANSMIT_WINDOW, "the window has opened: what was refused, again", "RFC 9293 §3.8.6")       \
     X(RETRANSMIT_MTU,    "too big for the path: again, smaller", "RFC 1191 §6.5; RFC 8201 §5.4")    \
     X(RETRANSMIT_FAST,   "third duplicate ACK", "RFC 5681 §3.2")                                    \
+    X(RETRANSMIT_RACK,   "one sent later has arrived: lost", "RFC 8985 §6.2")                      \
+    X(LOSS_PROBE,        "no ACK for two round trips: is the end of the flight lost?", "RFC 8985 §7.3") \
     X(RETRANSMIT_PARTIAL, "partial ACK in recovery", "RFC 6582 §3.2")                               \
     X(LIMITED_TRANSMIT,  "new data on a duplicate ACK", "RFC 3042 §2")                              \
     X(ZERO_WINDOW_PROBE, "is the window still closed?", "RFC 9293 §3.8.6.1 (MUST-36)")              \
@@ -173,6 +175,8 @@ extern "C" {
     X(RETRANSMIT, "retransmission")                                                                 \
     X(PERSIST,    "zero-window probe")                                                              \
     X(OVERRIDE,   "silly-window override")                                                          \
+    X(REORDER,    "reordering")                                                                     \
+    X(LOSS_PROBE, "loss probe")                                                                     \
     X(DELAYED_ACK, "delayed ACK")                                                                   \
     X(KEEPALIVE,  "keepalive")                                                                      \
     X(FIN_WAIT_2, "FIN-WAIT-2")                                                                     \
@@ -189,6 +193,7 @@ extern "C" {
     X(SEND_RING,    "send buffer")                                                                  \
     X(RECEIVE_RING, "receive buffer")                                                               \
     X(RANGES,       "out-of-order ranges")                                                          \
+    X(SCOREBOARD,   "what is on the way")                                                           \
     X(OPTIONS,      "options of its own")
 
 /* The user's calls (RFC 9293 §3.9.1). */
@@ -302,6 +307,7 @@ struct estab_trace_tcb {
     uint32_t snd_una, snd_nxt, snd_wnd;
     uint32_t rcv_nxt, rcv_wnd;
     uint32_t cwnd, ssthresh, flight; /* octets */
+    uint32_t pipe;                   /* octets of the flight neither SACKed nor known to be lost */
     uint32_t srtt_us, rttvar_us, rto_us;
     uint32_t send_queued, receive_queued; /* octets in the two buffers */
     uint32_t send_ring, receive_ring;     /* octets of memory behind them */

@@ -6,7 +6,7 @@
 #include "stack/internal.h"
 
 #include "base/bytes.h"
-#include "tcp/internal.h"
+#include "tcp/rack.h"
 
 #include <string.h>
 
@@ -77,6 +77,7 @@ estab_trace_fill_tcb(const struct estab_stack *s, const struct tcb *tcb,
         .cwnd = tcb->cwnd,
         .ssthresh = tcb->ssthresh,
         .flight = tcb->snd_nxt - tcb->snd_una,
+        .pipe = tcb->flight != NULL ? flight_pipe(tcb) : flight_size(tcb),
         .srtt_us = tcb->srtt / 8,
         .rttvar_us = tcb->rttvar / 4,
         .rto_us = (uint32_t)(estab_tcp_rto(tcb, &env) / 1000),

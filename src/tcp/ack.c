@@ -5,6 +5,7 @@
  * arrives_other.c, and from arrives_syn_sent.c through estab_tcp_check_ack().
  */
 #include "tcp/cc.h"
+#include "tcp/rack.h"
 
 static void
 update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
@@ -149,6 +150,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
 {
     /* SEG.WND is scaled, but for that of a SYN (RFC7323-2.3-SHIFT, RFC7323-2.2-UNSCALED). */
     uint32_t wnd = (uint32_t)seg->wnd << (seg->ctl & CTL_SYN ? 0 : tcb->snd_wind_shift);
+    tcp_seq old_una = tcb->snd_una;
     bool moved_una;
 
     /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
@@ -188,8 +190,9 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     moved_una = seq_gt(seg->ack, tcb->snd_una) && RULE(env, ack_moves_una);
     if (moved_una)
         acknowledge(tcb, env, seg);
-    else if (is_duplicate_ack(tcb, seg, wnd))
+    else if (tcb->flight == NULL && is_duplicate_ack(tcb, seg, wnd))
         estab_tcp_duplicate_ack(tcb, env);
+    estab_rack_ack(tcb, env, seg, old_una);
 
     /* A peer that answers probes is alive, however long its window stays closed (MUST-37). */
     if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)

@@ -4,7 +4,7 @@
  * and every octet taken or returned is traced. Called from user_calls.c, text.c and ack.c.
  */
 #include "base/bits.h"
-#include "tcp/internal.h"
+#include "tcp/rack.h"
 
 #include <string.h>
 
@@ -111,4 +111,5 @@ estab_tcp_release(struct tcb *tcb, struct tcp_env *env)
     estab_tcp_ring_return(tcb, env, &tcb->snd);
     estab_tcp_ring_return(tcb, env, &tcb->rcv);
     estab_tcp_ranges_return(tcb, env);
+    estab_rack_release(tcb, env);
 }

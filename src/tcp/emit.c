@@ -5,6 +5,7 @@
  * send ring again; what is built here counts as sent.
  */
 #include "tcp/cc.h"
+#include "tcp/rack.h"
 
 static void
 fill_options(const struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg)
@@ -152,6 +153,7 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     } else if (tcb->rtt_timing && seq_leq(seq, tcb->rtt_seq)) {
         tcb->rtt_timing = false;
     }
+    estab_rack_sent(tcb, env, seq, end, fresh);
     if (seq_gt(end, tcb->snd_nxt)) {
         tcb->bytes_sent += len - (seq_gt(tcb->snd_nxt, seq) ? tcb->snd_nxt - seq : 0);
         tcb->snd_nxt = end;
@@ -162,9 +164,12 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
         tcb->unanswered_since = env->now;
     /* RFC 6298 §5.1: the timer runs whenever something is out (RFC6298-5.1); and it never sends a
      * segment again sooner than an RTO after its last copy (RFC6298-5). */
-    if (tcb->rtx_at == ESTAB_NEVER || tcb->timer_kind != TIMER_RETRANSMIT || front_again)
-        if (tcb->snd_wnd > 0)
-            estab_tcp_arm_rtx(tcb, env);
+    if (tcb->snd_wnd > 0 &&
+        (tcb->rtx_at == ESTAB_NEVER || front_again ||
+         (tcb->timer_kind != TIMER_RETRANSMIT && tcb->timer_kind != TIMER_REORDER)))
+        estab_tcp_arm_rtx(tcb, env);
+    if (fresh)
+        estab_rack_schedule_probe(tcb, env);
     acknowledged(tcb, out);
 }
 
@@ -236,6 +241,33 @@ emit_new_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     return false;
 }
 
+/* RFC 8985 §7.3: one new segment beyond cwnd, or the last one again; either asks for an ACK that
+ * tells what is missing before it. */
+static bool
+emit_loss_probe(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
+{
+    uint32_t unsent = snd_unsent(tcb), n = unsent < tcb->smss ? unsent : tcb->smss;
+    struct flight *f = tcb->flight;
+
+    if (f == NULL || tcb->snd_una == tcb->snd_nxt)
+        return false;
+    if (n > 0 && window_has_room(tcb, n)) {
+        f->probe_again = false;
+        emit_text(tcb, env, out, tcb->snd_nxt, n, window_has_room(tcb, n + 1), WHY_LOSS_PROBE);
+    } else {
+        uint32_t back = flight_size(tcb) < tcb->smss ? flight_size(tcb) : tcb->smss;
+
+        f->probe_again = true;
+        emit_again(tcb, env, out, tcb->snd_nxt - back, tcb->snd_nxt, WHY_LOSS_PROBE);
+    }
+    f = tcb->flight;
+    f->probe_out = true;
+    f->probe_end = tcb->snd_nxt;
+    f->probe_flight = flight_size(tcb);
+    estab_tcp_arm_rtx(tcb, env);
+    return true;
+}
+
 /* RFC 9293 §3.8.6.1 (MUST-36): one octet of text, or the FIN, at SND.UNA; new or not. */
 static void
 emit_probe(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
@@ -288,6 +320,8 @@ emit_ack(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 bool
 estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 {
+    tcp_seq left, right;
+
     if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_LISTEN)
         return false;
     if (tcb->syn_owed) {
@@ -317,8 +351,21 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
                 return true;
             }
         }
-        if (tcb->recovery == RECOVERY_RTO && seq_lt(tcb->high_rxt, tcb->recover) &&
-            tcb->snd_wnd > 0 &&
+        if (tcb->loss_probe_owed) {
+            tcb->loss_probe_owed = false;
+            if (emit_loss_probe(tcb, env, out))
+                return true;
+        }
+        if (estab_rack_next_lost(tcb, &left, &right)) {
+            emit_again(tcb, env, out, left, right,
+                       tcb->rto_fired                  ? WHY_RETRANSMIT_RTO
+                       : tcb->recovery == RECOVERY_RTO ? WHY_RETRANSMIT_LOST
+                                                       : WHY_RETRANSMIT_RACK);
+            tcb->rto_fired = false;
+            return true;
+        }
+        if (tcb->flight == NULL && tcb->recovery == RECOVERY_RTO &&
+            seq_lt(tcb->high_rxt, tcb->recover) && tcb->snd_wnd > 0 &&
             tcb->high_rxt - tcb->snd_una + (tcb->snd_nxt - tcb->recover) < tcb->cwnd) {
             /* RFC 6298 §5.4: the earliest first; then on, as cwnd grows again (RFC6298-5.4) */
             emit_again(tcb, env, out, tcb->high_rxt, tcb->recover,
@@ -346,9 +393,11 @@ bool
 estab_tcp_has_output(const struct tcb *tcb)
 {
     if (tcb->syn_owed || tcb->rtx_front || tcb->probe_owed || tcb->keepalive_owed ||
-        tcb->acks_owed > 0 || tcb->window_update_owed || tcb->override)
+        tcb->acks_owed > 0 || tcb->window_update_owed || tcb->override || tcb->loss_probe_owed)
         return true;
-    if (tcb->recovery == RECOVERY_RTO && seq_lt(tcb->high_rxt, tcb->recover))
+    if (tcb->flight != NULL && tcb->flight->sb.lost > 0)
+        return true;
+    if (tcb->flight == NULL && tcb->recovery == RECOVERY_RTO && seq_lt(tcb->high_rxt, tcb->recover))
         return true;
     if (!is_synchronized(tcb))
         return false;

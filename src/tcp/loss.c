@@ -5,6 +5,7 @@
  * (RFC 5681 §3.1, RFC 6298 §5). Called from ack.c and timeouts.c.
  */
 #include "tcp/cc.h"
+#include "tcp/rack.h"
 
 #define DUP_THRESH 3
 
@@ -49,6 +50,8 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
 
     switch (tcb->recovery) {
     case RECOVERY_FAST:
+        if (tcb->flight != NULL)
+            return; /* rack.c */
         tcb->dupacks = 0;
         if (seq_geq(tcb->snd_una, tcb->recover)) {
             /* RFC 6582 §3.2 (3), full ACK: cwnd = min(ssthresh, max(FlightSize, SMSS) + SMSS),
@@ -70,7 +73,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
     case RECOVERY_RTO:
         tcb->high_rxt = seq_max(tcb->high_rxt, tcb->snd_una);
         tcb->cc->acked(tcb, env, acked);
-        if (seq_geq(tcb->snd_una, tcb->recover)) {
+        if (tcb->flight == NULL && seq_geq(tcb->snd_una, tcb->recover)) {
             tcb->recovery = RECOVERY_NONE;
             tcb->dupacks = 0;
         }
@@ -87,7 +90,6 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
 void
 estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
 {
-    (void)env;
     /* RFC 5681 (4): for a segment that the timer has not sent again before; later timeouts of the
      * same one keep ssthresh (RFC5681-3.1-RTO-SSTHRESH). */
     if (tcb->retransmissions == 0)
@@ -103,4 +105,6 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
     tcb->rtx_front = false;
     tcb->rto_fired = true;
     tcb->rtt_timing = false;
+    tcb->loss_probe_owed = false;
+    estab_rack_retransmission_timeout(tcb, env);
 }

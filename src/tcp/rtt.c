@@ -30,6 +30,7 @@ estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt)
     uint32_t g = 1; /* our clock's granularity is far below a microsecond */
     uint32_t k_rttvar, rto, min = to_us(env->cfg->rto_min), max = to_us(env->cfg->rto_max);
 
+    tcb->rtt_since_probe = true;
     if (tcb->srtt == 0) {
         /* (2.2) SRTT <- R, RTTVAR <- R/2 (RFC6298-2.2) */
         tcb->srtt = r * 8 > 0 ? r * 8 : 1;

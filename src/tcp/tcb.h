@@ -48,6 +48,7 @@ enum conn_timer {
 enum recovery { RECOVERY_NONE, RECOVERY_FAST, RECOVERY_RTO };
 
 struct cc_ops;
+struct flight;
 
 struct tcb {
     uint8_t state; /* enum tcp_state; written by enter_state() alone */
@@ -88,8 +89,13 @@ struct tcb {
     bool fin_ahead : 1;       /* a FIN arrived out of order; it stands at fin_seq */
     bool cwnd_limited : 1;    /* cwnd, not the window or the user, held the last segment back */
     bool rto_fired : 1;       /* the next segment sent again is the timeout's own */
-    uint8_t front_reason;     /* enum send_reason of rtx_front */
-    uint8_t reset_reason;     /* enum send_reason of reset_owed */
+    bool reordering_seen : 1; /* RACK.reordering_seen */
+    bool rtt_since_probe : 1; /* an RTT sample was taken since the last loss probe */
+    bool loss_probe_owed : 1;
+    uint8_t reo_wnd_steps;   /* RACK.reo_wnd_mult - 1 */
+    uint8_t reo_wnd_persist; /* recoveries until reo_wnd_steps returns to 0 */
+    uint8_t front_reason;    /* enum send_reason of rtx_front */
+    uint8_t reset_reason;    /* enum send_reason of reset_owed */
 
     /* Send sequence variables */
     tcp_seq snd_una, snd_nxt;
@@ -135,6 +141,8 @@ struct tcb {
     tcp_seq recover;
     tcp_seq high_rxt; /* RECOVERY_RTO: the first octet not sent again yet */
     const struct cc_ops *cc;
+    struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
+    uint32_t min_rtt, min_rtt_at; /* microseconds: RACK.min_RTT and when it was seen */
     estab_time last_sent_at;
 
     /* Deadlines; ESTAB_NEVER: not running */

@@ -4,7 +4,7 @@
  * override, delayed ACK, keepalive, FIN-WAIT-2 of an orphan, and giving up at R2 (§3.8.3). The
  * first three exclude each other and share one deadline. Called by stack/ when a deadline is due.
  */
-#include "tcp/internal.h"
+#include "tcp/rack.h"
 
 void
 estab_tcp_arm_rtx(struct tcb *tcb, const struct tcp_env *env)
@@ -41,6 +41,9 @@ estab_tcp_set_send_timer(struct tcb *tcb, const struct tcp_env *env)
         return;
     }
     if (tcb->snd_una != tcb->snd_nxt) {
+        if (tcb->flight != NULL && tcb->rtx_at != ESTAB_NEVER &&
+            (tcb->timer_kind == TIMER_REORDER || tcb->timer_kind == TIMER_LOSS_PROBE))
+            return;
         arm_once(tcb, TIMER_RETRANSMIT, env->now + estab_tcp_rto(tcb, env));
         return;
     }
@@ -172,6 +175,12 @@ estab_tcp_timeouts(struct tcb *tcb, struct tcp_env *env)
         switch (tcb->timer_kind) {
         case TIMER_PERSIST:
             persist_timeout(tcb, env);
+            break;
+        case TIMER_REORDER:
+            estab_rack_reorder_timeout(tcb, env);
+            break;
+        case TIMER_LOSS_PROBE:
+            estab_rack_probe_timeout(tcb, env);
             break;
         case TIMER_OVERRIDE:
             tcb->override = true;

@@ -22,6 +22,7 @@ estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tc
     tcb->rcv_mss = 536;
     tcb->cc = estab_cc_by_number(opt->cc);
     ESTAB_ASSERT(tcb->cc != NULL);
+    tcb->rtt_since_probe = true;
     tcb->rtx_at = ESTAB_NEVER;
     tcb->delack_at = ESTAB_NEVER;
     tcb->keepalive_at = ESTAB_NEVER;

@@ -4,7 +4,7 @@
  * Both halves of silly-window avoidance live here. Called from arrives_other.c, emit.c and
  * user_calls.c. Windows are 32-bit and unsigned throughout (MUST-1, REC-1).
  */
-#include "tcp/internal.h"
+#include "tcp/rack.h"
 
 bool
 estab_tcp_seq_acceptable(const struct tcb *tcb, const struct tcp_seg *seg)
@@ -135,6 +135,8 @@ estab_tcp_window_opened(struct tcb *tcb, const struct tcp_env *env)
 static uint32_t
 pipe_size(const struct tcb *tcb)
 {
+    if (tcb->flight != NULL)
+        return flight_pipe(tcb);
     if (tcb->recovery == RECOVERY_RTO)
         return tcb->high_rxt - tcb->snd_una + (tcb->snd_nxt - tcb->recover);
     return flight_size(tcb);

@@ -468,28 +468,6 @@ TEST(retransmission_carries_the_same_text)
     peer_done(p);
 }
 
-/* RFC2018-5-NODISCARD, RFC2018-SANITY: blocks, sound or nonsense, free nothing: what was SACKed can
- * still be sent again. */
-TEST(sack_blocks_free_nothing)
-{
-    struct estab_config cfg = peer_config(NULL);
-    struct peer *p = peer_in_established_with(&cfg, (struct step){ .mss = MSS, .sackok = true });
-
-    user_sends(p, 5 * MSS);
-    peer_forgets(p);
-    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1,
-               .sack = { { ISS + 1 + MSS, ISS + 1 + 5 * MSS }, { ISS + 9000000, ISS + 1 },
-                         { ISS - 50000, ISS - 40000 }, { ISS + 5, ISS + 4 } });
-    assert_int_equal(user_status(p).tcb.send_queued, 5 * MSS);
-    time_passes(p, SEC(1));
-    expect_text(p, 0);
-    peer_forgets(p);
-    /* it had reneged: everything is still there */
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + MSS);
-    expect_text(p, 1);
-    peer_done_quietly(p);
-}
-
 /* MUST-2: odd and even lengths, SYN, FIN and RST: the harness verifies each checksum. */
 TEST(every_checksum_of_ours_is_right)
 {

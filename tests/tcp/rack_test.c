@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/* Loss recovery with SACK: RACK-TLP (RFC 8985) and PRR (RFC 9937). The round trip is 100 ms, a
+ * segment 1,000 octets; T(n) is the first octet of the n-th. */
+#include "harness/peer.h"
+
+#define MSS 1000u
+#define T(n) (ISS + 1 + (n) * MSS)
+#define RTT MS(100)
+
+/* Established after a handshake of one RTT; cwnd is ten segments. */
+static struct peer *
+established(void)
+{
+    struct peer *p = peer_of_listener();
+
+    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .sackok = true);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .sackok = true);
+    time_passes(p, RTT);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    return p;
+}
+
+static void
+expect_text(struct peer *p, unsigned n, uint8_t reason)
+{
+    expect_sent(p, .ctl = CTL_ACK, .seq = T(n), .ack = 101, .len = MSS, .reason = reason);
+}
+
+static void
+expect_texts(struct peer *p, unsigned from, unsigned to)
+{
+    for (unsigned n = from; n < to; n++)
+        expect_text(p, n, 0);
+}
+
+#define peer_acks(p, n, ...)                                                                       \
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n), .sack = { __VA_ARGS__ })
+#define peer_acks_all(p, n) peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n))
+#define RACK ESTAB_WHY_RETRANSMIT_RACK
+
+/* RFC8985-6.2-4, RFC8985-6.2-5, RFC6675-2-DUP: with no reordering seen, three segments SACKed are
+ * proof that what was sent before them is lost; two are not. */
+TEST(three_sacked_segments_say_that_the_one_before_is_lost)
+{
+    struct peer *p = established();
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(2) });
+    peer_acks(p, 0, { T(1), T(3) });
+    expect_nothing_sent(p);
+    peer_acks(p, 0, { T(1), T(4) });
+    expect_text(p, 0, RACK);
+    assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
+    peer_done_quietly(p);
+}
+
+/* RFC8985-6.2-TIMER, RFC8985-8: one SACK and then silence: the loss is declared when the reordering
+ * window of min_RTT/4 has passed, without another ACK and long before the RTO. */
+TEST(the_reordering_timer_declares_the_loss_by_itself)
+{
+    struct peer *p = established();
+
+    user_sends(p, 3 * MSS);
+    expect_texts(p, 0, 3);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(2), T(3) });
+    expect_nothing_sent(p);
+    assert_int_equal(user_status(p).tcb.timer, ESTAB_TIMER_REORDER);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(25));
+    expect_text(p, 0, RACK); /* the next with the next ACK */
+    expect_nothing_sent(p);
+    peer_acks(p, 1, { T(2), T(3) });
+    expect_text(p, 1, RACK);
+    peer_done(p);
+}
+
+/* RFC8985-6.2-3: two segments that change places within min_RTT/4 cause no retransmission, and from
+ * then on three SACKed segments alone are no proof. */
+TEST(reordered_segments_are_not_sent_again)
+{
+    struct peer *p = established();
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(2) });
+    time_passes(p, MS(5));
+    peer_acks_all(p, 2);
+    expect_nothing_sent(p);
+    peer_acks(p, 2, { T(3), T(6) });
+    expect_nothing_sent(p);
+    time_passes(p, MS(10));
+    peer_acks_all(p, 6);
+    expect_nothing_sent(p);
+    time_passes(p, SEC(1));
+    peer_done_quietly(p);
+}
+
+/* RFC8985-6.2-5, RFC8985-9.3: a retransmission that is lost too is found by what was sent after it,
+ * without a timeout. */
+TEST(a_lost_retransmission_is_found_without_a_timeout)
+{
+    struct peer *p = established();
+
+    user_sends(p, 20 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(4) });
+    expect_text(p, 0, RACK); /* lost again */
+    for (unsigned n = 5; n <= 10; n++)
+        peer_acks(p, 0, { T(1), T(n) });
+    assert_true(p->n > 0); /* new text, as PRR allows */
+    peer_forgets(p);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(11) });
+    expect_text(p, 0, RACK);
+    peer_done_quietly(p);
+}
+
+/* RFC6675-5-ONCE: a second loss of the same window brings no second reduction. */
+TEST(one_window_is_reduced_once)
+{
+    struct peer *p = established();
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(4) });
+    expect_text(p, 0, RACK);
+    assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
+    peer_acks(p, 0, { T(6), T(9) }, { T(1), T(4) });
+    assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
+    peer_done_quietly(p);
+}
+
+/* RFC9937-6.1, RFC9937-6.2-PRR, RFC9937-6.2-FR: with ten out and ssthresh five, one segment leaves
+ * for every two that arrive, the retransmission counted. */
+TEST(one_segment_leaves_for_two_that_arrive)
+{
+    struct peer *p = established();
+    unsigned sent = 0;
+
+    user_sends(p, 30 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(4) });
+    expect_text(p, 0, RACK);
+    sent = 1;
+    for (unsigned n = 5; n <= 10; n++) {
+        peer_acks(p, 0, { T(1), T(n) });
+        while (p->n > 0) {
+            (void)peer_takes(p);
+            sent++;
+        }
+        assert_in_range(sent, n / 2 - 1, n / 2);
+    }
+    peer_done_quietly(p);
+}
+
+/* RFC9937-6.2-CWND: an ACK that delivers nothing releases nothing. */
+TEST(replayed_acks_release_nothing)
+{
+    struct peer *p = established();
+
+    user_sends(p, 30 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(4) });
+    expect_text(p, 0, RACK);
+    for (unsigned i = 0; i < 50; i++)
+        peer_acks(p, 0, { T(1), T(4) });
+    expect_nothing_sent(p);
+    peer_done_quietly(p);
+}
+
+/* RFC9937-6.4, RFC6675-5-ENTRY: recovery ends with the ACK of all that was out when it began, and
+ * cwnd is ssthresh. */
+TEST(recovery_ends_at_ssthresh)
+{
+    struct peer *p = established();
+
+    user_sends(p, 11 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(10) });
+    expect_text(p, 0, RACK);
+    expect_text(p, 10, 0);
+    time_passes(p, RTT);
+    peer_acks_all(p, 10);
+    assert_int_equal(user_status(p).tcb.cwnd, 5 * MSS);
+    peer_done_quietly(p);
+}
+
+/* RFC8985-7.2, RFC8985-7.3-WHAT: the last segment of a flight is lost: two round trips after it was
+ * sent it is sent again, and not after an RTO. */
+TEST(a_lost_tail_is_probed_after_two_round_trips)
+{
+    struct peer *p = established();
+
+    user_sends(p, 4 * MSS);
+    expect_texts(p, 0, 4);
+    assert_int_equal(user_status(p).tcb.timer, ESTAB_TIMER_LOSS_PROBE);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(200));
+    expect_text(p, 3, ESTAB_WHY_LOSS_PROBE);
+    peer_done_quietly(p);
+}
+
+/* RFC8985-7.3-WHAT: new text, where the window has room for it, is the better probe. */
+TEST(the_probe_is_new_text_if_there_is_some)
+{
+    struct peer *p = established();
+
+    user_sends(p, 12 * MSS);
+    expect_texts(p, 0, 10);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(200));
+    expect_text(p, 10, ESTAB_WHY_LOSS_PROBE);
+    expect_nothing_sent(p);
+    peer_done_quietly(p);
+}
+
+/* RFC8985-7.2: one segment alone may wait for a delayed ACK. */
+TEST(a_single_segment_leaves_time_for_a_delayed_ack)
+{
+    struct peer *p = established();
+
+    user_sends(p, MSS);
+    expect_text(p, 0, 0);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(300)); /* not 400: the RTO is sooner */
+    peer_done_quietly(p);
+}
+
+/* RFC8985-7.3-ONE, RFC8985-7.3-RTO: the probe is lost too: no second one, the RTO follows. */
+TEST(after_one_probe_comes_the_timeout)
+{
+    struct peer *p = established();
+
+    user_sends(p, 4 * MSS);
+    expect_texts(p, 0, 4);
+    time_passes(p, MS(200));
+    expect_text(p, 3, ESTAB_WHY_LOSS_PROBE);
+    assert_int_equal(user_status(p).tcb.timer, ESTAB_TIMER_RETRANSMIT);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(300));
+    expect_text(p, 0, ESTAB_WHY_RETRANSMIT_RTO);
+    peer_done_quietly(p);
+}
+
+/* RFC8985-7.4: the probe has repaired the loss, and congestion control hears of it all the same;
+ * a D-SACK says that there was none. */
+TEST(a_loss_repaired_by_the_probe_is_answered)
+{
+    for (int lost = 0; lost < 2; lost++) {
+        struct peer *p = established();
+
+        user_sends(p, 4 * MSS);
+        expect_texts(p, 0, 4);
+        time_passes(p, MS(200));
+        expect_text(p, 3, ESTAB_WHY_LOSS_PROBE);
+        user_sends(p, MSS);
+        expect_text(p, 4, 0);
+        time_passes(p, RTT);
+        if (!lost)
+            peer_acks(p, 4, { T(3), T(4) }); /* RFC 2883: it has come twice */
+        peer_acks_all(p, 5);
+        assert_int_equal(user_status(p).tcb.ssthresh < 10 * MSS, lost);
+        peer_done_quietly(p);
+    }
+}
+
+/* RFC8985-6.3: a timeout says that the first segment is lost, not that those are that have left a
+ * moment ago. */
+TEST(a_timeout_spares_what_has_just_been_sent)
+{
+    struct peer *p = established();
+
+    user_sends(p, MSS);
+    expect_text(p, 0, 0);
+    time_passes(p, MS(290));
+    user_sends(p, 2 * MSS);
+    expect_texts(p, 1, 3);
+    while (p->n == 0 || p->out[p->first].reason != ESTAB_WHY_RETRANSMIT_RTO) {
+        peer_forgets(p);
+        (void)time_until_sent(p, SEC(1));
+    }
+    expect_text(p, 0, ESTAB_WHY_RETRANSMIT_RTO);
+    expect_nothing_sent(p);
+    peer_done_quietly(p);
+}
+
+/* RFC2018-5-NODISCARD, RFC2018-8-RENEGE: the peer drops what it had SACKed: after the timeout it is
+ * all sent again. (vuln: SACK reneging) */
+TEST(a_peer_that_goes_back_on_its_sacks_is_served)
+{
+    struct peer *p = established();
+
+    user_sends(p, 5 * MSS);
+    expect_texts(p, 0, 5);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(5) });
+    expect_text(p, 0, RACK);
+    assert_int_equal(user_status(p).tcb.send_queued, 5 * MSS);
+    time_passes(p, MS(50));
+    peer_acks_all(p, 1); /* and not 5: the rest is gone */
+    expect_nothing_sent(p);
+    for (unsigned n = 1; n < 5; n++) {
+        (void)time_until_sent(p, SEC(30));
+        expect_text(p, n, 0);
+        peer_forgets(p);
+        peer_acks_all(p, n + 1);
+    }
+    assert_int_equal(user_status(p).tcb.send_queued, 0);
+    peer_done_quietly(p);
+}
+
+/* RFC2018-SANITY: blocks that cannot be change nothing. (vuln: Malformed SACK option underflow (Nucleus)) */
+TEST(nonsense_blocks_change_nothing)
+{
+    struct peer *p = established();
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(20), T(30) }, { T(4), T(2) }, { T(5), T(5) }, { T(5), T(5) + 0x80000000u });
+    peer_acks(p, 0, { T(9), T(11) }, { ISS - 9000000, ISS + 1 });
+    expect_nothing_sent(p);
+    assert_int_equal(user_status(p).tcb.pipe, 10 * MSS);
+    peer_done_quietly(p);
+}
+
+/* RFC8985-4.1: without SACK it is NewReno that repairs. */
+TEST(without_sack_it_is_newreno)
+{
+    struct peer *p = peer_of_listener();
+
+    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
+    time_passes(p, RTT);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    for (unsigned i = 0; i < 3; i++)
+        peer_acks_all(p, 0);
+    expect_text(p, 0, ESTAB_WHY_RETRANSMIT_FAST);
+    peer_done_quietly(p);
+}
+
+/* RFC6675-4-PIPE: what is SACKed or lost is not in the network. */
+TEST(the_pipe_holds_what_is_neither_sacked_nor_lost)
+{
+    struct peer *p = established();
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    assert_int_equal(user_status(p).tcb.pipe, 10 * MSS);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(2) });
+    assert_int_equal(user_status(p).tcb.pipe, 9 * MSS);
+    peer_acks(p, 0, { T(5), T(8) }, { T(1), T(2) });
+    /* lost: 0, 2, 3 and 4; SACKed: 4 of them; one of the lost has been sent again */
+    expect_text(p, 0, RACK);
+    assert_int_equal(user_status(p).tcb.pipe, 3 * MSS - 1 * MSS + user_status(p).tcb.cwnd - 2 * MSS);
+    peer_done_quietly(p);
+}
+
+/* vuln: SACK slowness (retransmit queue fragmentation); RACK SACK slowness; SACK Panic (segment count overflow)
+ * A peer that SACKs every other octet makes us hold no more than a scoreboard of 8 KiB, and the
+ * transfer goes on. */
+TEST(a_shower_of_tiny_sacks_costs_a_bounded_scoreboard)
+{
+    struct peer *p = established();
+    size_t heap;
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    heap = p->heap;
+    for (uint32_t at = 1; at + 8 < 10 * MSS; at += 8) {
+        peer_acks(p, 0, { T(0) + at + 6, T(0) + at + 7 }, { T(0) + at + 4, T(0) + at + 5 },
+                  { T(0) + at + 2, T(0) + at + 3 }, { T(0) + at, T(0) + at + 1 });
+        if (p->n > 100)
+            peer_forgets(p);
+    }
+    assert_true(p->heap <= heap + 64u * 1024);
+    peer_forgets(p);
+    time_passes(p, SEC(1));
+    peer_forgets(p);
+    peer_acks_all(p, 10);
+    assert_int_equal(user_status(p).tcb.send_queued, 0);
+    user_sends(p, MSS);
+    expect_text(p, 10, 0);
+    peer_done_quietly(p);
+}
+
+/* RFC8985-6.2-4, RFC2883-5: each round with a D-SACK widens the reordering window by min_RTT/4. */
+TEST(dsacks_widen_the_reordering_window)
+{
+    struct peer *p = established();
+
+    user_sends(p, 2 * MSS);
+    expect_texts(p, 0, 2);
+    time_passes(p, RTT);
+    peer_acks_all(p, 2);
+    user_sends(p, 3 * MSS);
+    expect_texts(p, 2, 5);
+    time_passes(p, RTT);
+    peer_acks(p, 3, { T(1), T(2) }); /* came twice */
+    peer_acks(p, 3, { T(4), T(5) });
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(50));
+    expect_text(p, 3, RACK);
+    peer_done_quietly(p);
+}
