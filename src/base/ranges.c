@@ -106,6 +106,22 @@ is_older(uint32_t a, uint32_t b)
     return a != b && b - a < UINT32_C(1) << 31;
 }
 
+bool
+estab_ranges_overlap(const struct ranges *rs, uint32_t left, uint32_t right, uint32_t *overlap_left,
+                     uint32_t *overlap_right)
+{
+    uint32_t i;
+
+    for (i = 0; i < rs->n; i++) {
+        if (rs->r[i].right <= left)
+            continue;
+        *overlap_left = rs->r[i].left > left ? rs->r[i].left : left;
+        *overlap_right = rs->r[i].right < right ? rs->r[i].right : right;
+        return *overlap_left < *overlap_right;
+    }
+    return false;
+}
+
 unsigned
 estab_ranges_recent(const struct ranges *rs, struct range *out, unsigned max)
 {

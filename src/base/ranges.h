@@ -35,6 +35,9 @@ bool estab_ranges_add(struct ranges *rs, uint32_t left, uint32_t right);
  * is taken out and its length returned (0 otherwise), and the rest is left as it is (the caller
  * shifts again by that length). */
 uint32_t estab_ranges_shift(struct ranges *rs, uint32_t n);
+/* The first part of [left, right) that a range covers; false: none. */
+bool estab_ranges_overlap(const struct ranges *rs, uint32_t left, uint32_t right,
+                          uint32_t *overlap_left, uint32_t *overlap_right);
 /* Up to `max` ranges, the most recently grown first, into out; returns how many. */
 unsigned estab_ranges_recent(const struct ranges *rs, struct range *out, unsigned max);
 /* The octets covered. */

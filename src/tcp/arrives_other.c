@@ -54,8 +54,10 @@ check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
         }
         if (RULE(env, answer_outside))
             answer_unacceptable(tcb, env, seg);
-        if (seq_leq(seg->seq + seg_len(seg), tcb->rcv_nxt) && seg_len(seg) > 0)
+        if (seq_leq(seg->seq + seg_len(seg), tcb->rcv_nxt) && seg_len(seg) > 0) {
+            estab_tcp_note_duplicate(tcb, seg->seq, seg->seq + seg->len);
             return SEG_DROP_DUPLICATE;
+        }
         if (seg->seq == tcb->rcv_nxt - 1 && seg->len <= 1)
             return SEG_ACCEPTED_PROBE;
         return SEG_DROP_OUT_OF_WINDOW;

@@ -18,21 +18,29 @@ fill_options(const struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *s
     }
 }
 
-/* SACK blocks for what stands out of order, the most recent first (RFC 2018 §4). */
+/* SACK blocks: what came twice (RFC 2883 §4), then what stands out of order, the most recent first
+ * (RFC 2018 §4). */
 static void
-fill_sack(const struct tcb *tcb, struct tcp_seg *seg)
+fill_sack(struct tcb *tcb, struct tcp_seg *seg)
 {
     struct range recent[TCP_SACK_BLOCKS_MAX];
-    unsigned i, n, max = tcb->timestamps ? 3 : 4;
+    unsigned i, n = 0, max = tcb->timestamps ? 3 : 4, blocks = 0;
 
-    if (!tcb->sack || tcb->ooo == NULL)
+    if (!tcb->sack)
         return;
-    n = estab_ranges_recent(tcb->ooo, recent, max);
-    for (i = 0; i < n; i++) {
-        seg->sack[i][0] = tcb->rcv_nxt + recent[i].left;
-        seg->sack[i][1] = tcb->rcv_nxt + recent[i].right;
+    if (tcb->dsack_owed) {
+        seg->sack[0][0] = tcb->dsack_left;
+        seg->sack[0][1] = tcb->dsack_right;
+        blocks = 1;
+        tcb->dsack_owed = false;
     }
-    seg->sack_blocks = (uint8_t)n;
+    if (tcb->ooo != NULL)
+        n = estab_ranges_recent(tcb->ooo, recent, max - blocks);
+    for (i = 0; i < n; i++, blocks++) {
+        seg->sack[blocks][0] = tcb->rcv_nxt + recent[i].left;
+        seg->sack[blocks][1] = tcb->rcv_nxt + recent[i].right;
+    }
+    seg->sack_blocks = (uint8_t)blocks;
 }
 
 static void

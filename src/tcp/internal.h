@@ -72,6 +72,9 @@ void estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg
 void estab_tcp_check_fin(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg,
                          enum seg_verdict *verdict);
 
+/* Octets from `left` to `right` have come before. */
+void estab_tcp_note_duplicate(struct tcb *tcb, tcp_seq left, tcp_seq right);
+
 /* ack.c */
 enum seg_verdict estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env,
                                      const struct tcp_seg *seg, struct tcp_out *reply);

@@ -92,6 +92,7 @@ struct tcb {
     bool reordering_seen : 1; /* RACK.reordering_seen */
     bool rtt_since_probe : 1; /* an RTT sample was taken since the last loss probe */
     bool loss_probe_owed : 1;
+    bool dsack_owed : 1;     /* octets came twice, the peer should know: dsack_left, dsack_right */
     uint8_t reo_wnd_steps;   /* RACK.reo_wnd_mult - 1 */
     uint8_t reo_wnd_persist; /* recoveries until reo_wnd_steps returns to 0 */
     uint8_t front_reason;    /* enum send_reason of rtx_front */
@@ -119,6 +120,7 @@ struct tcb {
     struct ring snd, rcv;
     struct ranges *ooo; /* NULL: nothing is out of order */
     uint32_t ooo_index; /* of `ooo` in its pool */
+    tcp_seq dsack_left, dsack_right;
 
     /* Segment sizes (RFC 9293 §3.7.1) */
     uint16_t send_mss; /* SendMSS: the peer's MSS option or the default */

@@ -9,6 +9,17 @@
 /* Text ahead of RCV.NXT may hold at most this many times its own octets of ring memory. */
 #define OOO_SHARE 4
 
+/* RFC 2883 §4 (RFC2883-4): the next ACK reports what came twice, once, before all other blocks. */
+void
+estab_tcp_note_duplicate(struct tcb *tcb, tcp_seq left, tcp_seq right)
+{
+    if (!tcb->sack || !seq_lt(left, right))
+        return;
+    tcb->dsack_owed = true;
+    tcb->dsack_left = left;
+    tcb->dsack_right = right;
+}
+
 static void
 schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool filled_hole)
 {
@@ -100,6 +111,7 @@ hold_out_of_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uin
     uint32_t end = tcb->ooo != NULL ? estab_ranges_end(tcb->ooo) : 0;
     uint32_t keep = tcb->rcv.used + end;
     uint32_t need = tcb->rcv.used + offset + len;
+    uint32_t left, right;
     struct ranges *ooo;
 
     /* RFC 5681 §4.2: each one owes a duplicate ACK at once (RFC5681-4.2-OOO, MAY-13). */
@@ -116,6 +128,8 @@ hold_out_of_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uin
         tcb->ooo = ooo;
         estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, (int64_t)sizeof(struct ranges));
     }
+    if (estab_ranges_overlap(tcb->ooo, offset, offset + len, &left, &right))
+        estab_tcp_note_duplicate(tcb, tcb->rcv_nxt + left, tcb->rcv_nxt + right);
     if (!estab_ranges_can_add(tcb->ooo, offset, offset + len))
         return SEG_DROP_OOO_BUDGET;
     if (!estab_tcp_ring_grow(tcb, env, &tcb->rcv, need > keep ? need : keep, keep,
@@ -147,6 +161,8 @@ estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg
     if (seq_lt(seg->seq, tcb->rcv_nxt)) {
         uint32_t old = tcb->rcv_nxt - seg->seq;
 
+        estab_tcp_note_duplicate(tcb, seg->seq,
+                                 old < seg->len ? tcb->rcv_nxt : seg->seq + seg->len);
         if (old >= seg->len) {
             seg->seq += seg->len;
             seg->len = 0;

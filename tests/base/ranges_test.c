@@ -47,8 +47,27 @@ check_map(const struct ranges *rs, const bool *map)
 }
 
 static void
+check_overlap(const struct ranges *rs, const bool *map, uint32_t left, uint32_t right)
+{
+    uint32_t l = left, r, overlap_left = 0, overlap_right = 0;
+    bool found = estab_ranges_overlap(rs, left, right, &overlap_left, &overlap_right);
+
+    while (l < right && !map[l])
+        l++;
+    for (r = l; r < right && map[r]; r++)
+        ;
+    assert_int_equal(found, l < right);
+    if (found) {
+        assert_int_equal(overlap_left, l);
+        assert_int_equal(overlap_right, r);
+    }
+}
+
+static void
 check_gap(const struct ranges *rs, const bool *map, uint32_t left, uint32_t right)
 {
+    check_overlap(rs, map, left, right);
+
     uint32_t l = left, r, gap_left = 0, gap_right = 0;
     bool found = estab_ranges_gap(rs, left, right, &gap_left, &gap_right);
 

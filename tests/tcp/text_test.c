@@ -200,6 +200,31 @@ TEST(sack_blocks_tell_what_is_here)
     peer_done_quietly(p);
 }
 
+/* RFC2883-4: what has come twice is told first, once: a segment long received, ... */
+TEST(a_duplicate_is_reported_once)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p = peer_in_established_with(&cfg, (struct step){ .mss = 1460, .sackok = true });
+
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 200);
+    time_passes(p, MS(100));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 301);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 200);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 301, .sack = { { 101, 301 } });
+    /* ... a part of one, with something missing elsewhere, ... */
+    peer_sends (p, .ctl = CTL_ACK, .seq = 501, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 301, .sack = { { 501, 601 } });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 201, .ack = ISS + 1, .len = 200);
+    time_passes(p, MS(100));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 401, .sack = { { 201, 301 }, { 501, 601 } });
+    /* ... and one that waits out of order, whose block follows. */
+    peer_sends (p, .ctl = CTL_ACK, .seq = 601, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 401, .sack = { { 501, 701 } });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 521, .ack = ISS + 1, .len = 50);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 401, .sack = { { 521, 571 }, { 501, 701 } });
+    peer_done_quietly(p);
+}
+
 /* RFC2018-4-PERM: never without the peer's permission. */
 TEST(no_sack_without_permission)
 {
