@@ -49,6 +49,35 @@ corrupt(struct sim_link *l, struct sim_copy *copy, const uint8_t *packet, uint32
     copy->corrupt = true;
 }
 
+/* RFC 3168 §5: the two bits after the DSCP; 01 and 10 are ECT. */
+static bool
+is_ect(const uint8_t *packet)
+{
+    unsigned ecn = packet[0] >> 4 == 4 ? packet[1] & 3u : packet[1] >> 4 & 3u;
+
+    return ecn == 1 || ecn == 2;
+}
+
+static void
+mark(uint8_t *packet)
+{
+    uint32_t sum = 0;
+
+    if (packet[0] >> 4 != 4) {
+        packet[1] |= 0x30;
+        return;
+    }
+    packet[1] |= 3;
+    packet[10] = 0;
+    packet[11] = 0;
+    for (unsigned i = 0; i < 20; i += 2)
+        sum += (uint32_t)packet[i] << 8 | packet[i + 1];
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    packet[10] = (uint8_t)(sum >> 8);
+    packet[11] = (uint8_t)sum;
+}
+
 /* The hold that keeps this very packet, or NULL. Every match is counted by every hold. */
 static const struct sim_hold *
 find_hold(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len)
@@ -160,6 +189,10 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
             counts->reordered++;
             copies[i].at += (estab_time)sim_prng_between(&l->dice, 1, (uint64_t)f->reorder_extra);
         }
+        if (is_ect(packet) && sim_prng_chance(&l->dice, f->mark_ppm)) {
+            counts->marked++;
+            copies[i].marked = true;
+        }
         if (sim_prng_chance(&l->dice, f->corrupt_ppm)) {
             counts->corrupted++;
             corrupt(l, &copies[i], packet, len);
@@ -171,6 +204,8 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
 void
 sim_copy_flip(const struct sim_copy *copy, uint8_t *packet)
 {
+    if (copy->marked)
+        mark(packet);
     if (!copy->corrupt)
         return;
     packet[copy->flip_at] ^= (uint8_t)(copy->flip >> 8);

@@ -18,6 +18,7 @@ struct sim_faults {
     uint32_t loss_ppm;
     uint32_t duplicate_ppm;
     uint32_t corrupt_ppm;
+    uint32_t mark_ppm;    /* of the packets that are ECT: congestion experienced (RFC 3168 §5) */
     uint32_t reorder_ppm; /* delayed by up to reorder_extra more than the others */
     estab_time reorder_extra;
     uint32_t forge_ppm; /* somebody off the path who knows the endpoints sends his own along */
@@ -51,7 +52,8 @@ struct sim_link_config {
 };
 
 struct sim_link_counts {
-    uint64_t packets, bytes, lost, queue_full, duplicated, corrupted, reordered, held, too_big;
+    uint64_t packets, bytes, lost, queue_full, duplicated, corrupted, marked, reordered, held,
+        too_big;
 };
 
 struct sim_link {
@@ -64,6 +66,7 @@ struct sim_link {
 /* One arrival of a packet. */
 struct sim_copy {
     estab_time at;
+    bool marked; /* CE instead of ECT */
     bool corrupt;
     uint32_t flip_at; /* octet, even */
     uint16_t flip;    /* the bits of that octet and the next to turn */
@@ -84,7 +87,7 @@ void sim_link_init(struct sim_link *l, const struct sim_link_config *cfg, uint64
 unsigned sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len,
                         estab_time now, struct sim_copy copies[SIM_COPIES_MAX],
                         enum sim_notice *notice);
-/* Turns the bits of a corrupt copy. */
+/* Marks the copy, and turns the bits of a corrupt one. */
 void sim_copy_flip(const struct sim_copy *copy, uint8_t *packet);
 
 #endif

@@ -65,6 +65,7 @@ plan_config(struct plan *p, struct estab_config *cfg)
         cfg->window_scaling = !cfg->window_scaling;
     if (chance(p, 15))
         cfg->sack = !cfg->sack;
+    cfg->ecn = (uint8_t)between(p, ESTAB_ECN_OFF, ESTAB_ECN_ASK);
     if (chance(p, 20))
         cfg->syn_layout = (uint8_t)between(p, 0, 1);
     if (chance(p, 20))
@@ -136,6 +137,8 @@ plan_faults(struct plan *p, struct sim_link_config *cfg, bool heavy)
     }
     if (chance(p, 40))
         f->corrupt_ppm = (uint32_t)between(p, 1000, most);
+    if (chance(p, 40))
+        f->mark_ppm = (uint32_t)between(p, 1000, most);
     if (chance(p, 10))
         f->unreachable_ppm = (uint32_t)between(p, 1000, most);
     if (chance(p, 15)) {

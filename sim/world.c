@@ -545,9 +545,15 @@ sim_world_reboot(struct sim_world *w, struct sim_host *host)
     }
     if (w->observer.reboot != NULL)
         w->observer.reboot(w->observer.ctx, host);
-    for (unsigned i = 0; i < host->n_interfaces; i++)
+    for (unsigned i = 0; i < host->n_interfaces; i++) {
+        if (bring_up(host, &host->interfaces[i]))
+            continue;
+        /* the same for what it stands on */
+        host->alloc.fail_at = SIM_NO_FAILURE;
+        host->alloc.fail_after = false;
         if (!bring_up(host, &host->interfaces[i]))
             sim_fail(w, "build", "an interface could not be made anew", host->number, 0, i, 0);
+    }
 }
 
 bool

@@ -39,6 +39,13 @@ enum estab_syn_layout {
 
 enum estab_cc { ESTAB_CC_RENO = 0 };
 
+/* Explicit congestion notification, RFC 3168: who begins with it. */
+enum estab_ecn {
+    ESTAB_ECN_OFF = 0,
+    ESTAB_ECN_ANSWER = 1, /* used when the peer asks for it */
+    ESTAB_ECN_ASK = 2,    /* our SYNs ask for it too */
+};
+
 /* Per-connection settings; the ones in estab_config are what a new connection starts with, and
  * estab_set_options() changes them on a live one. */
 struct estab_tcp_options {
@@ -80,6 +87,7 @@ struct estab_config {
     bool window_scaling;       /* RFC 7323 */
     bool sack;                 /* RFC 2018 */
     bool rfc1337;              /* TIME-WAIT ignores RST */
+    uint8_t ecn;               /* enum estab_ecn; ESTAB_ECN_ANSWER */
     uint8_t syn_layout;        /* enum estab_syn_layout */
     estab_time timestamp_tick; /* 1 ms */
     estab_time challenge_gap;  /* at most one challenge ACK per connection in this time; 500 ms */

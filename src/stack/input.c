@@ -99,6 +99,7 @@ parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, uns
     if (a->v != SEG_CONTINUE || a->ip.proto != IP_PROTO_TCP)
         return;
     a->v = (enum seg_verdict)estab_tcp_parse(&a->seg, a->ip.payload, a->ip.payload_len);
+    a->seg.ip_ecn = a->ip.tos & 3;
     if (a->v != SEG_CONTINUE) {
         a->seg.header_len = 0;
         return;

@@ -47,7 +47,7 @@ write_headers(uint8_t *out, const struct names *names, unsigned addr_len, struct
     header = estab_tcp_write(out + ip_len, seg, layout);
     tcp_len = header + seg->len;
     (void)estab_ip_write(out, addr_len == 4 ? 4 : 6, IP_PROTO_TCP, opt->ttl,
-                         (uint8_t)(opt->dscp << 2), names_local(names),
+                         (uint8_t)(opt->dscp << 2 | seg->ip_ecn), names_local(names),
                          names_remote(names, addr_len), 0, tcp_len);
     *sum = estab_csum_pseudo(names_local(names), names_remote(names, addr_len), addr_len,
                              IP_PROTO_TCP, tcp_len);

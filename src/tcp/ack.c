@@ -193,6 +193,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     else if (tcb->flight == NULL && is_duplicate_ack(tcb, seg, wnd))
         estab_tcp_duplicate_ack(tcb, env);
     estab_rack_ack(tcb, env, seg, old_una);
+    estab_ecn_echo(tcb, env, seg);
 
     /* A peer that answers probes is alive, however long its window stays closed (MUST-37). */
     if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)

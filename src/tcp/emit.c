@@ -81,7 +81,8 @@ emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
     struct tcp_seg *seg = &out->seg;
     uint32_t mss = tcb->mms_s - TCP_HEADER_MIN;
 
-    begin(tcb, env, out, tcb->iss, answer ? CTL_SYN | CTL_ACK : CTL_SYN,
+    begin(tcb, env, out, tcb->iss,
+          (uint8_t)((answer ? CTL_SYN | CTL_ACK : CTL_SYN) | estab_ecn_syn_flags(tcb, env, answer)),
           answer                         ? WHY_SYN_ACK_CROSSING
           : tcb->syn_retransmissions > 0 ? WHY_SYN_AGAIN
                                          : WHY_SYN);
@@ -132,6 +133,7 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     begin(tcb, env, out, seq, CTL_ACK, reason);
     fill_options(tcb, env, seg);
     seg->len = len;
+    estab_ecn_mark(tcb, seg, fresh && reason != WHY_ZERO_WINDOW_PROBE);
     if (len > 0)
         estab_ring_spans(&tcb->snd, offset, len, out->text);
     /* (MUST-61) PSH on the segment that empties the queue (SHLD-27). */
@@ -322,6 +324,7 @@ emit_ack(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     begin(tcb, env, out, acceptable_seq(tcb), CTL_ACK, reason);
     fill_options(tcb, env, &out->seg);
     fill_sack(tcb, &out->seg);
+    estab_ecn_mark(tcb, &out->seg, false);
     acknowledged(tcb, out);
 }
 

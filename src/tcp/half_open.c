@@ -57,6 +57,7 @@ estab_half_open_init(struct half_open *h, const struct tcp_env *env, const struc
     h->wscale = syn->wscale;
     h->sack = syn->sack_permitted && env->cfg->sack;
     h->timestamps = syn->has_ts && env->cfg->timestamps;
+    h->ecn = estab_ecn_may_answer(env, syn);
     h->ts_recent = syn->ts_val;
 }
 
@@ -143,7 +144,7 @@ estab_half_open_syn_ack(const struct half_open *h, const struct tcp_env *env, ui
     *out = (struct tcp_out){
         .seg = { .seq = h->iss,
                  .ack = h->irs + 1,
-                 .ctl = CTL_SYN | CTL_ACK,
+                 .ctl = CTL_SYN | CTL_ACK | (h->ecn ? CTL_ECE : 0),
                  .wnd = (uint16_t)estab_tcp_syn_window(env, opt),
                  .has_mss = true,
                  .mss = (uint16_t)(mss < UINT16_MAX ? mss : UINT16_MAX),
@@ -186,7 +187,7 @@ void
 estab_half_open_promote(const struct half_open *h, struct tcb *tcb, struct tcp_env *env)
 {
     struct tcp_seg syn = {
-        .ctl = CTL_SYN,
+        .ctl = CTL_SYN | (h->ecn ? CTL_ECE | CTL_CWR : 0),
         .seq = h->irs,
         .wnd = h->wnd,
         .has_mss = h->mss != 0,

@@ -18,7 +18,7 @@ struct half_open {
     uint16_t mss;      /* of the SYN; 0: none */
     uint16_t wnd;      /* of the SYN */
     uint8_t wscale;    /* of the SYN */
-    bool has_wscale : 1, sack : 1, timestamps : 1;
+    bool has_wscale : 1, sack : 1, timestamps : 1, ecn : 1;
     bool ipv6 : 1;
     bool challenged : 1; /* the one ACK of a bad segment between two SYN,ACKs has been sent */
     uint8_t retransmissions;

@@ -146,6 +146,14 @@ void estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env);
 void estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked);
 void estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env);
 
+/* ecn.c: RFC 3168 */
+bool estab_ecn_may_answer(const struct tcp_env *env, const struct tcp_seg *syn);
+uint8_t estab_ecn_syn_flags(const struct tcb *tcb, const struct tcp_env *env, bool answer);
+void estab_ecn_take_syn(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg);
+void estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg);
+void estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg);
+void estab_ecn_mark(struct tcb *tcb, struct tcp_seg *seg, bool fresh);
+
 /* keepalive.c */
 void estab_tcp_keepalive_heard(struct tcb *tcb, const struct tcp_env *env);
 void estab_tcp_keepalive_timeout(struct tcb *tcb, struct tcp_env *env);

@@ -46,6 +46,7 @@ estab_tcp_take_syn_options(struct tcb *tcb, const struct tcp_env *env, const str
         tcb->rcv_wind_shift = 0;
     }
     tcb->sack = env->cfg->sack && syn->sack_permitted;
+    estab_ecn_take_syn(tcb, env, syn);
     tcb->timestamps = env->cfg->timestamps && syn->has_ts;
     if (tcb->timestamps) {
         tcb->ts_recent = syn->ts_val;

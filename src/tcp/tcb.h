@@ -92,6 +92,10 @@ struct tcb {
     bool reordering_seen : 1; /* RACK.reordering_seen */
     bool rtt_since_probe : 1; /* an RTT sample was taken since the last loss probe */
     bool loss_probe_owed : 1;
+    bool ecn : 1;            /* agreed in the handshake (RFC 3168) */
+    bool ece_owed : 1;       /* a CE mark has arrived, and no CWR since */
+    bool cwr_owed : 1;       /* cwnd was reduced for an ECE; the next new text says so */
+    bool ecn_reduced : 1;    /* ecn_high counts */
     bool dsack_owed : 1;     /* octets came twice, the peer should know: dsack_left, dsack_right */
     uint8_t reo_wnd_steps;   /* RACK.reo_wnd_mult - 1 */
     uint8_t reo_wnd_persist; /* recoveries until reo_wnd_steps returns to 0 */
@@ -141,6 +145,7 @@ struct tcb {
     uint32_t cwnd, ssthresh;
     uint32_t bytes_acked; /* since cwnd last grew in congestion avoidance (RFC 3465) */
     tcp_seq recover;
+    tcp_seq ecn_high; /* SND.NXT at the last reduction for an ECE */
     tcp_seq high_rxt; /* RECOVERY_RTO: the first octet not sent again yet */
     const struct cc_ops *cc;
     struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */

@@ -13,7 +13,9 @@
 void
 estab_tcp_note_duplicate(struct tcb *tcb, tcp_seq left, tcp_seq right)
 {
-    if (!tcb->sack || !seq_lt(left, right))
+    /* Older than all that has come: of another incarnation. */
+    if (!tcb->sack || !seq_lt(left, right) ||
+        (seq_lt(left, tcb->rcv_nxt) && tcb->rcv_nxt - left > tcb->bytes_received))
         return;
     tcb->dsack_owed = true;
     tcb->dsack_left = left;

@@ -26,6 +26,11 @@ enum {
 #define TCP_HEADER_MAX 60
 #define TCP_SACK_BLOCKS_MAX 4
 
+/* RFC 3168 §5: the ECN field of the IP header. */
+#define IP_ECN_ECT1 1
+#define IP_ECN_ECT0 2
+#define IP_ECN_CE 3
+
 /* A segment in the RFC's words; sequence numbers and the window field in host order. */
 struct tcp_seg {
     uint32_t seq, ack;
@@ -34,6 +39,7 @@ struct tcp_seg {
     uint16_t wnd, up;
     uint8_t ctl;
     uint8_t header_len;
+    uint8_t ip_ecn; /* of the IP header, RFC 3168 §5; IP_ECN_CE ... */
     bool has_mss, has_wscale, sack_permitted, has_ts;
     uint8_t wscale; /* as received; RFC 7323 §2.3 caps it at 14 in use */
     uint8_t sack_blocks;

@@ -294,7 +294,7 @@ peer_writes(struct peer *p, uint16_t port, struct step s, uint8_t *packet)
     header = estab_tcp_write(packet + ip_len, &seg, ESTAB_SYN_LAYOUT_LINUX);
     for (uint32_t i = 0; i < s.len; i++)
         packet[ip_len + header + i] = their_octet(s.seq + ((s.ctl & CTL_SYN) != 0) + i);
-    estab_ip_write(packet, peer_family, IP_PROTO_TCP, s.ttl != 0 ? s.ttl : 64, 0,
+    estab_ip_write(packet, peer_family, IP_PROTO_TCP, s.ttl != 0 ? s.ttl : 64, s.ip_ecn,
                    p->them.addr.bytes, p->us.addr.bytes, 1, header + s.len);
     (void)addr_len;
     peer_fixes_checksum(packet, ip_len + header + s.len);
@@ -477,6 +477,8 @@ expect_sent_at(const char *file, int line, struct peer *p, struct step s)
         seen.len != s.len)
         peer_fails(file, line, p, "expected %s, got %s (%s)", want, got,
                    estab_reason_text(c->reason));
+    if (s.ip_ecn != (c->tos & 3))
+        peer_fails(file, line, p, "expected ECN field %u, got %u", s.ip_ecn, c->tos & 3u);
     if (s.wnd != 0 && c->seg.wnd != (s.wnd < 0 ? 0 : s.wnd))
         peer_fails(file, line, p, "expected window %d, got %u", s.wnd < 0 ? 0 : s.wnd, c->seg.wnd);
     if (s.mss != 0 && (!c->seg.has_mss || c->seg.mss != s.mss))

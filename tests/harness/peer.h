@@ -38,6 +38,7 @@ struct step {
     uint32_t sack[4][2];
     uint8_t reason; /* expected: compared when named */
     uint8_t ttl;
+    uint8_t ip_ecn; /* the ECN field of the IP header; always compared */
 };
 
 enum { PEER_CAPTURE = 512 };

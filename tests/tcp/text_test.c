@@ -222,6 +222,9 @@ TEST(a_duplicate_is_reported_once)
     expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 401, .sack = { { 501, 701 } });
     peer_sends (p, .ctl = CTL_ACK, .seq = 521, .ack = ISS + 1, .len = 50);
     expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 401, .sack = { { 521, 571 }, { 501, 701 } });
+    /* What is older than the connection has not come twice. */
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101 - 90000, .ack = ISS + 1, .len = 50);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 401, .sack = { { 501, 701 } });
     peer_done_quietly(p);
 }
 

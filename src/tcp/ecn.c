@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Explicit congestion notification (RFC 3168 §6.1): agreed in the handshake with ECE and CWR; from
+ * then on new text is sent ECT(0), a CE mark that arrives is echoed with ECE until the sender says
+ * CWR, and an ECE that arrives is answered like a loss, once for each window. Called from ack.c,
+ * arrives_*.c, emit.c and half_open.c.
+ */
+#include "tcp/cc.h"
+
+bool
+estab_ecn_may_answer(const struct tcp_env *env, const struct tcp_seg *syn)
+{
+    /* RFC 3168 §6.1.1 (RFC3168-6.1.1-SYN): an ECN-setup SYN has both ECE and CWR. */
+    return env->cfg->ecn != ESTAB_ECN_OFF &&
+           (syn->ctl & (CTL_ECE | CTL_CWR)) == (CTL_ECE | CTL_CWR);
+}
+
+/* The flags of our SYN or SYN,ACK. */
+uint8_t
+estab_ecn_syn_flags(const struct tcb *tcb, const struct tcp_env *env, bool answer)
+{
+    /* ECN-setup SYN,ACK: ECE without CWR, only in answer to an ECN-setup SYN. */
+    if (answer)
+        return tcb->ecn ? CTL_ECE : 0;
+    /* (RFC3168-6.1.1-FALLBACK) A SYN that stays unanswered may have met somebody who drops such
+     * flags: after the first repetition it goes without. */
+    if (env->cfg->ecn == ESTAB_ECN_ASK && tcb->syn_retransmissions <= 1)
+        return CTL_ECE | CTL_CWR;
+    return 0;
+}
+
+/* The SYN or SYN,ACK in answer to our SYN. */
+void
+estab_ecn_take_syn(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
+{
+    /* (RFC3168-6.1.1-NEG) Both ends or neither. A SYN,ACK with both flags is an echo of our SYN by
+     * one who does not know them. */
+    if (seg->ctl & CTL_ACK)
+        tcb->ecn = estab_ecn_syn_flags(tcb, env, false) != 0 &&
+                   (seg->ctl & (CTL_ECE | CTL_CWR)) == CTL_ECE;
+    else
+        tcb->ecn = estab_ecn_may_answer(env, seg);
+}
+
+/* A segment inside the window. */
+void
+estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg)
+{
+    if (!tcb->ecn || seg->ctl & CTL_SYN)
+        return;
+    /* §6.1.3 (RFC3168-6.1.3-ECE): CWR says that the last echo was heard; a mark on the same packet
+     * is a new one. */
+    if (seg->ctl & CTL_CWR)
+        tcb->ece_owed = false;
+    if (seg->ip_ecn == IP_ECN_CE) {
+        if (!tcb->ece_owed)
+            tcb->quickacks = tcb->quickacks > 2 ? tcb->quickacks : 2;
+        tcb->ece_owed = true;
+    }
+}
+
+/* An acceptable ACK with ECE. */
+void
+estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
+{
+    if (!tcb->ecn || (seg->ctl & (CTL_ECE | CTL_SYN)) != CTL_ECE || tcb->snd_una == tcb->snd_nxt)
+        return;
+    /* §6.1.2 (RFC3168-6.1.2-CUT): like a single loss, at most once per window, and nothing is sent
+     * again for it. In recovery the reduction has been made. */
+    if ((tcb->ecn_reduced && seq_lt(tcb->snd_una, tcb->ecn_high)) || tcb->recovery != RECOVERY_NONE)
+        return;
+    tcb->ecn_reduced = true;
+    tcb->ecn_high = tcb->snd_nxt;
+    tcb->cwr_owed = true;
+    /* (RFC3168-6.1.2-CWND1) nothing left to reduce: the next segment waits for the timer */
+    if (tcb->cwnd <= tcb->smss) {
+        estab_tcp_arm_rtx(tcb, env);
+        return;
+    }
+    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
+    if (tcb->cwnd > tcb->ssthresh)
+        tcb->cwnd = tcb->ssthresh;
+    tcb->bytes_acked = 0;
+}
+
+/* What ECN has to say on a segment with an ACK; `fresh`: new text. */
+void
+estab_ecn_mark(struct tcb *tcb, struct tcp_seg *seg, bool fresh)
+{
+    if (!tcb->ecn)
+        return;
+    if (tcb->ece_owed)
+        seg->ctl |= CTL_ECE;
+    /* §6.1.4, §6.1.5, §6.1.6: pure ACKs, what is sent again and window probes are not ECT
+     * (RFC3168-6.1.4-PUREACK, RFC3168-6.1.5-RTX, RFC3168-6.1.6-ZWP). */
+    if (!fresh || seg->len == 0)
+        return;
+    seg->ip_ecn = IP_ECN_ECT0;
+    if (tcb->cwr_owed) {
+        seg->ctl |= CTL_CWR;
+        tcb->cwr_owed = false;
+    }
+}
