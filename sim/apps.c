@@ -477,6 +477,15 @@ find_answering(struct sim_apps *apps, uint32_t host, const struct estab_status *
     return found;
 }
 
+static bool
+sends_cookies(const struct sim_host *host)
+{
+    struct estab_stack_status st;
+
+    estab_stack_status(host->stack, &st);
+    return st.reasons[ESTAB_WHY_SYN_COOKIE] > 0;
+}
+
 static void
 accept_all(struct sim_apps *apps, struct sim_listener *l)
 {
@@ -502,6 +511,13 @@ accept_all(struct sim_apps *apps, struct sim_listener *l)
             return;
         }
         a = find_answering(apps, l->host, &st);
+        if (a != NULL && a->phase != SIM_PLANNED && a->conn != 0 && sends_cookies(host)) {
+            /* A SYN cookie keeps nothing, so an old segment with it can open again what the
+             * answerer has aborted. */
+            if (estab_abort(host->stack, conn, w->now) != 0)
+                fail(a, "close-handle", "an accepted handle could not be given back", 0, 0);
+            continue;
+        }
         if (a == NULL || (a->phase != SIM_PLANNED && a->conn != 0)) {
             sim_fail(w, "accept-genuine", "a connection that nobody has opened, or twice", l->host,
                      conn, st.tcb.irs, a != NULL);

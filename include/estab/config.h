@@ -46,6 +46,14 @@ enum estab_ecn {
     ESTAB_ECN_ASK = 2,    /* our SYNs ask for it too */
 };
 
+/* What answers a SYN for which there is no room, RFC 4987 §3.6. */
+enum estab_syn_cookies {
+    ESTAB_SYN_COOKIES_NEVER = 0,     /* nothing: DROP_SYN_QUEUE_FULL */
+    ESTAB_SYN_COOKIES_WHEN_FULL = 1, /* a cookie; the connection loses nothing by it, if it has
+                                        timestamps, and else window scaling, SACK and ECN */
+    ESTAB_SYN_COOKIES_ALWAYS = 2,    /* no half-open record is ever made */
+};
+
 /* Per-connection settings; the ones in estab_config are what a new connection starts with, and
  * estab_set_options() changes them on a live one. */
 struct estab_tcp_options {
@@ -72,25 +80,28 @@ struct estab_config {
     uint32_t host; /* a number of the caller's, copied into trace records */
 
     /* Connection life */
-    estab_time msl;            /* TIME-WAIT lasts 2 x msl; 30 s */
-    estab_time rto_initial;    /* 1 s (RFC 6298 §2.1) */
-    estab_time rto_min;        /* 200 ms; differs from the SHOULD of RFC 6298 §2.4 */
-    estab_time rto_max;        /* 120 s */
-    uint32_t r1;               /* retransmissions before IP is told; 3 */
-    estab_time syn_r2;         /* give up an active OPEN; 3 min (MUST-23) */
-    uint32_t syn_ack_retries;  /* 4: the half-open record is forgotten at 31 s */
-    estab_time delayed_ack;    /* 40 ms */
-    estab_time fin_wait_2;     /* an orphan's stay in FIN-WAIT-2; 60 s */
-    estab_time sws_override;   /* 100 ms to 1 s (RFC 9293 §3.8.6.2.1) */
-    uint32_t initial_window;   /* segments; 10 (RFC 6928) */
-    bool timestamps;           /* RFC 7323 */
-    bool window_scaling;       /* RFC 7323 */
-    bool sack;                 /* RFC 2018 */
-    bool rfc1337;              /* TIME-WAIT ignores RST */
-    uint8_t ecn;               /* enum estab_ecn; ESTAB_ECN_ANSWER */
-    uint8_t syn_layout;        /* enum estab_syn_layout */
-    estab_time timestamp_tick; /* 1 ms */
-    estab_time challenge_gap;  /* at most one challenge ACK per connection in this time; 500 ms */
+    estab_time msl;             /* TIME-WAIT lasts 2 x msl; 30 s */
+    estab_time rto_initial;     /* 1 s (RFC 6298 §2.1) */
+    estab_time rto_min;         /* 200 ms; differs from the SHOULD of RFC 6298 §2.4 */
+    estab_time rto_max;         /* 120 s */
+    uint32_t r1;                /* retransmissions before IP is told; 3 */
+    estab_time syn_r2;          /* give up an active OPEN; 3 min (MUST-23) */
+    uint32_t syn_ack_retries;   /* 4: the half-open record is forgotten at 31 s */
+    estab_time delayed_ack;     /* 40 ms */
+    estab_time fin_wait_2;      /* an orphan's stay in FIN-WAIT-2; 60 s */
+    estab_time sws_override;    /* 100 ms to 1 s (RFC 9293 §3.8.6.2.1) */
+    uint32_t initial_window;    /* segments; 10 (RFC 6928) */
+    bool timestamps;            /* RFC 7323 */
+    bool window_scaling;        /* RFC 7323 */
+    bool sack;                  /* RFC 2018 */
+    bool rfc1337;               /* TIME-WAIT ignores RST */
+    uint8_t syn_cookies;        /* enum estab_syn_cookies; ESTAB_SYN_COOKIES_WHEN_FULL */
+    bool accept_overflow_reset; /* a third segment that finds the accept queue full is reset, not
+                                   dropped; off */
+    uint8_t ecn;                /* enum estab_ecn; ESTAB_ECN_ANSWER */
+    uint8_t syn_layout;         /* enum estab_syn_layout */
+    estab_time timestamp_tick;  /* 1 ms */
+    estab_time challenge_gap;   /* at most one challenge ACK per connection in this time; 500 ms */
     struct estab_tcp_options tcp;
 
     /* Limits: what happens at each stands in docs/architecture.md */

@@ -59,8 +59,9 @@ ESTAB_API ESTAB_MUST_CHECK int estab_connect(struct estab_stack *stack,
 
 /*
  * OPEN, passive. `local` may be any address of one family, or the family-less any address for
- * both; port 0 picks an ephemeral one. At most `backlog` established connections wait for
- * estab_accept(). Errors: EADDRINUSE, EADDRNOTAVAIL, ENOBUFS, ENOMEM, EINVAL.
+ * both; port 0 picks an ephemeral one. As listen(2) of Linux: at most `backlog` + 1 established
+ * connections wait for estab_accept(), and `backlog` half-open ones for their third segment; beyond
+ * that SYNs are answered with cookies (estab_config.syn_cookies). Errors: EADDRINUSE, EADDRNOTAVAIL, ENOBUFS, ENOMEM, EINVAL.
  */
 ESTAB_API ESTAB_MUST_CHECK int estab_listen(struct estab_stack *stack,
                                             const struct estab_endpoint *local, uint32_t backlog,

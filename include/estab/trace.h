@@ -41,6 +41,7 @@ extern "C" {
     X(NONE,                   "no verdict yet", "")                                                 \
     X(ACCEPTED,               "accepted", "RFC 9293 §3.10.7.4")                                     \
     X(ACCEPTED_SYN,           "SYN accepted: half-open record made", "RFC 9293 §3.10.7.2")          \
+    X(ACCEPTED_SYN_COOKIE,    "SYN queue full: answered with a cookie, nothing kept", "RFC 4987 §3.6") \
     X(ACCEPTED_SYN_DUPLICATE, "same SYN again: SYN,ACK repeated", "RFC 9293 §3.10.7.4, fourth")     \
     X(ACCEPTED_SYN_TIME_WAIT, "new SYN ends TIME-WAIT", "RFC 6191 §2; RFC 9293 §3.6.1")             \
     X(ACCEPTED_RST,           "RST at RCV.NXT: connection reset", "RFC 5961 §3.2")                  \
@@ -106,6 +107,7 @@ extern "C" {
     X(SYN,               "open: our ISN", "RFC 9293 §3.10.1")                                       \
     X(SYN_AGAIN,         "SYN unanswered: repeated", "RFC 6298 §5; RFC 9293 §3.8.3 (MUST-22)")      \
     X(SYN_ACK,           "our ISN, and their SYN acknowledged", "RFC 9293 §3.10.7.2")               \
+    X(SYN_COOKIE,        "our ISN is a cookie: it remembers for us", "RFC 4987 §3.6")              \
     X(SYN_ACK_AGAIN,     "SYN,ACK unanswered or SYN repeated", "RFC 6298 §5")                       \
     X(SYN_ACK_CROSSING,  "SYNs crossed: simultaneous open", "RFC 9293 §3.5 (MUST-10)")              \
     X(HANDSHAKE_ACK,     "their ISN acknowledged: established", "RFC 9293 §3.10.7.3, fourth")       \
@@ -147,6 +149,7 @@ extern "C" {
     X(OPEN_ACTIVE,      "active OPEN", "RFC 9293 §3.10.1")                                          \
     X(OPEN_PASSIVE,     "passive OPEN", "RFC 9293 §3.10.1")                                         \
     X(SYN_ARRIVED,      "SYN arrived", "RFC 9293 §3.10.7.2")                                        \
+    X(COOKIE,           "an ACK has brought our cookie back", "RFC 4987 §3.6")                     \
     X(SYN_CROSSED,      "SYN arrived: simultaneous open", "RFC 9293 §3.10.7.3, fourth")             \
     X(SYN_ACKED,        "our SYN was acknowledged", "RFC 9293 §3.10.7.4, fifth")                    \
     X(CLOSE_CALL,       "CLOSE", "RFC 9293 §3.10.4")                                                \

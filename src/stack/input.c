@@ -148,6 +148,21 @@ give_to_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struct tc
     return v;
 }
 
+/* The segment that has completed a handshake. */
+static void
+give_to_new_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struct tcp_env *env,
+                 unsigned ifindex)
+{
+    struct listener *l = estab_listener_at(s, c->listener);
+    uint8_t state[2];
+    enum seg_verdict v = give_to_conn(s, c, a, env, state);
+
+    count(s, a, v, c->ref, state, ifindex, env->now);
+    estab_conn_update(s, c, env);
+    l->poll.bits |= l->waiting > 0 ? ESTAB_ACCEPTABLE : 0u;
+    estab_conn_ready(s, &l->poll);
+}
+
 static void
 tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
 {
@@ -179,12 +194,7 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
         v = estab_half_input(s, ref, &a->seg, env, state, &c);
         if (c == NULL)
             break;
-        v = give_to_conn(s, c, a, env, state);
-        count(s, a, v, c->ref, state, ifindex, env->now);
-        l = estab_listener_at(s, c->listener);
-        estab_conn_update(s, c, env);
-        l->poll.bits |= l->waiting > 0 ? ESTAB_ACCEPTABLE : 0u;
-        estab_conn_ready(s, &l->poll);
+        give_to_new_conn(s, c, a, env, ifindex);
         return;
     case REF_TW4:
     case REF_TW6:
@@ -193,8 +203,12 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
     default:
         l = estab_listener_find(s, &a->names, addr_len);
         if (l != NULL) {
-            v = estab_listener_input(s, l, &a->names, addr_len, &a->seg, ifindex, NULL, env, state);
-            break;
+            v = estab_listener_input(s, l, &a->names, addr_len, &a->seg, ifindex, NULL, env, state,
+                                     &c);
+            if (c == NULL)
+                break;
+            give_to_new_conn(s, c, a, env, ifindex);
+            return;
         }
         /* CLOSED: nobody (RFC 9293 §3.10.7.1) */
         if (!estab_closed_arrives(env, &a->seg, &reply)) {

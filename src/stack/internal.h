@@ -135,10 +135,11 @@ struct listener {
     struct estab_endpoint local;
     uint32_t ref;
     uint32_t backlog;
-    uint32_t waiting;     /* in the accept queue */
-    uint32_t half_open;   /* records of ours */
-    uint32_t first, last; /* references of connections */
-    bool has_names[2];    /* IPv4, IPv6 */
+    uint32_t waiting;      /* in the accept queue */
+    uint32_t half_open;    /* records of ours */
+    estab_time cookies_at; /* when the last cookie was sent */
+    uint32_t first, last;  /* references of connections */
+    bool has_names[2];     /* IPv4, IPv6 */
     struct names names[2];
     struct link all;
 };
@@ -164,7 +165,7 @@ struct estab_stack {
     struct ip_routes routes;
     struct interface interface[INTERFACES_MAX];
     uint32_t interfaces;
-    struct siphash_key key_isn, key_port, key_ts;
+    struct siphash_key key_isn, key_port, key_ts, key_cookie;
     struct link ready;
     struct link all_listeners;
     uint32_t tw_first, tw_last; /* references, in the order in which they end; 0: none */
@@ -258,7 +259,10 @@ enum seg_verdict estab_listener_input(struct estab_stack *s, struct listener *l,
                                       const struct names *names, unsigned addr_len,
                                       const struct tcp_seg *seg, unsigned ifindex,
                                       const struct time_wait *replaced, struct tcp_env *env,
-                                      uint8_t state[2]);
+                                      uint8_t state[2], struct conn **opened);
+/* SEG_CONTINUE: a SYN can be taken, by a record or, if `cookie` may be one, by a cookie. */
+enum seg_verdict estab_listener_room(const struct estab_stack *s, const struct listener *l,
+                                     bool cookie);
 enum seg_verdict estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg,
                                   struct tcp_env *env, uint8_t state[2], struct conn **promoted);
 struct half_record *estab_half_at(const struct estab_stack *s, uint32_t ref);

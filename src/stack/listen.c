@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Listeners, their half-open records and accept queues (RFC 9293 §3.10.7.2; RFC 4987). A SYN
- * costs us one small record and never a TCB; at max_half_open further SYNs are dropped
- * (DROP_SYN_QUEUE_FULL); while `backlog` connections wait for the user, SYNs and the ACKs that
- * would complete a handshake are dropped (DROP_ACCEPT_QUEUE_FULL), and the peer tries again.
+ * costs us one small record and never a TCB; at max_half_open, or `backlog` of one listener, it is
+ * answered with a cookie and costs nothing (syn_cookie.h). While more than `backlog` connections
+ * wait for the user, SYNs and the ACKs that would complete a handshake are dropped
+ * (DROP_ACCEPT_QUEUE_FULL), and the peer tries again.
  * Called from input.c, user.c and stack.c.
  */
 #include "stack/internal.h"
 
 #include "base/bytes.h"
 #include "tcp/internal.h"
+#include "tcp/syn_cookie.h"
 
 #include <string.h>
 
@@ -150,26 +152,124 @@ estab_half_timeouts(struct estab_stack *s, struct tcp_env *env)
     }
 }
 
+/* As listen(2) of Linux: the queue is full when more than `backlog` connections wait. */
 static bool
 accept_queue_is_full(const struct listener *l)
 {
-    return l->waiting >= (l->backlog > 0 ? l->backlog : 1);
+    return l->waiting > l->backlog;
+}
+
+/* limit: max_half_open for the host, the backlog for one listener */
+static bool
+syn_queue_is_full(const struct estab_stack *s, const struct listener *l)
+{
+    return s->halves[0].lent + s->halves[1].lent >= s->cfg.max_half_open ||
+           l->half_open >= (l->backlog > 0 ? l->backlog : 1);
+}
+
+enum seg_verdict
+estab_listener_room(const struct estab_stack *s, const struct listener *l, bool cookie)
+{
+    if (accept_queue_is_full(l))
+        return SEG_DROP_ACCEPT_QUEUE_FULL;
+    if (syn_queue_is_full(s, l) && (!cookie || s->cfg.syn_cookies == ESTAB_SYN_COOKIES_NEVER))
+        return SEG_DROP_SYN_QUEUE_FULL;
+    return SEG_CONTINUE;
+}
+
+/* RFC 4987 §3.6: a SYN,ACK, and nothing is kept. */
+static enum seg_verdict
+answer_with_cookie(struct estab_stack *s, struct listener *l, const struct names *names,
+                   unsigned addr_len, const struct tcp_seg *syn, unsigned ifindex,
+                   struct tcp_env *env)
+{
+    const struct estab_tcp_options *opt = estab_options_of(s, l->own);
+    struct half_open h = { .ifindex = (uint8_t)ifindex };
+    struct tcp_out out;
+
+    estab_half_open_init(&h, env, syn, 0);
+    estab_syn_cookie_make(&h, &s->key_cookie, names, NAMES_LEN(addr_len), env,
+                          addr_len == 4 ? 20 : 40);
+    estab_half_open_syn_ack(&h, env, our_mss(s, ifindex, addr_len), opt,
+                            estab_ts_offset(s, names, addr_len), false, &out);
+    estab_syn_cookie_stamp(&h, &out);
+    out.reason = WHY_SYN_COOKIE;
+    estab_reply_segment(s, ifindex, names, addr_len, &out, TCPS_LISTEN, opt, env);
+    l->cookies_at = env->now;
+    return SEG_ACCEPTED_SYN_COOKIE;
+}
+
+/* A TCB in SYN-RECEIVED, last in the accept queue, in place of the half-open record `ref` (0: there
+ * was none). */
+static struct conn *
+open_conn(struct estab_stack *s, struct listener *l, const struct names *names, unsigned addr_len,
+          const struct half_open *h, uint32_t ref, struct tcp_env *env)
+{
+    struct tcp_env quiet = *env;
+    struct conn *c = estab_conn_new(s, names, addr_len, h->ifindex, l->own, ref, env->now);
+
+    if (c == NULL)
+        return NULL;
+    if (ref != 0) {
+        half_free(s, ref);
+        estab_trace_memory(s, names, addr_len, ESTAB_MEM_HALF_OPEN,
+                           -(int64_t)s->halves[family_index(addr_len)].record_size,
+                           TCPS_SYN_RECEIVED, env->now);
+    } else {
+        estab_trace_state(s, names, addr_len, TCPS_LISTEN, TCPS_SYN_RECEIVED, CAUSE_COOKIE,
+                          env->now);
+    }
+    quiet.trace = NULL; /* the record was in SYN-RECEIVED before */
+    estab_half_open_promote(h, &c->tcb, &quiet);
+    c->listener = l->ref;
+    if (l->last != 0)
+        estab_conn_at(s, l->last)->accept_next = c->ref;
+    else
+        l->first = c->ref;
+    l->last = c->ref;
+    l->waiting++;
+    return c;
+}
+
+/* An ACK to LISTEN. While cookies are about it may bring one back (RFC4987-3.6-COOKIE); the sum is
+ * looked at only then, so that a shower of ACKs costs no more than one of SYNs. */
+static bool
+brings_cookie(struct estab_stack *s, struct listener *l, const struct names *names,
+              unsigned addr_len, const struct tcp_seg *seg, struct tcp_env *env,
+              struct half_open *h)
+{
+    return (seg->ctl & (CTL_ACK | CTL_SYN | CTL_RST)) == CTL_ACK &&
+           env->now - l->cookies_at <= SYN_COOKIE_LIFE &&
+           estab_syn_cookie_check(h, &s->key_cookie, names, NAMES_LEN(addr_len), env, seg);
 }
 
 enum seg_verdict
 estab_listener_input(struct estab_stack *s, struct listener *l, const struct names *names,
                      unsigned addr_len, const struct tcp_seg *seg, unsigned ifindex,
-                     const struct time_wait *replaced, struct tcp_env *env, uint8_t state[2])
+                     const struct time_wait *replaced, struct tcp_env *env, uint8_t state[2],
+                     struct conn **opened)
 {
     unsigned f = family_index(addr_len);
     struct tcp_out reply;
-    enum seg_verdict v = estab_listen_arrives(env, seg, &reply);
+    enum seg_verdict v;
     const struct estab_tcp_options *opt = estab_options_of(s, l->own);
     struct half_record *r;
+    struct half_open h;
     uint32_t index, ref;
     tcp_seq iss;
 
+    *opened = NULL;
     state[0] = state[1] = TCPS_LISTEN;
+    if (brings_cookie(s, l, names, addr_len, seg, env, &h)) {
+        if (accept_queue_is_full(l))
+            return SEG_DROP_ACCEPT_QUEUE_FULL;
+        if (conn_count(s) >= s->cfg.max_connections)
+            return SEG_DROP_CONNECTION_LIMIT;
+        h.ifindex = (uint8_t)ifindex;
+        *opened = open_conn(s, l, names, addr_len, &h, 0, env);
+        return *opened != NULL ? SEG_CONTINUE : SEG_DROP_NO_MEMORY;
+    }
+    v = estab_listen_arrives(env, seg, &reply);
     if (v != SEG_CONTINUE) {
         if (reply.seg.ctl == 0)
             return v;
@@ -178,10 +278,12 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
         estab_reply_segment(s, ifindex, names, addr_len, &reply, TCPS_LISTEN, opt, env);
         return v;
     }
-    if (accept_queue_is_full(l))
-        return SEG_DROP_ACCEPT_QUEUE_FULL;
-    if (s->halves[0].lent + s->halves[1].lent >= s->cfg.max_half_open)
-        return SEG_DROP_SYN_QUEUE_FULL;
+    v = estab_listener_room(s, l, true);
+    if (v != SEG_CONTINUE)
+        return v;
+    if (replaced == NULL &&
+        (s->cfg.syn_cookies == ESTAB_SYN_COOKIES_ALWAYS || syn_queue_is_full(s, l)))
+        return answer_with_cookie(s, l, names, addr_len, seg, ifindex, env);
     r = estab_stack_record_get(s, &s->halves[f], &index);
     if (r == NULL)
         return SEG_DROP_NO_MEMORY;
@@ -210,37 +312,19 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
     return SEG_ACCEPTED_SYN;
 }
 
-/* The handshake is complete but for its last segment: a TCB takes the record's place. */
+/* The handshake is complete but for its last segment: a TCB takes the record's place. NULL: the
+ * half-open record stays, and the peer tries again. */
 static struct conn *
 promote(struct estab_stack *s, uint32_t ref, struct tcp_env *env)
 {
     struct half_record *r = estab_half_at(s, ref);
-    struct listener *l = listener_of(s, &r->h);
     unsigned addr_len = half_addr_len(ref);
     struct half_open h = r->h;
-    struct tcp_env quiet = *env;
     struct names names;
-    struct conn *c;
 
     memset(&names, 0, sizeof(names));
     memcpy(&names, &r->names, NAMES_LEN(addr_len));
-    c = estab_conn_new(s, &names, addr_len, h.ifindex, l->own, ref, env->now);
-    if (c == NULL)
-        return NULL; /* the half-open record stays, and the peer tries again */
-    half_free(s, ref);
-    estab_trace_memory(s, &names, addr_len, ESTAB_MEM_HALF_OPEN,
-                       -(int64_t)s->halves[family_index(addr_len)].record_size, TCPS_SYN_RECEIVED,
-                       env->now);
-    quiet.trace = NULL; /* the state does not change: it was SYN-RECEIVED before */
-    estab_half_open_promote(&h, &c->tcb, &quiet);
-    c->listener = l->ref;
-    if (l->last != 0)
-        estab_conn_at(s, l->last)->accept_next = c->ref;
-    else
-        l->first = c->ref;
-    l->last = c->ref;
-    l->waiting++;
-    return c;
+    return open_conn(s, listener_of(s, &h), &names, addr_len, &h, ref, env);
 }
 
 enum seg_verdict
@@ -282,8 +366,17 @@ estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg, struc
         }
         break;
     case HALF_OPEN_PROMOTE:
-        if (accept_queue_is_full(l))
+        if (accept_queue_is_full(l)) {
+            if (s->cfg.accept_overflow_reset) {
+                estab_tcp_reset_for_ack(seg, &reply);
+                reply.reason = WHY_RST_LIMIT;
+                estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &reply, TCPS_LISTEN, opt,
+                                    env);
+                estab_half_end(s, ref, CAUSE_LIMIT, env);
+                state[1] = TCPS_LISTEN;
+            }
             return SEG_DROP_ACCEPT_QUEUE_FULL;
+        }
         if (conn_count(s) >= s->cfg.max_connections)
             return SEG_DROP_CONNECTION_LIMIT;
         *promoted = promote(s, ref, env);

@@ -164,6 +164,7 @@ setup(struct estab_stack *s)
     list_init(&s->all_listeners);
     s->key_isn = estab_siphash_derive(cfg->secret, "isn");
     s->key_port = estab_siphash_derive(cfg->secret, "port");
+    s->key_cookie = estab_siphash_derive(cfg->secret, "syn cookie");
     s->key_ts = estab_siphash_derive(cfg->secret, "timestamp");
     if (!estab_demux_init(&s->demux, &s->arena, estab_siphash_derive(cfg->secret, "table"),
                           names_of, s))

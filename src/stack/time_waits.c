@@ -158,6 +158,7 @@ estab_tw_input(struct estab_stack *s, uint32_t ref, const struct tcp_seg *seg,
     struct names names;
     struct listener *l;
     struct time_wait old;
+    struct conn *opened;
 
     memset(&names, 0, sizeof(names));
     memcpy(&names, &r->names, NAMES_LEN(addr_len));
@@ -179,9 +180,14 @@ estab_tw_input(struct estab_stack *s, uint32_t ref, const struct tcp_seg *seg,
             v = SEG_DROP_TIME_WAIT_SYN;
             break;
         }
+        /* A wait is not given up for a SYN that cannot be taken; and a cookie cannot be made to
+         * stand beyond the old sequence numbers. */
+        v = estab_listener_room(s, l, false);
+        if (v != SEG_CONTINUE)
+            break;
         old = r->tw;
         estab_tw_end(s, ref, CAUSE_REUSED, env);
-        v = estab_listener_input(s, l, &names, addr_len, seg, ifindex, &old, env, state);
+        v = estab_listener_input(s, l, &names, addr_len, seg, ifindex, &old, env, state, &opened);
         state[0] = TCPS_TIME_WAIT;
         return v == SEG_ACCEPTED_SYN ? SEG_ACCEPTED_SYN_TIME_WAIT : v;
     case TIME_WAIT_KEEP:

@@ -186,6 +186,7 @@ estab_listen(struct estab_stack *s, const struct estab_endpoint *local, uint32_t
     l->poll.handle = (uint64_t)estab_pool_generation(&s->listeners, index) << 32 | l->ref;
     l->local = *local;
     l->backlog = backlog;
+    l->cookies_at = INT64_MIN / 2;
     list_append(&s->all_listeners, &l->all);
     estab_trace_memory_of(s, l, ESTAB_MEM_LISTENER, s->listeners.record_size);
     if (opts != NULL) {

@@ -213,7 +213,7 @@ estab_half_open_promote(const struct half_open *h, struct tcb *tcb, struct tcp_e
     tcb->syn_retransmissions = h->retransmissions;
     estab_tcp_take_syn_options(tcb, env, &syn);
     /* Its SYN has been sent: the RTT of the handshake, unless it was repeated (Karn). */
-    if (h->retransmissions == 0) {
+    if (h->retransmissions == 0 && !h->cookie) {
         estab_time sent = h->timer.at - estab_half_open_rto(h, env);
 
         tcb->rtt_timing = true;

@@ -20,6 +20,7 @@ struct half_open {
     uint8_t wscale;    /* of the SYN */
     bool has_wscale : 1, sack : 1, timestamps : 1, ecn : 1;
     bool ipv6 : 1;
+    bool cookie : 1;     /* stood in no record: made from a SYN cookie */
     bool challenged : 1; /* the one ACK of a bad segment between two SYN,ACKs has been sent */
     uint8_t retransmissions;
     uint8_t ifindex;
