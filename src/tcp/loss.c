@@ -12,7 +12,8 @@
 void
 estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
 {
-    uint32_t segments_out = flight_size(tcb) / tcb->smss + 1;
+    /* of those that were out when recovery began: the ones sent since are its fruit */
+    uint32_t segments_out = (tcb->recover - tcb->snd_una) / tcb->smss + 1;
 
     (void)env;
     if (tcb->recovery == RECOVERY_RTO)

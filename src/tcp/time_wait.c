@@ -38,17 +38,19 @@ estab_time_wait_ack(const struct time_wait *tw, const struct tcp_env *env, enum 
     }
 }
 
-/* RFC 6191 §2: may this SYN open a new connection? With timestamps on both: TSval newer, or the
- * same and SEG.SEQ beyond the last; without: SEG.SEQ beyond the last (SHLD-4, MAY-2). */
+/* RFC 6191 §2: may this SYN open a new connection? With timestamps then and now the TSval decides,
+ * and where it has not moved SEG.SEQ; timestamps that are new are enough; without them SEG.SEQ must
+ * be beyond the last used, which was the FIN's (SHLD-4, MAY-2, RFC6191-2-TS, RFC6191-2-NOTS). */
 static bool
-is_new_enough(const struct time_wait *tw, const struct tcp_seg *seg)
+is_new_enough(const struct time_wait *tw, const struct tcp_env *env, const struct tcp_seg *seg)
 {
-    if (tw->timestamps && seg->has_ts) {
-        if (seq_gt(seg->ts_val, tw->ts_recent))
-            return true;
-        return seg->ts_val == tw->ts_recent && seq_gt(seg->seq, tw->rcv_nxt);
-    }
-    return seq_gt(seg->seq, tw->rcv_nxt);
+    bool beyond = seq_geq(seg->seq, tw->rcv_nxt);
+
+    if (!seg->has_ts || !env->cfg->timestamps)
+        return beyond;
+    if (!tw->timestamps)
+        return true;
+    return seq_gt(seg->ts_val, tw->ts_recent) || (seg->ts_val == tw->ts_recent && beyond);
 }
 
 enum seg_verdict
@@ -70,10 +72,13 @@ estab_time_wait_arrives(const struct time_wait *tw, const struct tcp_env *env,
         return SEG_ACCEPTED_RST;
     }
     if ((seg->ctl & (CTL_SYN | CTL_ACK | CTL_FIN)) == CTL_SYN) {
-        if (is_new_enough(tw, seg) || !RULE(env, time_wait_new_syn)) {
+        if (is_new_enough(tw, env, seg) || !RULE(env, time_wait_new_syn)) {
             *action = TIME_WAIT_REUSE;
             return SEG_ACCEPTED_SYN_TIME_WAIT;
         }
+        /* Differs from RFC 6191 §2 (dropped in silence): it is answered with an ACK, as RFC 9293
+         * §3.10.7.4 and RFC 5961 §4 have it, so that a peer that has restarted and knows nothing of
+         * the old connection can say so by RST and need not wait for a timer. */
         estab_time_wait_ack(tw, env, WHY_ACK_UNACCEPTABLE, reply);
         return SEG_DROP_TIME_WAIT_SYN;
     }

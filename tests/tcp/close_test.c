@@ -249,7 +249,7 @@ TEST(orphan_leaves_fin_wait_2)
     peer_done(p);
 }
 
-/* SHLD-3, RFC 2525 §2.17: closed with text unread: a RST, for the peer must know. */
+/* SHLD-3, RFC2525-2.17: closed with text unread: a RST, for the peer must know. */
 TEST(close_with_unread_text_resets)
 {
     struct peer *p = peer_in_established();
@@ -261,7 +261,7 @@ TEST(close_with_unread_text_resets)
     peer_done(p);
 }
 
-/* SHLD-3, MAY-1: text after the user has gone: a RST. */
+/* SHLD-3, MAY-1, RFC2525-2.16: text after the user has gone: a RST. */
 TEST(text_after_close_resets)
 {
     struct peer *p = peer_in_established();

@@ -24,7 +24,7 @@ TEST(keepalive_is_off_by_default)
     peer_done(p);
 }
 
-/* N19, N20, N21, MUST-28, SHLD-12, RFC2525-2.11, RFC1122-4.2.3.6: 2 hours, then every 75 s, 10 probes, and 75 s after the last
+/* N19, N20, N21, MAY-5, MUST-28, SHLD-12, RFC2525-2.11, RFC2525-2.9, RFC1122-4.2.3.6: 2 hours, then every 75 s, 10 probes, and 75 s after the last
  * the connection is closed: 2 h 12 min 30 s. */
 TEST(keepalive_two_hours_75_seconds_ten_probes)
 {

@@ -200,6 +200,100 @@ TEST(timestamps_decide_about_a_new_syn)
     peer_done(p);
 }
 
+/* RFC6191-2-TS, RFC6191-2-NOTS: TSval {<,=,>} x SEQ {<,=,>} x timestamps {then, now}. */
+TEST(which_syn_ends_time_wait)
+{
+    for (int then = 0; then < 2; then++)
+        for (int now = 0; now < 2; now++)
+            for (int ts = -1; ts <= 1; ts++)
+                for (int seq = -1; seq <= 1; seq++) {
+                    struct estab_config cfg = peer_config(NULL);
+                    struct step syn = { .mss = 1460, .ts_val = then ? 1000 : 0 };
+                    struct peer *p = time_wait_with(&cfg, syn);
+                    /* the FIN was 101, so the first number beyond the last is 102 */
+                    bool beyond = seq >= 0;
+                    bool taken = !now ? beyond : !then ? true : ts > 0 || (ts == 0 && beyond);
+
+                    p->timestamps = false;
+                    p->iss_known = false;
+                    peer_sends(p, .ctl = CTL_SYN, .seq = (uint32_t)(102 + seq),
+                               .ts_val = now ? (uint32_t)(1000 + ts) : 0);
+                    if (taken)
+                        expect_verdict(p, ACCEPTED_SYN_TIME_WAIT);
+                    else
+                        expect_verdict(p, DROP_TIME_WAIT_SYN);
+                    assert_int_equal(peer_takes(p)->seg.ctl, taken ? CTL_SYN | CTL_ACK : CTL_ACK);
+                    expect_state(p, taken ? TCPS(SYN_RECEIVED) : TCPS(TIME_WAIT));
+                    peer_done(p);
+                }
+}
+
+/* RFC1337-H1, RFC7323-5.8-TW, N15 (vuln: RST/FIN after reuse (old duplicate)): old duplicates of a
+ * connection whose place a new one has taken neither reach it nor end it. */
+TEST(old_duplicates_do_not_hurt_the_new_connection)
+{
+    static const uint8_t flags[] = { CTL_ACK, CTL_ACK | CTL_FIN, CTL_RST, CTL_RST | CTL_ACK, CTL_SYN, CTL_SYN | CTL_ACK };
+    struct peer *p = peer_in_time_wait();
+    uint32_t old_iss = p->iss;
+
+    p->iss_known = false;
+    peer_sends (p, .ctl = CTL_SYN, .seq = 5000000, .mss = 1460);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 5000001);
+    /* N15: ours begins beyond all that the old one used */
+    assert_true((int32_t)(p->iss - (old_iss + 2)) > 0);
+    for (int established = 0; established < 2; established++) {
+        for (unsigned i = 0; i < sizeof(flags); i++) {
+            peer_sends(p, .ctl = flags[i], .seq = 101, .ack = ISS + (old_iss + 1 - p->iss), .len = flags[i] & CTL_RST ? 0 : 10);
+            peer_forgets(p);
+            time_passes(p, MS(600));
+            peer_forgets(p);
+        }
+        if (!established) {
+            expect_state(p, TCPS(SYN_RECEIVED));
+            peer_sends (p, .ctl = CTL_ACK, .seq = 5000001, .ack = ISS + 1);
+            user_accepts(p);
+        }
+    }
+    expect_state(p, TCPS(ESTABLISHED));
+    peer_sends (p, .ctl = CTL_ACK, .seq = 5000001, .ack = ISS + 1, .len = 20);
+    user_receives(p, 20);
+    peer_done_quietly(p);
+}
+
+/* A SYN that cannot be taken does not end the wait (vuln: Connection teardown race with new SYN). */
+TEST(a_full_listener_does_not_end_time_wait)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+
+    cfg.max_half_open = 1;
+    p = time_wait_with(&cfg, (struct step){ .mss = 1460 });
+    peer_sends_from(p, 50000, (struct step){ .ctl = CTL_SYN, .seq = 100 });
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_SYN, .seq = 5000);
+    expect_verdict(p, DROP_SYN_QUEUE_FULL);
+    expect_nothing_sent(p);
+    expect_state(p, TCPS(TIME_WAIT));
+    peer_done(p);
+}
+
+/* vuln: TIME-WAIT assassination
+ * RFC 1337 §2: an old duplicate of text draws an ACK, and the RST that this ACK draws from a peer
+ * that knows nothing any more does not end the wait. */
+TEST(time_wait_is_not_assassinated)
+{
+    struct peer *p = peer_in_time_wait();
+
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 1);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 2, .ack = 102);
+    peer_sends (p, .ctl = CTL_RST, .seq = 102);
+    expect_verdict(p, DROP_RST_TIME_WAIT);
+    expect_state(p, TCPS(TIME_WAIT));
+    time_passes(p, SEC(60));
+    expect_gone(p);
+    peer_done(p);
+}
+
 /* A SYN with nobody listening any more ends nothing. */
 TEST(new_syn_without_listener_is_answered_with_an_ack)
 {
