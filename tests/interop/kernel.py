@@ -186,7 +186,7 @@ def silent_address_times_out():
     _, err = run("nc", "-w", "2", "--addr", "10.9.0.2/24", "--gateway", "10.9.0.1", "10.9.0.77",
                  "80", status=1)
     took = time.monotonic() - start
-    expect(1.5 < took < 10 and err.count(b"\n") == 1, took, err)
+    expect(1.5 < took < 60 and err.count(b"\n") == 1, took, err)
 
 
 @check

@@ -264,6 +264,7 @@ chain(uint8_t *p, const uint8_t *kinds, unsigned n, uint32_t text)
     return 40 + 8 * n + text;
 }
 
+/* RFC8504-EHLIMIT */
 TEST(extension_headers_are_walked_up_to_eight)
 {
     static const uint8_t all[] = { 0, 60, 43, 44, 60, 60, 60, 60, 60 };
@@ -369,7 +370,7 @@ TEST(an_atomic_fragment_is_whole_and_every_other_is_refused)
     assert_int_equal(ip.payload_len, 20);
 }
 
-/* RFC 5095: routing headers that want to go on are refused, whatever their type. */
+/* RFC5095-RH0: routing headers that want to go on are refused, whatever their type. */
 TEST(a_routing_header_with_segments_left_is_refused)
 {
     static const uint8_t kinds[] = { 43 };
