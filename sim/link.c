@@ -11,6 +11,41 @@ sim_link_init(struct sim_link *l, const struct sim_link_config *cfg, uint64_t se
     sim_prng_seed(&l->dice, seed);
 }
 
+static bool
+is_spent(const struct sim_hold *h)
+{
+    return !h->every && h->seen > h->nth;
+}
+
+bool
+sim_link_hold(struct sim_link *l, const struct sim_hold *hold)
+{
+    unsigned i = 0;
+
+    while (i < l->cfg.n_holds && !is_spent(&l->cfg.holds[i]))
+        i++;
+    if (i == SIM_HOLDS_MAX)
+        return false;
+    if (i == l->cfg.n_holds)
+        l->cfg.n_holds++;
+    l->cfg.holds[i] = *hold;
+    return true;
+}
+
+void
+sim_link_cut(struct sim_link *l, estab_time now)
+{
+    l->cfg.down_at = now;
+    l->cfg.up_at = l->cfg.heal_at = ESTAB_NEVER;
+}
+
+void
+sim_link_mend(struct sim_link *l, estab_time now)
+{
+    l->cfg.n_holds = 0;
+    l->cfg.heal_at = now;
+}
+
 /*
  * Turns one to sixteen bits inside one aligned word of 16 bits. The Internet checksum sees every
  * such change, because the word's value then differs by less than 2^16 - 1 and not by 0: a packet
@@ -92,12 +127,22 @@ find_hold(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_
         struct sim_hold *h = &l->cfg.holds[i];
 
         if (!p.is_tcp || h->direction != direction || (p.seg.ctl & h->ctl_mask) != h->ctl ||
-            (h->with_text && p.seg.len == 0))
+            (h->with_text && p.seg.len == 0) || (h->without_text && p.seg.len != 0))
             continue;
-        if (h->seen++ == h->nth && found == NULL)
+        if ((h->every ? h->seen >= h->nth : h->seen == h->nth) && found == NULL)
             found = h;
+        h->seen++;
     }
     return found;
+}
+
+/* When what `h` has kept back arrives, had it arrived at `arrives` otherwise. */
+static estab_time
+release(const struct sim_hold *h, estab_time arrives)
+{
+    if (h->release_at == 0)
+        return arrives + h->release_after;
+    return h->release_at > arrives ? h->release_at : arrives;
 }
 
 /* When the last bit of the packet arrives if nothing goes wrong; ESTAB_NEVER: the queue is full. */
@@ -140,6 +185,7 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
     unsigned n = 1;
 
     *notice = SIM_NOTICE_NONE;
+    l->held = false;
     counts->packets++;
     counts->bytes += len;
     if (l->cfg.path_mtu != 0 && len > l->cfg.path_mtu) {
@@ -154,14 +200,15 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
     }
     copies[0] = (struct sim_copy){ .at = arrives };
     hold = find_hold(l, direction, packet, len);
+    l->held = hold != NULL && hold->action == SIM_HOLD_DELAY;
     if (hold != NULL) {
         counts->held++;
         if (hold->action == SIM_HOLD_DROP)
             return 0;
         if (hold->action == SIM_HOLD_DELAY)
-            copies[0].at += hold->release_after;
+            copies[0].at = release(hold, arrives);
         else
-            copies[n++] = (struct sim_copy){ .at = arrives + hold->release_after };
+            copies[n++] = (struct sim_copy){ .at = release(hold, arrives) };
     }
     if (!faulty)
         return coalesce(l, copies, n);
@@ -199,6 +246,18 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
         }
     }
     return coalesce(l, copies, n);
+}
+
+enum sim_fate
+sim_link_fate(const struct sim_link *l, const struct sim_copy *copies, unsigned n)
+{
+    if (n == 0)
+        return SIM_FATE_LOST;
+    if (copies[0].corrupt)
+        return SIM_FATE_CORRUPTED;
+    if (n > 1)
+        return SIM_FATE_DUPLICATED;
+    return l->held ? SIM_FATE_HELD : SIM_FATE_ARRIVES;
 }
 
 void

@@ -25,15 +25,19 @@ struct sim_faults {
     uint32_t unreachable_ppm; /* lost, and a router says "host unreachable" */
 };
 
-/* What goes wrong with one very packet: the n-th that matches is kept back. */
+/* What goes wrong with one very packet: the n-th that matches is kept back, or with `every` it and
+ * all that follow. */
 enum sim_hold_action { SIM_HOLD_DELAY, SIM_HOLD_DROP, SIM_HOLD_DUPLICATE };
 struct sim_hold {
     uint8_t direction;     /* 0: from end 0 to end 1, 1: the other way */
     uint8_t ctl, ctl_mask; /* packets with (control bits & ctl_mask) == ctl */
     bool with_text;        /* and text only */
-    uint32_t nth;          /* from 0 */
+    bool without_text;     /* and no text only */
+    bool every;
+    uint32_t nth; /* from 0 */
     enum sim_hold_action action;
     estab_time release_after; /* DELAY: arrives so much later; DUPLICATE: its copy does */
+    estab_time release_at;    /* the same as an instant, at which it arrives; 0: see before */
     uint32_t seen;            /* matches so far */
 };
 #define SIM_HOLDS_MAX 8
@@ -56,9 +60,19 @@ struct sim_link_counts {
         too_big;
 };
 
+/* What became of a packet. */
+enum sim_fate {
+    SIM_FATE_ARRIVES,
+    SIM_FATE_LOST,
+    SIM_FATE_HELD,
+    SIM_FATE_DUPLICATED,
+    SIM_FATE_CORRUPTED
+};
+
 struct sim_link {
     struct sim_link_config cfg;
     struct sim_prng dice;
+    bool held; /* the packet carried last */
     estab_time busy_until[2];
     struct sim_link_counts counts[2];
 };
@@ -83,10 +97,17 @@ enum sim_notice {
 };
 
 void sim_link_init(struct sim_link *l, const struct sim_link_config *cfg, uint64_t seed);
+/* From now on this happens too, in the place of one that has happened; false: no room. */
+bool sim_link_hold(struct sim_link *l, const struct sim_hold *hold);
+/* The link is cut: whatever is sent is lost. And mended: nothing goes wrong any more. */
+void sim_link_cut(struct sim_link *l, estab_time now);
+void sim_link_mend(struct sim_link *l, estab_time now);
 /* Carries a packet in `direction`; how many copies arrive. */
 unsigned sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len,
                         estab_time now, struct sim_copy copies[SIM_COPIES_MAX],
                         enum sim_notice *notice);
+/* What became of a packet that was carried and arrives in `n` copies. */
+enum sim_fate sim_link_fate(const struct sim_link *l, const struct sim_copy *copies, unsigned n);
 /* Marks the copy, and turns the bits of a corrupt one. */
 void sim_copy_flip(const struct sim_copy *copy, uint8_t *packet);
 

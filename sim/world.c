@@ -169,6 +169,8 @@ send_frame(struct sim_world *w, struct sim_host *host, unsigned ifindex,
     unsigned n =
         sim_link_carry(&j->link, at->side, frame->data, frame->len, w->now, copies, &notice);
 
+    if (w->fate != NULL && sim_link_fate(&j->link, copies, n) != SIM_FATE_ARRIVES)
+        w->fate(w->sink_ctx, host, sim_link_fate(&j->link, copies, n));
     for (unsigned i = 0; i < n; i++)
         enter_packet(w, j->end[far].host, j->end[far].ifindex, frame->data, frame->len, &copies[i]);
     if (notice == SIM_NOTICE_FORGE) {
@@ -182,6 +184,13 @@ send_frame(struct sim_world *w, struct sim_host *host, unsigned ifindex,
     } else if (notice != SIM_NOTICE_NONE) {
         send_notice(w, j, at->side, notice, frame);
     }
+}
+
+void
+sim_world_send(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+               const struct estab_frame *packet)
+{
+    send_frame(w, host, ifindex, packet);
 }
 
 /* ---- hosts ---- */
@@ -287,6 +296,11 @@ static void
 deliver(struct sim_world *w, struct sim_host *host, unsigned ifindex,
         const struct estab_frame *frames, const bool *must_drop, size_t n)
 {
+    if (host->is_scripted) {
+        for (size_t i = 0; i < n && w->tenant.packet != NULL; i++)
+            w->tenant.packet(w->tenant.ctx, host, frames[i].data, frames[i].len);
+        return;
+    }
     if (w->observer.input != NULL)
         w->observer.input(w->observer.ctx, host, ifindex, frames, must_drop, n);
     host->packets_in += n;
@@ -499,25 +513,40 @@ bring_up(struct sim_host *host, const struct sim_interface *at)
            estab_stack_add_address(host->stack, (unsigned)ifindex, &at->v6, 64) == 0;
 }
 
+/* 10.x.y.1 and .2 */
+static struct estab_addr
+address_v4(size_t link, unsigned side)
+{
+    return estab_addr_v4(10, (uint8_t)(link >> 8), (uint8_t)link, (uint8_t)(side + 1));
+}
+
+/* 2001:db8:n::1 and ::2 */
+static struct estab_addr
+address_v6(size_t link, unsigned side)
+{
+    static const uint8_t prefix[4] = { 0x20, 0x01, 0x0d, 0xb8 };
+    struct estab_addr a = { .family = ESTAB_INET6 };
+
+    memcpy(a.bytes, prefix, sizeof prefix);
+    a.bytes[4] = (uint8_t)(link >> 8);
+    a.bytes[5] = (uint8_t)link;
+    a.bytes[15] = (uint8_t)(side + 1);
+    return a;
+}
+
 static bool
-add_interface(struct sim_host *host, size_t link, unsigned side, uint32_t mtu, bool v4, bool v6)
+add_interface(struct sim_host *host, size_t link, unsigned side, uint32_t mtu,
+              const struct estab_addr *v4, const struct estab_addr *v6)
 {
     struct sim_interface *at = &host->interfaces[host->n_interfaces];
 
     if (host->n_interfaces == SIM_INTERFACES_MAX)
         return false;
     *at = (struct sim_interface){ .link = (uint32_t)link, .side = (uint8_t)side, .mtu = mtu };
-    if (v4)
-        at->v4 = estab_addr_v4(10, (uint8_t)(link >> 8), (uint8_t)link, (uint8_t)(side + 1));
-    if (v6) {
-        static const uint8_t prefix[4] = { 0x20, 0x01, 0x0d, 0xb8 };
-
-        at->v6.family = ESTAB_INET6;
-        memcpy(at->v6.bytes, prefix, sizeof prefix);
-        at->v6.bytes[4] = (uint8_t)(link >> 8);
-        at->v6.bytes[5] = (uint8_t)link;
-        at->v6.bytes[15] = (uint8_t)(side + 1);
-    }
+    if (v4 != NULL)
+        at->v4 = *v4;
+    if (v6 != NULL)
+        at->v6 = *v6;
     host->n_interfaces++;
     return bring_up(host, at);
 }
@@ -556,9 +585,10 @@ sim_world_reboot(struct sim_world *w, struct sim_host *host)
     }
 }
 
-bool
-sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
-               const struct sim_link_config *cfg, uint32_t mtu_a, uint32_t mtu_b, bool v4, bool v6)
+/* `v4` and `v6`: the addresses of both ends; NULL: none of that family. */
+static bool
+join(struct sim_world *w, struct sim_host *a, struct sim_host *b, const struct sim_link_config *cfg,
+     uint32_t mtu_a, uint32_t mtu_b, const struct estab_addr *v4, const struct estab_addr *v6)
 {
     void *joints = w->joints;
     size_t link = w->n_joints;
@@ -571,13 +601,48 @@ sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
     j = &w->joints[link];
     w->n_joints++;
     sim_link_init(&j->link, cfg, sim_mix(w->seed, 0x6c696e6b00000000u + link));
-    if (!add_interface(a, link, 0, mtu_a, v4, v6) || !add_interface(b, link, 1, mtu_b, v4, v6))
+    if (!add_interface(a, link, 0, mtu_a, v4, v6) ||
+        !add_interface(b, link, 1, mtu_b, v4 != NULL ? v4 + 1 : NULL, v6 != NULL ? v6 + 1 : NULL))
         return false;
     j->end[0].host = a->number;
     j->end[0].ifindex = a->n_interfaces;
     j->end[1].host = b->number;
     j->end[1].ifindex = b->n_interfaces;
     return true;
+}
+
+bool
+sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
+               const struct sim_link_config *cfg, uint32_t mtu_a, uint32_t mtu_b, bool v4, bool v6)
+{
+    size_t link = w->n_joints;
+    const struct estab_addr four[2] = { address_v4(link, 0), address_v4(link, 1) };
+    const struct estab_addr six[2] = { address_v6(link, 0), address_v6(link, 1) };
+
+    return join(w, a, b, cfg, mtu_a, mtu_b, v4 ? four : NULL, v6 ? six : NULL);
+}
+
+bool
+sim_world_join_at(struct sim_world *w, struct sim_host *a, struct sim_host *b,
+                  const struct sim_link_config *cfg, uint32_t mtu, const struct estab_addr addr[2])
+{
+    bool v4 = addr[0].family == ESTAB_INET;
+
+    return join(w, a, b, cfg, mtu, mtu, v4 ? addr : NULL, v4 ? NULL : addr);
+}
+
+struct sim_joint *
+sim_world_joint(struct sim_world *w, const struct sim_host *a, const struct sim_host *b,
+                unsigned *side)
+{
+    for (unsigned i = 0; i < a->n_interfaces; i++) {
+        struct sim_joint *j = &w->joints[a->interfaces[i].link];
+
+        *side = a->interfaces[i].side;
+        if (j->end[1u - *side].host == b->number)
+            return j;
+    }
+    return NULL;
 }
 
 struct estab_addr

@@ -41,6 +41,7 @@ struct sim_host {
     struct sim_interface interfaces[SIM_INTERFACES_MAX]; /* ifindex - 1 */
     uint64_t packets_in, packets_out;                    /* by our count, since the last reboot */
     uint32_t boots;
+    bool is_scripted; /* what arrives is for the tenant's packet() and not for the stack */
 };
 
 struct sim_joint {
@@ -83,6 +84,7 @@ struct sim_tenant {
     void *ctx;
     void (*event)(void *ctx, struct sim_host *host, const struct estab_event *event);
     void (*timer)(void *ctx, uint32_t token);
+    void (*packet)(void *ctx, struct sim_host *host, const uint8_t *packet, uint32_t len);
 };
 
 struct sim_item;
@@ -114,8 +116,10 @@ struct sim_world {
     struct sim_observer observer;
     struct sim_tenant tenant;
     estab_trace_fn *sink; /* another look at every record */
-    void *sink_ctx;
-    bool silent; /* hosts made from now on get no trace sink: nobody can look on */
+    /* What becomes of the packet of the last such record, when it is not just to arrive. */
+    void (*fate)(void *ctx, struct sim_host *host, enum sim_fate fate);
+    void *sink_ctx; /* for both */
+    bool silent;    /* hosts made from now on get no trace sink: nobody can look on */
     bool hash_traces;
     uint64_t hash;      /* over every record */
     uint64_t wire_hash; /* over every packet handed out */
@@ -140,6 +144,13 @@ struct sim_host *sim_world_add_host(struct sim_world *w, const struct estab_conf
 bool sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
                     const struct sim_link_config *cfg, uint32_t mtu_a, uint32_t mtu_b, bool v4,
                     bool v6);
+/* The same with addresses of the caller's, of one family and one prefix (24 or 64 bits). */
+bool sim_world_join_at(struct sim_world *w, struct sim_host *a, struct sim_host *b,
+                       const struct sim_link_config *cfg, uint32_t mtu,
+                       const struct estab_addr addr[2]);
+/* The link between two hosts; NULL: there is none. `side` is set to the end of `a`. */
+struct sim_joint *sim_world_joint(struct sim_world *w, const struct sim_host *a,
+                                  const struct sim_host *b, unsigned *side);
 /* The address of `host` on the link it shares with `other`; any address if there is none. */
 struct estab_addr sim_world_address(const struct sim_world *w, const struct sim_host *host,
                                     const struct sim_host *other, enum estab_family family);
@@ -152,6 +163,9 @@ void sim_world_reboot(struct sim_world *w, struct sim_host *host);
 void sim_world_wake(struct sim_world *w, estab_time at, uint32_t token);
 /* After a user call on a host: carries away what it has to send, tells its events. */
 void sim_world_pump(struct sim_world *w, struct sim_host *host);
+/* A scripted host sends a packet. */
+void sim_world_send(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+                    const struct estab_frame *packet);
 /* A packet out of nowhere arrives at a host. */
 void sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifindex,
                       const uint8_t *packet, uint32_t len, estab_time at);

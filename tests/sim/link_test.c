@@ -297,6 +297,92 @@ TEST(hold_keeps_back_the_very_packet_it_names)
     assert_int_equal(l.counts[1].held, 1);
 }
 
+/* How many copies of a segment arrive, sent at `now` from end 0. */
+static unsigned
+carry_one(struct sim_link *l, uint8_t ctl, uint32_t text, estab_time now,
+          struct sim_copy copies[SIM_COPIES_MAX])
+{
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ctl, text);
+    enum sim_notice notice;
+
+    return sim_link_carry(l, 0, packet, len, now, copies, &notice);
+}
+
+TEST(hold_of_every_acknowledgment_spares_data_until_the_link_is_mended)
+{
+    const struct sim_link_config cfg = { .delay = ESTAB_MS(10) };
+    const struct sim_hold acks = { .ctl = ESTAB_CTL_ACK,
+                                   .ctl_mask = ESTAB_CTL_ACK | ESTAB_CTL_FIN,
+                                   .without_text = true,
+                                   .every = true,
+                                   .nth = 1,
+                                   .action = SIM_HOLD_DROP };
+    struct sim_copy copies[SIM_COPIES_MAX];
+    struct sim_link l = make_link(&cfg);
+
+    assert_true(sim_link_hold(&l, &acks));
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, 0, copies), 1); /* the first is spared */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, 0, copies), 0);
+        assert_int_equal(sim_link_fate(&l, copies, 0), SIM_FATE_LOST);
+        assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 9, 0, copies), 1);
+        assert_int_equal(carry_one(&l, ESTAB_CTL_ACK | ESTAB_CTL_FIN, 0, 0, copies), 1);
+        assert_int_equal(sim_link_fate(&l, copies, 1), SIM_FATE_ARRIVES);
+    }
+    sim_link_mend(&l, ESTAB_SEC(1));
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, ESTAB_SEC(1), copies), 1);
+}
+
+TEST(hold_until_an_instant_never_makes_a_packet_early)
+{
+    const struct sim_link_config cfg = { .delay = ESTAB_MS(10) };
+    const struct sim_hold until = { .every = true,
+                                    .action = SIM_HOLD_DELAY,
+                                    .release_at = ESTAB_SEC(5) };
+    struct sim_copy copies[SIM_COPIES_MAX];
+    struct sim_link l = make_link(&cfg);
+
+    assert_true(sim_link_hold(&l, &until));
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, ESTAB_SEC(1), copies), 1);
+    assert_int_equal(sim_link_fate(&l, copies, 1), SIM_FATE_HELD);
+    assert_true(copies[0].at == ESTAB_SEC(5));
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, ESTAB_SEC(6), copies), 1);
+    assert_true(copies[0].at == ESTAB_SEC(6) + ESTAB_MS(10));
+}
+
+TEST(hold_that_has_happened_leaves_its_place_to_another)
+{
+    const struct sim_link_config cfg = { .delay = ESTAB_MS(10) };
+    const struct sim_hold next = { .action = SIM_HOLD_DUPLICATE, .release_after = ESTAB_SEC(3) };
+    struct sim_copy copies[SIM_COPIES_MAX];
+    struct sim_link l = make_link(&cfg);
+
+    for (unsigned i = 0; i < 2 * SIM_HOLDS_MAX; i++) {
+        assert_true(sim_link_hold(&l, &next));
+        assert_int_equal(carry_one(&l, ESTAB_CTL_SYN, 0, 0, copies), 2);
+        assert_int_equal(sim_link_fate(&l, copies, 2), SIM_FATE_DUPLICATED);
+        assert_true(copies[1].at == ESTAB_MS(10) + ESTAB_SEC(3));
+        assert_int_equal(carry_one(&l, ESTAB_CTL_SYN, 0, 0, copies), 1);
+    }
+    for (unsigned i = 0; i < SIM_HOLDS_MAX; i++)
+        assert_true(sim_link_hold(&l, &next));
+    assert_false(sim_link_hold(&l, &next));
+}
+
+TEST(cut_link_loses_everything_until_it_is_mended)
+{
+    const struct sim_link_config cfg = { .delay = ESTAB_MS(10) };
+    struct sim_copy copies[SIM_COPIES_MAX];
+    struct sim_link l = make_link(&cfg);
+
+    sim_link_cut(&l, ESTAB_SEC(1));
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, ESTAB_SEC(1), copies), 0);
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, ESTAB_SEC(9000), copies), 0);
+    sim_link_mend(&l, ESTAB_SEC(9001));
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, ESTAB_SEC(9001), copies), 1);
+}
+
 /* RFC 1191 §4, RFC 4443 §3.2: the router quotes the packet and tells the next hop's MTU. */
 TEST(narrow_path_answers_too_big)
 {
