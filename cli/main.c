@@ -15,6 +15,7 @@ static const struct {
     { "get", "fetch a document over HTTP", estab_cmd_get },
     { "http", "serve a directory over HTTP", estab_cmd_http },
     { "nc", "connect standard input and output with a TCP connection", estab_cmd_nc },
+    { "script", "play a script of hosts, segments and faults, and judge it", estab_cmd_script },
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

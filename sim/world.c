@@ -354,8 +354,8 @@ note_due(struct sim_world *w, uint32_t number)
     w->due[w->n_due++] = number;
 }
 
-static estab_time
-next_instant(const struct sim_world *w)
+estab_time
+sim_world_next(const struct sim_world *w)
 {
     estab_time next = w->n_items > 0 ? w->heap[0].at : ESTAB_NEVER;
 
@@ -410,7 +410,7 @@ sim_world_run(struct sim_world *w, estab_time until, uint64_t max_events)
 
         if (sim_failed(w))
             return SIM_STOP_FAILED;
-        next = next_instant(w);
+        next = sim_world_next(w);
         if (next == ESTAB_NEVER)
             return SIM_STOP_IDLE;
         if (next > until) {

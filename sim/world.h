@@ -175,6 +175,9 @@ void sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifind
 enum sim_stop { SIM_STOP_IDLE, SIM_STOP_TIME, SIM_STOP_EVENTS, SIM_STOP_FAILED };
 enum sim_stop sim_world_run(struct sim_world *w, estab_time until, uint64_t max_events);
 
+/* The next instant at which anything happens; ESTAB_NEVER: nothing does. */
+estab_time sim_world_next(const struct sim_world *w);
+
 /* Notes a failure, unless there is one already. */
 void sim_fail(struct sim_world *w, const char *rule, const char *text, uint32_t host, uint64_t conn,
               uint64_t a, uint64_t b);
