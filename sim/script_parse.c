@@ -786,6 +786,7 @@ check_whole(struct parser *p)
     struct sim_script *s = p->s;
 
     p->c.line_start = p->c.at = p->c.end = "";
+    p->c.line = 1;
     if (s->n_hosts == 0)
         return sim_wrong(&p->c, p->c.at, "a script needs a host: `host NAME`");
     if (s->n_links == 0 && s->n_hosts == 2)
