@@ -353,8 +353,10 @@ void
 estab_ladder_call(struct view_ladder *v, estab_time at, int side, const char *text,
                   enum style style, const char *note)
 {
+    unsigned room = lane_width(v) - 2 * (PADDING - 1);
     struct phrase p = { .len = 0 };
     unsigned cells;
+    size_t n;
 
     estab_ladder_row(v, at, side);
     cells = estab_row_cells(&v->row, text, strlen(text));
@@ -363,9 +365,19 @@ estab_ladder_call(struct view_ladder *v, estab_time at, int side, const char *te
     else
         estab_phrase_add(&p, cells + 1 > ZONE_WIDTH ? "%s" : side == LEFT ? "%s▸" : "◂%s", text);
     put_in_zone(v, side, STYLE_CALL, p.s);
-    if (note != NULL)
-        put_note(v, side, style, note, strlen(note));
+    if (note == NULL) {
+        estab_ladder_row_end(v);
+        return;
+    }
+    n = strlen(note);
+    if (estab_row_cells(&v->row, note, n) > room)
+        n = estab_row_break(&v->row, note, room);
+    put_note(v, side, style, note, n);
     estab_ladder_row_end(v);
+    note += n;
+    note += strspn(note, " ");
+    if (*note != '\0')
+        estab_ladder_note(v, at, side, style, note, "");
 }
 
 void

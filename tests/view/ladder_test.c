@@ -129,6 +129,22 @@ TEST(a_short_run_is_not_folded)
     free(s);
 }
 
+TEST(a_long_refusal_stays_between_the_life_lines)
+{
+    struct story *s = story_new(ESTAB_MS(10));
+    struct sheet sheet;
+
+    calls(s, CLIENT, ESTAB_CALL_SEND, -ESTAB_EPIPE);
+    calls(s, SERVER, ESTAB_CALL_SEND, -ESTAB_EPIPE);
+    sheet = drawn(s, both_hosts, false);
+    expect_text(&sheet, "| refused: connection closing: the       |\n");
+    expect_text(&sheet, "| sending side has been closed           |\n");
+    expect_text(&sheet, "|       refused: connection closing: the | < SEND\n");
+    expect_text(&sheet, "|           sending side has been closed |\n");
+    sheet_free(&sheet);
+    free(s);
+}
+
 TEST(a_lost_segment_is_marked_where_it_is_lost)
 {
     struct story *s = story_new(ESTAB_MS(10));
