@@ -141,6 +141,7 @@ fail_invariant(struct run *r, const struct sim_script_line *l)
 
     if (begin_failure(r, l, l->column, &t) == NULL)
         return false;
+    r->result->broken_rule = f->rule;
     sim_text_put(&t, "the simulator's rule ");
     sim_text_put(&t, f->rule);
     sim_text_put(&t, " is broken on ");

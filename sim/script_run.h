@@ -20,6 +20,7 @@ struct sim_script_watch {
 
 struct sim_script_result {
     bool failed;
+    const char *broken_rule; /* of invariants.h, whatever the script expects; NULL: none */
     uint32_t line, column;
     char text[768];  /* what was expected and what was seen instead */
     estab_time at;   /* the clock at the end */
