@@ -18,6 +18,7 @@ enum {
     OPT_SACK_PERMITTED = 4,
     OPT_SACK = 5,
     OPT_TS = 8,
+    OPT_FAST_OPEN = 34,
 };
 
 static void
@@ -59,6 +60,14 @@ take_option(struct tcp_seg *seg, uint8_t kind, const uint8_t *opt, uint32_t len)
             seg->ts_val = get_be32(opt + 2);
             seg->ts_ecr = get_be32(opt + 6);
         }
+        break;
+    case OPT_FAST_OPEN: /* a request, or a cookie of 4 to 16 octets, even (RFC7413-4.1-OPT) */
+        if (!syn || (len != 2 && (len < 2 + FAST_OPEN_COOKIE_MIN ||
+                                  len > 2 + FAST_OPEN_COOKIE_MAX || len % 2 != 0)))
+            break;
+        seg->has_fast_open = true;
+        seg->fast_open_len = (uint8_t)(len - 2);
+        seg->fast_open = opt + 2;
         break;
     default: /* (MUST-6) */
         break;
@@ -112,6 +121,9 @@ estab_tcp_parse(struct tcp_seg *seg, const uint8_t *tcp, uint32_t len)
     seg->up = get_be16(tcp + 18);
     seg->header_len = (uint8_t)header;
     seg->has_mss = seg->has_wscale = seg->sack_permitted = seg->has_ts = false;
+    seg->has_fast_open = false;
+    seg->fast_open_len = 0;
+    seg->fast_open = NULL;
     seg->sack_blocks = 0;
     seg->mss = 0;
     seg->wscale = 0;
@@ -197,6 +209,19 @@ put_syn_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
     return p;
 }
 
+/* RFC 7413 §4.1.1, behind the layout's own, if there is room. */
+static uint8_t *
+put_fast_open(uint8_t *p, const uint8_t *begin, const struct tcp_seg *seg)
+{
+    if (!seg->has_fast_open || (size_t)(p - begin) + 2 + seg->fast_open_len > TCP_OPTIONS_MAX)
+        return p;
+    p[0] = OPT_FAST_OPEN;
+    p[1] = (uint8_t)(2 + seg->fast_open_len);
+    if (seg->fast_open_len > 0)
+        memcpy(p + 2, seg->fast_open, seg->fast_open_len);
+    return p + p[1];
+}
+
 static uint8_t *
 put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
 {
@@ -204,11 +229,11 @@ put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
     unsigned i, n;
 
     if (seg->ctl & CTL_SYN)
-        return put_syn_options(p, seg, layout);
+        return put_fast_open(put_syn_options(p, seg, layout), begin, seg);
     if (seg->has_ts)
         p = put_ts(put_nops(p, 2), seg); /* (RFC7323-A-LAYOUT) */
     n = seg->sack_blocks < TCP_SACK_BLOCKS_MAX ? seg->sack_blocks : TCP_SACK_BLOCKS_MAX;
-    while (n > 0 && (size_t)(p - begin) + 4 + 8 * n > 40)
+    while (n > 0 && (size_t)(p - begin) + 4 + 8 * n > TCP_OPTIONS_MAX)
         n--;
     if (n == 0)
         return p;
@@ -247,7 +272,7 @@ estab_tcp_write(uint8_t *out, const struct tcp_seg *seg, unsigned layout)
 uint32_t
 estab_tcp_header_len(const struct tcp_seg *seg, unsigned layout)
 {
-    uint8_t options[40];
+    uint8_t options[TCP_OPTIONS_MAX];
     uint32_t n = (uint32_t)(put_options(options, seg, layout) - options);
 
     return TCP_HEADER_MIN + (n + 3) / 4 * 4;

@@ -25,6 +25,9 @@ enum {
 #define TCP_HEADER_MIN 20
 #define TCP_HEADER_MAX 60
 #define TCP_SACK_BLOCKS_MAX 4
+#define TCP_OPTIONS_MAX 40
+#define FAST_OPEN_COOKIE_MIN 4
+#define FAST_OPEN_COOKIE_MAX 16
 
 /* RFC 3168 §5: the ECN field of the IP header. */
 #define IP_ECN_ECT1 1
@@ -47,6 +50,9 @@ struct tcp_seg {
     uint32_t ts_val, ts_ecr;
     uint32_t sack[TCP_SACK_BLOCKS_MAX][2]; /* valid up to sack_blocks */
     const uint8_t *text;
+    bool has_fast_open;       /* RFC 7413 §4.1.1, on a SYN alone */
+    uint8_t fast_open_len;    /* octets of the cookie; 0: a request for one */
+    const uint8_t *fast_open; /* the cookie, borrowed as the text is */
 };
 
 /* SEG.LEN as RFC 9293 §3.4 counts it. */
@@ -60,7 +66,7 @@ seg_len(const struct tcp_seg *seg)
  * Parses header and options of `len` octets. ESTAB_SEG_NONE: good; otherwise DROP_HEADER (data
  * offset below 5 or beyond the segment), DROP_OPTION (illegal length, MUST-7) or DROP_PORT_ZERO. Unknown options
  * are skipped by their length (MUST-6, MUST-68), a known option with another length than its own counts as unknown, MSS, window scale
- * and SACK-permitted count only with SYN (MUST-65, RFC 7323 §2.2, RFC 2018 §2), options after EOL are not read. Reserved bits are ignored.
+ * and SACK-permitted count only with SYN (MUST-65, RFC 7323 §2.2, RFC 2018 §2), so does Fast Open (RFC 7413 §4.1.1), options after EOL are not read. Reserved bits are ignored.
  * Does not look at the checksum.
  */
 enum estab_verdict estab_tcp_parse(struct tcp_seg *seg, const uint8_t *tcp, uint32_t len);
@@ -68,7 +74,7 @@ enum estab_verdict estab_tcp_parse(struct tcp_seg *seg, const uint8_t *tcp, uint
 /* Writes header and options (not the text, and checksum 0) and returns the header's length, a
  * multiple of 4. `layout` is enum estab_syn_layout. Options of a non-SYN: NOP NOP TS, NOP NOP SACK. SACK blocks that
  * do not fit into 40 octets of options are left out. Linux layout of a SYN: MSS, SACK-permitted, TS, NOP, WS; without TS: MSS, NOP, NOP, SACK-permitted, NOP, WS; bsd: MSS,
- * NOP, WS, SACK-permitted, TS; SACK-permitted alone ends with EOL EOL. Header is always padded with EOL or NOP to 4 octets, never uninitialised (MUST-69). */
+ * NOP, WS, SACK-permitted, TS; SACK-permitted alone ends with EOL EOL. Fast Open stands behind these, if it fits. Header is always padded with EOL or NOP to 4 octets, never uninitialised (MUST-69). */
 uint32_t estab_tcp_write(uint8_t *out, const struct tcp_seg *seg, unsigned layout);
 
 /* The length that estab_tcp_write() will give. */

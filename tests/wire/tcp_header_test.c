@@ -441,3 +441,66 @@ TEST(random_options_are_read_within_their_end)
             assert_true(seg.sack_blocks <= TCP_SACK_BLOCKS_MAX);
     }
 }
+
+/* RFC7413-4.1-OPT: kind 34: length 2 asks for a cookie, 6 to 18 and even brings one; on a SYN alone,
+ * and any other length is as an option nobody knows. */
+TEST(fast_open_counts_on_a_syn_with_its_own_lengths)
+{
+    struct tcp_seg seg;
+
+    for (unsigned ctl = 0; ctl < 256; ctl++)
+        for (unsigned len = 2; len <= 36; len++) {
+            bool good = len == 2 || (len >= 6 && len <= 18 && len % 2 == 0);
+            uint8_t options[40] = { 34, (uint8_t)len };
+
+            for (unsigned i = 2; i < len; i++)
+                options[i] = (uint8_t)(0x50 + i);
+            memcpy(options + len, "\2\4\1\0", 4);
+            assert_int_equal(parse_with(&seg, (uint8_t)ctl, options, len + 4), ESTAB_SEG_NONE);
+            assert_int_equal(seg.has_mss, (ctl & CTL_SYN) != 0);
+            assert_int_equal(seg.has_fast_open, good && (ctl & CTL_SYN) != 0);
+            if (!seg.has_fast_open)
+                continue;
+            assert_int_equal(seg.fast_open_len, len - 2);
+            for (unsigned i = 2; i < len; i++)
+                assert_int_equal(seg.fast_open[i - 2], 0x50 + i);
+        }
+}
+
+/* RFC7413-4.1-OPT: written behind the options of either layout, never beyond 40 octets. */
+TEST(fast_open_is_written_behind_the_other_options)
+{
+    for (unsigned options = 0; options < 16; options++)
+        for (unsigned layout = 0; layout < 2; layout++)
+            for (unsigned len = 0; len <= 16; len = len == 0 ? 4 : len + 2) {
+                static const uint8_t cookie[16] = { 1, 2,  3,  4,  5,  6,  7,  8,
+                                                    9, 10, 11, 12, 13, 14, 15, 16 };
+                struct tcp_seg plain = {
+                    .ctl = CTL_SYN,
+                    .src_port = 1,
+                    .dst_port = 2,
+                    .has_mss = options & 1,
+                    .mss = 1460,
+                    .sack_permitted = options & 2,
+                    .has_ts = options & 4,
+                    .has_wscale = options & 8,
+                };
+                struct tcp_seg with = plain, back;
+                uint8_t out[60], without[60];
+                uint32_t n, before = estab_tcp_write(without, &plain, layout);
+
+                with.has_fast_open = true;
+                with.fast_open_len = (uint8_t)len;
+                with.fast_open = cookie;
+                n = estab_tcp_write(out, &with, layout);
+                assert_int_equal(n, estab_tcp_header_len(&with, layout));
+                assert_in_range(n, before, TCP_HEADER_MAX);
+                assert_int_equal(estab_tcp_parse(&back, out, n), ESTAB_SEG_NONE);
+                assert_true(back.has_fast_open);
+                assert_int_equal(back.fast_open_len, len);
+                assert_memory_equal(back.fast_open, cookie, len);
+                assert_true(back.has_mss == plain.has_mss && back.has_ts == plain.has_ts &&
+                            back.has_wscale == plain.has_wscale &&
+                            back.sack_permitted == plain.sack_permitted);
+            }
+}
