@@ -180,6 +180,8 @@ put_segment(struct view_json *v, const struct estab_trace_segment *seg)
         key(v, "ts");
         putf(v, "[%u,%u]", (unsigned)seg->ts_val, (unsigned)seg->ts_ecr);
     }
+    if (seg->has_fast_open)
+        put_number(v, "fast_open_cookie", seg->fast_open_len);
     if (seg->sack_blocks > 0) {
         key(v, "sack");
         for (i = 0; i < seg->sack_blocks && i < 4; i++)

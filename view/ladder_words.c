@@ -113,6 +113,9 @@ add_options(const struct ladder_conn *c, const struct estab_trace_segment *seg, 
             estab_phrase_add(next(label), "wscale %u", (unsigned)seg->wscale);
         if (seg->has_ts)
             estab_phrase_add(next(label), "timestamps");
+        if (seg->has_fast_open)
+            estab_phrase_add(next(label), seg->fast_open_len > 0 ? "fast open cookie"
+                                                                 : "asks for a fast open cookie");
     }
     if (seg->ctl & ESTAB_CTL_URG)
         estab_phrase_add(next(label), "urgent up to +%u", (unsigned)seg->up);

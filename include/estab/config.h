@@ -54,13 +54,24 @@ enum estab_syn_cookies {
     ESTAB_SYN_COOKIES_ALWAYS = 2,    /* no half-open record is ever made */
 };
 
-/* Per-connection settings; the ones in estab_config are what a new connection starts with, and
- * estab_set_options() changes them on a live one. */
+/*
+ * Per-connection settings; the ones in estab_config are what a new connection starts with, and
+ * estab_set_options() changes them on a live one.
+ *
+ * `fast_open` is TCP Fast Open, RFC 7413. Of a listener: a SYN that shows a cookie of ours is
+ * believed; the connection can be accepted, and the SYN's text be read and answered, before the
+ * handshake ends. Of an active OPEN: what is sent between estab_connect() and the first
+ * estab_stack_output() goes out with the SYN, if an earlier connection has brought a cookie of that
+ * address and port; otherwise the SYN asks for one. Only for requests that may be carried out twice
+ * (RFC 7413 §2.1, §6.2): a SYN that the network duplicates, or that somebody replays, may deliver the
+ * same text once more, in a second connection after the first has ended, and no TCP can tell.
+ */
 struct estab_tcp_options {
     bool keepalive;                /* off unless asked for (RFC 9293 §3.8.4, MUST-25) */
     bool keepalive_garbage;        /* probe with one garbage octet (MAY-6) */
     bool nodelay;                  /* no Nagle (MUST-17) */
     bool quiet_soft_errors;        /* do not report soft errors as events (SHLD-20) */
+    bool fast_open;                /* off unless asked for (RFC 7413 §4.2) */
     uint8_t ttl;                   /* TTL or hop limit of every segment (MUST-49) */
     uint8_t dscp;                  /* 6 bits (MUST-48) */
     uint8_t cc;                    /* enum estab_cc */
@@ -103,6 +114,14 @@ struct estab_config {
     estab_time timestamp_tick;  /* 1 ms */
     estab_time challenge_gap;   /* at most one challenge ACK per connection in this time; 500 ms */
     struct estab_tcp_options tcp;
+
+    /* TCP Fast Open, RFC 7413 */
+    estab_time fast_open_key_life;  /* the key of our cookies changes that often; those of the last
+                                       one are still taken; 12 h */
+    estab_time fast_open_retry;     /* a peer with whom it has failed is left alone that long, and
+                                       twice as long each time more; 60 s */
+    uint32_t max_fast_open_pending; /* connections of one listener in SYN-RECEIVED; 64 */
+    uint32_t max_fast_open_peers;   /* of whom cookies are remembered; 1024 */
 
     /* Limits: what happens at each stands in docs/architecture.md */
     size_t memory_budget;     /* bytes taken from `alloc`, everything counted */

@@ -142,6 +142,7 @@ struct estab_status {
     uint32_t
         urgent_left; /* octets up to the urgent pointer not yet received by the user (MUST-33) */
     bool timestamps, sack, window_scaling; /* in use */
+    bool fast_open; /* RFC 7413: the SYN's text was taken before the handshake had ended */
     uint8_t snd_wind_shift, rcv_wind_shift;
     uint64_t bytes_sent, bytes_received; /* text, once each */
     struct estab_trace_tcb tcb;

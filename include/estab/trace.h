@@ -42,6 +42,7 @@ extern "C" {
     X(ACCEPTED,               "accepted", "RFC 9293 §3.10.7.4")                                     \
     X(ACCEPTED_SYN,           "SYN accepted: half-open record made", "RFC 9293 §3.10.7.2")          \
     X(ACCEPTED_SYN_COOKIE,    "SYN queue full: answered with a cookie, nothing kept", "RFC 4987 §3.6") \
+    X(ACCEPTED_FAST_OPEN,     "Fast Open: a cookie of ours, the SYN's text is taken", "RFC 7413 §4.2.2") \
     X(ACCEPTED_SYN_DUPLICATE, "same SYN again: SYN,ACK repeated", "RFC 9293 §3.10.7.4, fourth")     \
     X(ACCEPTED_SYN_TIME_WAIT, "new SYN ends TIME-WAIT", "RFC 6191 §2; RFC 9293 §3.6.1")             \
     X(ACCEPTED_RST,           "RST at RCV.NXT: connection reset", "RFC 5961 §3.2")                  \
@@ -105,9 +106,11 @@ extern "C" {
 #define ESTAB_REASONS(X)                                                                            \
     X(NONE,              "", "")                                                                    \
     X(SYN,               "open: our ISN", "RFC 9293 §3.10.1")                                       \
+    X(SYN_FAST_OPEN,     "open, with text: the cookie vouches for our address", "RFC 7413 §4.2.2") \
     X(SYN_AGAIN,         "SYN unanswered: repeated", "RFC 6298 §5; RFC 9293 §3.8.3 (MUST-22)")      \
     X(SYN_ACK,           "our ISN, and their SYN acknowledged", "RFC 9293 §3.10.7.2")               \
     X(SYN_COOKIE,        "our ISN is a cookie: it remembers for us", "RFC 4987 §3.6")              \
+    X(SYN_ACK_FAST_OPEN, "our ISN, and their SYN acknowledged with its text", "RFC 7413 §4.2.2") \
     X(SYN_ACK_AGAIN,     "SYN,ACK unanswered or SYN repeated", "RFC 6298 §5")                       \
     X(SYN_ACK_CROSSING,  "SYNs crossed: simultaneous open", "RFC 9293 §3.5 (MUST-10)")              \
     X(HANDSHAKE_ACK,     "their ISN acknowledged: established", "RFC 9293 §3.10.7.3, fourth")       \
@@ -296,7 +299,8 @@ struct estab_trace_segment {
     uint32_t len; /* octets of text */
     uint16_t up;
     uint8_t ctl;
-    bool has_mss, has_wscale, sack_permitted, has_ts;
+    bool has_mss, has_wscale, sack_permitted, has_ts, has_fast_open;
+    uint8_t fast_open_len; /* octets of the cookie; 0: a request */
     uint8_t wscale;
     uint8_t sack_blocks; /* 0..4 */
     uint16_t mss;

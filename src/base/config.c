@@ -36,6 +36,8 @@ estab_config_init(struct estab_config *cfg)
     cfg->syn_layout = ESTAB_SYN_LAYOUT_LINUX;
     cfg->timestamp_tick = ESTAB_MS(1);
     cfg->challenge_gap = ESTAB_MS(500);
+    cfg->fast_open_key_life = ESTAB_SEC(12 * 3600);
+    cfg->fast_open_retry = ESTAB_SEC(60);
     cfg->tcp.ttl = 64;
     cfg->tcp.cc = ESTAB_CC_RENO;
     cfg->tcp.keepalive_idle = ESTAB_SEC(7200); /* N19 (MUST-28) */
@@ -50,6 +52,8 @@ estab_config_init(struct estab_config *cfg)
     cfg->max_time_wait = 1u << 20;
     cfg->max_orphans = 65536;
     cfg->max_listeners = 1024;
+    cfg->max_fast_open_pending = 64;
+    cfg->max_fast_open_peers = 1024;
     cfg->port_min = 1024; /* RFC 6056 §3.2: the whole range that needs no privilege */
     cfg->port_max = 65535;
     cfg->rst_per_second = 1000;
@@ -84,6 +88,8 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->max_time_wait = 64;
         cfg->max_orphans = 16;
         cfg->max_listeners = 8;
+        cfg->max_fast_open_pending = 4;
+        cfg->max_fast_open_peers = 16;
     } else {
         return -ESTAB_EINVAL;
     }

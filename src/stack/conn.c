@@ -219,11 +219,17 @@ estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env)
     struct tcb *tcb = &c->tcb;
     struct tcp_out out;
 
+    if (UNLIKELY(c->fast_open_pending) && tcb->state != TCPS_SYN_RECEIVED)
+        estab_fast_open_settled(s, c, env);
     if (UNLIKELY(tcb->reset_owed)) {
         estab_tcp_build_reset(tcb, env, &out);
         estab_reply_segment(s, c->ifindex, &c->names, c->addr_len, &out, tcb->state, tcb->opt, env);
     }
     if (UNLIKELY(tcb->state == TCPS_CLOSED)) {
+        /* No answer, a RST or an ICMP error: perhaps for what the SYN carried. */
+        if (tcb->fast_open_tried && c->in_demux && tcb->snd_una == tcb->iss && tcb->error != 0 &&
+            tcb->error != ESTAB_ECONNABORTED)
+            estab_fast_open_failed(s, c, env);
         leave_wire(s, c);
         finish(s, c, env);
         return;

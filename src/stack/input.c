@@ -142,6 +142,8 @@ give_to_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struct tc
     state[0] = c->tcb.state;
     v = estab_tcp_segment_arrives(&c->tcb, env, &seg, &reply);
     state[1] = c->tcb.state;
+    if (UNLIKELY(c->tcb.fast_open_tried) && state[0] == TCPS_SYN_SENT)
+        estab_fast_open_learn(s, c, &a->seg, env);
     if (reply.seg.ctl != 0)
         estab_reply_segment(s, c->ifindex, &c->names, c->addr_len, &reply, state[1], c->tcb.opt,
                             env);

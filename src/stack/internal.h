@@ -13,6 +13,7 @@
 #include "estab/estab.h"
 #include "ip/route.h"
 #include "stack/demux.h"
+#include "tcp/fast_open.h"
 #include "tcp/half_open.h"
 #include "tcp/isn.h"
 #include "tcp/tcp.h"
@@ -108,14 +109,18 @@ struct conn {
     struct pollable poll;
     struct shared_options *own; /* NULL: the host's */
     uint32_t ref;
-    uint32_t listener;    /* waits in this listener's accept queue; 0: the user has it */
-    uint32_t accept_next; /* index of the next in that queue */
+    uint32_t listener; /* waits in this listener's accept queue; 0: the user has it */
+    union {
+        uint32_t accept_next; /* the next in that queue */
+        uint32_t pending_of;  /* accepted, fast_open_pending: the listener that counts it */
+    };
     uint8_t accept_next_kind;
     uint8_t ifindex;
     uint8_t addr_len;
     bool in_demux : 1;
     bool ephemeral : 1;
     bool counted_orphan : 1;
+    bool fast_open_pending : 1;
     struct names names; /* last: cut off after the addresses of the family */
 };
 
@@ -142,6 +147,10 @@ struct listener {
     bool has_names[2];     /* IPv4, IPv6 */
     struct names names[2];
     struct link all;
+
+    uint32_t fast_open_pending; /* PendingFastOpenRequests, RFC 7413 §4.2 */
+    uint32_t fast_open_reset;   /* such that a RST has ended, counted until: */
+    estab_time fast_open_reset_until;
 };
 
 struct interface {
@@ -166,6 +175,8 @@ struct estab_stack {
     struct interface interface[INTERFACES_MAX];
     uint32_t interfaces;
     struct siphash_key key_isn, key_port, key_ts, key_cookie;
+    struct siphash_key key_fast_open, key_fast_open_peer;
+    struct fast_open_peer *fast_open_peers; /* NULL: nobody has wanted it yet */
     struct link ready;
     struct link all_listeners;
     uint32_t tw_first, tw_last; /* references, in the order in which they end; 0: none */
@@ -271,6 +282,43 @@ void estab_half_end(struct estab_stack *s, uint32_t ref, enum state_cause cause,
 void estab_half_timeouts(struct estab_stack *s, struct tcp_env *env);
 void estab_listener_drop_conn(struct estab_stack *s, struct conn *c);
 void estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *env);
+
+/* A TCB in SYN-RECEIVED, last in the accept queue, in place of the half-open record `ref` (0: there
+ * was none, and `cause` made it leave LISTEN). NULL: limit or memory, and nothing has changed. */
+struct conn *estab_listener_open(struct estab_stack *s, struct listener *l,
+                                 const struct names *names, unsigned addr_len,
+                                 const struct half_open *h, uint32_t ref, enum state_cause cause,
+                                 struct tcp_env *env);
+
+/* fast_open.c: RFC 7413 */
+enum fast_open_answer {
+    FAST_OPEN_PLAIN, /* an ordinary handshake */
+    FAST_OPEN_GIVE,  /* the same, and the SYN,ACK brings a cookie */
+    FAST_OPEN_TAKEN, /* there is a connection now */
+};
+/* A SYN for a listener with room; `reuse`: it ends a TIME-WAIT. */
+enum fast_open_answer estab_fast_open_syn(struct estab_stack *s, struct listener *l,
+                                          const struct names *names, unsigned addr_len,
+                                          const struct tcp_seg *syn, unsigned ifindex, bool reuse,
+                                          struct tcp_env *env);
+/* Puts a cookie of ours, lent from `cookie`, into a SYN,ACK. */
+void estab_fast_open_give(const struct estab_stack *s, const struct names *names, unsigned addr_len,
+                          const struct tcp_env *env, struct fast_open_offer *cookie,
+                          struct tcp_seg *seg);
+/* A connection with fast_open_pending has left SYN-RECEIVED. */
+void estab_fast_open_settled(struct estab_stack *s, struct conn *c, const struct tcp_env *env);
+void estab_fast_open_listener_closes(struct estab_stack *s, struct listener *l);
+/* For a SYN with fast_open_owed: what it may carry, in `offer`; NULL: nothing. */
+const struct fast_open_offer *estab_fast_open_offer(struct estab_stack *s, const struct conn *c,
+                                                    const struct tcp_env *env,
+                                                    struct fast_open_offer *offer);
+/* What the answer to our SYN tells of the peer. */
+void estab_fast_open_learn(struct estab_stack *s, const struct conn *c,
+                           const struct tcp_seg *syn_ack, const struct tcp_env *env);
+/* A SYN of ours with the option led to nothing. */
+void estab_fast_open_failed(struct estab_stack *s, const struct conn *c, const struct tcp_env *env);
+/* Returns the memory of what is known of peers. */
+void estab_fast_open_forget(struct estab_stack *s);
 
 /* input.c: a packet of ours to ourselves */
 void estab_stack_loopback_input(struct estab_stack *s, const struct estab_frame *frame,

@@ -81,13 +81,16 @@ our_mss(const struct estab_stack *s, unsigned ifindex, unsigned addr_len)
 
 static void
 send_syn_ack(struct estab_stack *s, struct half_record *r, unsigned addr_len, bool again,
-             struct tcp_env *env)
+             bool fast_open, struct tcp_env *env)
 {
     const struct estab_tcp_options *opt = estab_options_of(s, listener_of(s, &r->h)->own);
+    struct fast_open_offer cookie;
     struct tcp_out out;
 
     estab_half_open_syn_ack(&r->h, env, our_mss(s, r->h.ifindex, addr_len), opt,
                             estab_ts_offset(s, &r->names, addr_len), again, &out);
+    if (fast_open)
+        estab_fast_open_give(s, &r->names, addr_len, env, &cookie, &out.seg);
     estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &out, TCPS_SYN_RECEIVED, opt, env);
 }
 
@@ -148,7 +151,7 @@ estab_half_timeouts(struct estab_stack *s, struct tcp_env *env)
         r->h.retransmissions++;
         r->h.challenged = false;
         estab_wheel_arm(&s->half_wheel, &r->h.timer, env->now + estab_half_open_rto(&r->h, env));
-        send_syn_ack(s, r, addr_len, true, env);
+        send_syn_ack(s, r, addr_len, true, false, env);
     }
 }
 
@@ -180,10 +183,11 @@ estab_listener_room(const struct estab_stack *s, const struct listener *l, bool 
 /* RFC 4987 §3.6: a SYN,ACK, and nothing is kept. */
 static enum seg_verdict
 answer_with_cookie(struct estab_stack *s, struct listener *l, const struct names *names,
-                   unsigned addr_len, const struct tcp_seg *syn, unsigned ifindex,
+                   unsigned addr_len, const struct tcp_seg *syn, unsigned ifindex, bool fast_open,
                    struct tcp_env *env)
 {
     const struct estab_tcp_options *opt = estab_options_of(s, l->own);
+    struct fast_open_offer cookie;
     struct half_open h = { .ifindex = (uint8_t)ifindex };
     struct tcp_out out;
 
@@ -194,16 +198,17 @@ answer_with_cookie(struct estab_stack *s, struct listener *l, const struct names
                             estab_ts_offset(s, names, addr_len), false, &out);
     estab_syn_cookie_stamp(&h, &out);
     out.reason = WHY_SYN_COOKIE;
+    if (fast_open)
+        estab_fast_open_give(s, names, addr_len, env, &cookie, &out.seg);
     estab_reply_segment(s, ifindex, names, addr_len, &out, TCPS_LISTEN, opt, env);
     l->cookies_at = env->now;
     return SEG_ACCEPTED_SYN_COOKIE;
 }
 
-/* A TCB in SYN-RECEIVED, last in the accept queue, in place of the half-open record `ref` (0: there
- * was none). */
-static struct conn *
-open_conn(struct estab_stack *s, struct listener *l, const struct names *names, unsigned addr_len,
-          const struct half_open *h, uint32_t ref, struct tcp_env *env)
+struct conn *
+estab_listener_open(struct estab_stack *s, struct listener *l, const struct names *names,
+                    unsigned addr_len, const struct half_open *h, uint32_t ref,
+                    enum state_cause cause, struct tcp_env *env)
 {
     struct tcp_env quiet = *env;
     struct conn *c = estab_conn_new(s, names, addr_len, h->ifindex, l->own, ref, env->now);
@@ -216,8 +221,7 @@ open_conn(struct estab_stack *s, struct listener *l, const struct names *names, 
                            -(int64_t)s->halves[family_index(addr_len)].record_size,
                            TCPS_SYN_RECEIVED, env->now);
     } else {
-        estab_trace_state(s, names, addr_len, TCPS_LISTEN, TCPS_SYN_RECEIVED, CAUSE_COOKIE,
-                          env->now);
+        estab_trace_state(s, names, addr_len, TCPS_LISTEN, TCPS_SYN_RECEIVED, cause, env->now);
     }
     quiet.trace = NULL; /* the record was in SYN-RECEIVED before */
     estab_half_open_promote(h, &c->tcb, &quiet);
@@ -253,6 +257,7 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
     struct tcp_out reply;
     enum seg_verdict v;
     const struct estab_tcp_options *opt = estab_options_of(s, l->own);
+    enum fast_open_answer fast_open;
     struct half_record *r;
     struct half_open h;
     uint32_t index, ref;
@@ -266,7 +271,7 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
         if (conn_count(s) >= s->cfg.max_connections)
             return SEG_DROP_CONNECTION_LIMIT;
         h.ifindex = (uint8_t)ifindex;
-        *opened = open_conn(s, l, names, addr_len, &h, 0, env);
+        *opened = estab_listener_open(s, l, names, addr_len, &h, 0, CAUSE_COOKIE, env);
         return *opened != NULL ? SEG_CONTINUE : SEG_DROP_NO_MEMORY;
     }
     v = estab_listen_arrives(env, seg, &reply);
@@ -281,9 +286,15 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
     v = estab_listener_room(s, l, true);
     if (v != SEG_CONTINUE)
         return v;
+    fast_open = estab_fast_open_syn(s, l, names, addr_len, seg, ifindex, replaced != NULL, env);
+    if (fast_open == FAST_OPEN_TAKEN) {
+        state[1] = TCPS_SYN_RECEIVED;
+        return SEG_ACCEPTED_FAST_OPEN;
+    }
     if (replaced == NULL &&
         (s->cfg.syn_cookies == ESTAB_SYN_COOKIES_ALWAYS || syn_queue_is_full(s, l)))
-        return answer_with_cookie(s, l, names, addr_len, seg, ifindex, env);
+        return answer_with_cookie(s, l, names, addr_len, seg, ifindex, fast_open == FAST_OPEN_GIVE,
+                                  env);
     r = estab_stack_record_get(s, &s->halves[f], &index);
     if (r == NULL)
         return SEG_DROP_NO_MEMORY;
@@ -307,7 +318,7 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
                        TCPS_SYN_RECEIVED, env->now);
     estab_trace_state(s, names, addr_len, TCPS_LISTEN, TCPS_SYN_RECEIVED, CAUSE_SYN_ARRIVED,
                       env->now);
-    send_syn_ack(s, r, addr_len, false, env);
+    send_syn_ack(s, r, addr_len, false, fast_open == FAST_OPEN_GIVE, env);
     state[1] = TCPS_SYN_RECEIVED;
     return SEG_ACCEPTED_SYN;
 }
@@ -324,7 +335,8 @@ promote(struct estab_stack *s, uint32_t ref, struct tcp_env *env)
 
     memset(&names, 0, sizeof(names));
     memcpy(&names, &r->names, NAMES_LEN(addr_len));
-    return open_conn(s, listener_of(s, &h), &names, addr_len, &h, ref, env);
+    return estab_listener_open(s, listener_of(s, &h), &names, addr_len, &h, ref, CAUSE_SYN_ARRIVED,
+                               env);
 }
 
 enum seg_verdict
@@ -359,7 +371,7 @@ estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg, struc
             return SEG_DROP_RATE_LIMIT;
         r->h.challenged = true;
         if (action == HALF_OPEN_REPEAT) {
-            send_syn_ack(s, r, addr_len, true, env);
+            send_syn_ack(s, r, addr_len, true, false, env);
         } else {
             estab_half_open_ack(&r->h, env, opt, estab_ts_offset(s, &r->names, addr_len), &reply);
             estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &reply, state[1], opt, env);
@@ -424,6 +436,7 @@ estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *
         estab_tcp_abort(&c->tcb, env, WHY_RST_ABORT, CAUSE_CLOSE_CALL);
         estab_conn_update(s, c, env);
     }
+    estab_fast_open_listener_closes(s, l);
     for (f = 0; f < 2 && l->half_open > 0; f++) {
         kind = f == 1 ? REF_HALF6 : REF_HALF4;
         for (index = estab_pool_next(&s->halves[f], 0); index != 0 && l->half_open > 0;

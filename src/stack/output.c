@@ -178,11 +178,15 @@ static size_t
 take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames, size_t n,
               struct tcp_env *env, bool *more)
 {
+    struct fast_open_offer offer;
     struct tcp_out out;
     size_t filled = 0;
 
     while (filled < n) {
         uint8_t before = c->tcb.state;
+
+        if (UNLIKELY(c->tcb.fast_open_owed))
+            env->fast_open = estab_fast_open_offer(s, c, env, &offer);
 
         ESTAB_ASSERT(frames[filled].cap >= s->interface[c->ifindex].link.mtu);
         if (!estab_tcp_next_segment(&c->tcb, env, &out)) {

@@ -130,6 +130,8 @@ config_is_good(const struct estab_config *cfg)
            cfg->timestamp_tick >= ESTAB_US(100) && cfg->timestamp_tick <= ESTAB_SEC(1) &&
            cfg->syn_r2 > 0 && cfg->fin_wait_2 > 0 && cfg->sws_override >= ESTAB_MS(100) &&
            cfg->sws_override <= ESTAB_SEC(1) && cfg->challenge_gap >= 0 &&
+           cfg->fast_open_key_life > 0 && cfg->fast_open_retry > 0 &&
+           cfg->fast_open_retry <= ESTAB_SEC(86400) && cfg->max_fast_open_peers <= 1u << 24 &&
            cfg->syn_ack_retries < UINT8_MAX && cfg->initial_window >= 1 &&
            cfg->initial_window <= 1000 && cfg->max_connections > 0 &&
            cfg->max_connections <= REF_INDEX_MAX && cfg->max_half_open <= REF_INDEX_MAX &&
@@ -165,6 +167,8 @@ setup(struct estab_stack *s)
     s->key_isn = estab_siphash_derive(cfg->secret, "isn");
     s->key_port = estab_siphash_derive(cfg->secret, "port");
     s->key_cookie = estab_siphash_derive(cfg->secret, "syn cookie");
+    s->key_fast_open = estab_siphash_derive(cfg->secret, "fast open");
+    s->key_fast_open_peer = estab_siphash_derive(cfg->secret, "fast open peers");
     s->key_ts = estab_siphash_derive(cfg->secret, "timestamp");
     if (!estab_demux_init(&s->demux, &s->arena, estab_siphash_derive(cfg->secret, "table"),
                           names_of, s))
@@ -219,6 +223,7 @@ estab_stack_free(struct estab_stack *s)
             estab_arena_put(&s->arena, s->interface[i].replies.data, s->interface[i].replies.size);
     if (s->scratch != NULL)
         estab_arena_put(&s->arena, s->scratch, 2 * LOOPBACK_MTU);
+    estab_fast_open_forget(s);
     for (i = 0; i < 2; i++) {
         estab_pool_fini(&s->conns[i]);
         estab_pool_fini(&s->halves[i]);

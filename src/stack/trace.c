@@ -48,6 +48,8 @@ estab_trace_segment(struct estab_trace *t, const struct tcp_seg *seg)
     t->seg.has_wscale = seg->has_wscale;
     t->seg.sack_permitted = seg->sack_permitted;
     t->seg.has_ts = seg->has_ts;
+    t->seg.has_fast_open = seg->has_fast_open;
+    t->seg.fast_open_len = seg->fast_open_len;
     t->seg.wscale = seg->wscale;
     t->seg.mss = seg->mss;
     t->seg.ts_val = seg->ts_val;

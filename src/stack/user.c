@@ -232,7 +232,10 @@ estab_accept(struct estab_stack *s, estab_conn listener, estab_conn *conn, estab
     }
     l->waiting--;
     c->listener = 0;
-    c->accept_next = 0;
+    if (c->fast_open_pending)
+        c->pending_of = l->ref;
+    else
+        c->accept_next = 0;
     *conn = c->poll.handle;
     estab_trace_call(s, c, ESTAB_CALL_ACCEPT, 0, s->now);
     estab_conn_ready(s, &c->poll);
@@ -461,6 +464,7 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
         .timestamps = tcb->timestamps,
         .sack = tcb->sack,
         .window_scaling = tcb->window_scaling,
+        .fast_open = tcb->fast_open,
         .snd_wind_shift = tcb->snd_wind_shift,
         .rcv_wind_shift = tcb->rcv_wind_shift,
         .bytes_sent = tcb->bytes_sent,

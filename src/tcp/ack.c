@@ -5,6 +5,7 @@
  * arrives_other.c, and from arrives_syn_sent.c through estab_tcp_check_ack().
  */
 #include "tcp/cc.h"
+#include "tcp/fast_open.h"
 #include "tcp/rack.h"
 
 static void
@@ -164,6 +165,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
             estab_tcp_reset_for_ack(seg, reply);
             return SEG_DROP_ACK_SYN_RECEIVED;
         }
+        estab_fast_open_acked(tcb, seg->ack);
         established(tcb, env, seg, wnd);
         acknowledge(tcb, env, seg);
         restore_rto(tcb);

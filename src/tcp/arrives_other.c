@@ -6,6 +6,7 @@
  * argument: a RST is believed only after its sequence number has been, and only an acceptable ACK
  * may move SND.UNA or open the window. Called from arrives.c. TIME-WAIT: time_wait.c.
  */
+#include "tcp/fast_open.h"
 #include "tcp/internal.h"
 
 /* The answer to a segment that is not acceptable: an ACK that says where we stand
@@ -83,8 +84,10 @@ check_rst(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
     switch (tcb->state) {
     case TCPS_SYN_RECEIVED:
         /* MUST-11: from an active OPEN: connection refused. From a passive one the half-open
-         * record simply goes; half_open.c. */
-        estab_tcp_end(tcb, env, ESTAB_ECONNREFUSED, CAUSE_RST_ARRIVED);
+         * record simply goes, half_open.c; a user who has it already, by Fast Open, is told that it
+         * was reset. */
+        estab_tcp_end(tcb, env, tcb->passive ? ESTAB_ECONNRESET : ESTAB_ECONNREFUSED,
+                      CAUSE_RST_ARRIVED);
         break;
     case TCPS_CLOSING:
     case TCPS_LAST_ACK:
@@ -104,7 +107,9 @@ check_syn(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
     if (!(seg->ctl & CTL_SYN) || !RULE(env, syn_challenge))
         return SEG_CONTINUE;
     /* RFC 5961 §4.2: a challenge ACK, and drop (RFC5961-4.2-SYN); in SYN-RECEIVED of an active
-     * OPEN too (RFC9293-3.10.7.4-SYNRCVD-SYN). A peer that has restarted answers with a RST. */
+     * OPEN too (RFC9293-3.10.7.4-SYNRCVD-SYN).
+     * Differs from RFC 9293 §3.10.7.4, fourth check: a connection opened by Fast Open does not go
+     * back to LISTEN, because the user may be at work on its text. A peer that has restarted answers with a RST. */
     estab_tcp_challenge(tcb, env);
     return SEG_DROP_SYN_CHALLENGED;
 }
@@ -132,6 +137,10 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
     uint32_t len = seg->len;
     bool crossing = is_crossing_syn_ack(tcb, seg);
     enum seg_verdict v;
+
+    if (UNLIKELY(is_opened_early(tcb)) && seg->seq == tcb->irs &&
+        (seg->ctl & (CTL_SYN | CTL_ACK | CTL_RST | CTL_FIN)) == CTL_SYN)
+        return estab_fast_open_syn_again(tcb, env);
 
     /* Its SYN bit stays until the fifth check has read its window, which is not scaled. */
     if (crossing)

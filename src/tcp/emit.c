@@ -5,6 +5,7 @@
  * send ring again; what is built here counts as sent.
  */
 #include "tcp/cc.h"
+#include "tcp/fast_open.h"
 #include "tcp/rack.h"
 
 static void
@@ -78,12 +79,14 @@ static void
 emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
 {
     bool answer = tcb->state == TCPS_SYN_RECEIVED;
+    bool first = tcb->snd_nxt == tcb->iss;
     struct tcp_seg *seg = &out->seg;
     uint32_t mss = tcb->mms_s - TCP_HEADER_MIN;
 
     begin(tcb, env, out, tcb->iss,
           (uint8_t)((answer ? CTL_SYN | CTL_ACK : CTL_SYN) | estab_ecn_syn_flags(tcb, env, answer)),
-          answer                         ? WHY_SYN_ACK_CROSSING
+          is_opened_early(tcb)           ? first ? WHY_SYN_ACK_FAST_OPEN : WHY_SYN_ACK_AGAIN
+          : answer                       ? WHY_SYN_ACK_CROSSING
           : tcb->syn_retransmissions > 0 ? WHY_SYN_AGAIN
                                          : WHY_SYN);
     if (!answer)
@@ -104,10 +107,12 @@ emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
         seg->ts_ecr = answer ? tcb->ts_recent : 0;
     }
     tcb->syn_owed = false;
-    tcb->snd_nxt = tcb->iss + 1;
+    if (UNLIKELY(tcb->fast_open_owed))
+        estab_fast_open_emit(tcb, env, out);
+    tcb->snd_nxt = seq_max(tcb->snd_nxt, tcb->iss + 1 + seg->len);
     if (answer)
         acknowledged(tcb, out);
-    if (tcb->syn_retransmissions == 0 && !tcb->rtt_timing) {
+    if (first && !tcb->rtt_timing) {
         tcb->rtt_timing = true;
         tcb->rtt_seq = tcb->iss;
         tcb->rtt_at = env->now;
@@ -238,7 +243,7 @@ emit_new_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     if (n > 0) {
         if (tcb->recovery == RECOVERY_NONE && tcb->dupacks > 0)
             reason = WHY_LIMITED_TRANSMIT;
-        fin = window_has_room(tcb, n + 1);
+        fin = is_synchronized(tcb) && window_has_room(tcb, n + 1);
         emit_text(tcb, env, out, tcb->snd_nxt, n, fin, reason);
         if (out->seg.ctl & CTL_FIN)
             out->reason = WHY_FIN;
@@ -410,7 +415,7 @@ estab_tcp_has_output(const struct tcb *tcb)
         return true;
     if (tcb->flight == NULL && tcb->recovery == RECOVERY_RTO && seq_lt(tcb->high_rxt, tcb->recover))
         return true;
-    if (!is_synchronized(tcb))
+    if (!is_synchronized(tcb) && !is_opened_early(tcb))
         return false;
     /* also when the window is closed: the probe timer is set when nothing could be sent */
     return snd_unsent(tcb) > 0 || (tcb->fin_queued && !tcb->fin_sent);

@@ -21,12 +21,19 @@ is_synchronized(const struct tcb *tcb)
     return tcb->state >= TCPS_ESTABLISHED;
 }
 
+/* RFC 7413 §4.2.2: opened by a SYN with a cookie, and the handshake has not ended yet. */
+static inline bool
+is_opened_early(const struct tcb *tcb)
+{
+    return tcb->state == TCPS_SYN_RECEIVED && tcb->passive && tcb->fast_open;
+}
+
 /* May the peer still send us text? (seventh check) */
 static inline bool
 may_receive_text(const struct tcb *tcb)
 {
     return tcb->state == TCPS_ESTABLISHED || tcb->state == TCPS_FIN_WAIT_1 ||
-           tcb->state == TCPS_FIN_WAIT_2;
+           tcb->state == TCPS_FIN_WAIT_2 || is_opened_early(tcb);
 }
 
 /* May text or a FIN of ours still be on the way or waiting? */
@@ -35,7 +42,7 @@ may_send_text(const struct tcb *tcb)
 {
     return tcb->state == TCPS_ESTABLISHED || tcb->state == TCPS_CLOSE_WAIT ||
            tcb->state == TCPS_FIN_WAIT_1 || tcb->state == TCPS_CLOSING ||
-           tcb->state == TCPS_LAST_ACK;
+           tcb->state == TCPS_LAST_ACK || is_opened_early(tcb);
 }
 
 /* The sequence number of the first octet in the send ring. */

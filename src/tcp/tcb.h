@@ -92,11 +92,17 @@ struct tcb {
     bool reordering_seen : 1; /* RACK.reordering_seen */
     bool rtt_since_probe : 1; /* an RTT sample was taken since the last loss probe */
     bool loss_probe_owed : 1;
-    bool ecn : 1;            /* agreed in the handshake (RFC 3168) */
-    bool ece_owed : 1;       /* a CE mark has arrived, and no CWR since */
-    bool cwr_owed : 1;       /* cwnd was reduced for an ECE; the next new text says so */
-    bool ecn_reduced : 1;    /* ecn_high counts */
-    bool dsack_owed : 1;     /* octets came twice, the peer should know: dsack_left, dsack_right */
+    bool ecn : 1;         /* agreed in the handshake (RFC 3168) */
+    bool ece_owed : 1;    /* a CE mark has arrived, and no CWR since */
+    bool cwr_owed : 1;    /* cwnd was reduced for an ECE; the next new text says so */
+    bool ecn_reduced : 1; /* ecn_high counts */
+    bool dsack_owed : 1;  /* octets came twice, the peer should know: dsack_left, dsack_right */
+    /* RFC 7413 */
+    bool fast_open : 1;       /* the first SYN's text was taken, by us or the peer */
+    bool fast_open_owed : 1;  /* the first SYN or SYN,ACK may carry the option */
+    bool fast_open_tried : 1; /* our SYN carried it */
+    bool fast_open_sent : 1;  /* and text, of which nothing is acknowledged yet */
+
     uint8_t reo_wnd_steps;   /* RACK.reo_wnd_mult - 1 */
     uint8_t reo_wnd_persist; /* recoveries until reo_wnd_steps returns to 0 */
     uint8_t front_reason;    /* enum send_reason of rtx_front */

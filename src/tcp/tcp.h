@@ -15,6 +15,8 @@
 #include "tcp/tcb.h"
 #include "wire/tcp_header.h"
 
+struct fast_open_offer;
+
 /* What a connection sees of its host during one call. */
 struct tcp_env {
     estab_time now;
@@ -25,6 +27,8 @@ struct tcp_env {
     struct arena *arena;
     struct chunks *chunks; /* ring memory */
     struct pool *ranges;   /* struct ranges */
+    /* For a SYN with tcb->fast_open_owed; NULL: no option. Lent until the segment is written. */
+    const struct fast_open_offer *fast_open;
     /* NULL without a sink. Completes the record with host and connection and hands it on. */
     void (*trace)(const struct tcp_env *env, const struct tcb *tcb, struct estab_trace *record);
     void *host;

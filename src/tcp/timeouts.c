@@ -112,6 +112,11 @@ static void
 retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
 {
     if (!is_synchronized(tcb)) {
+        /* A SYN,ACK no more often than from a half-open record (RFC4987-NOAMP). */
+        if (tcb->passive && tcb->syn_retransmissions >= env->cfg->syn_ack_retries) {
+            estab_tcp_end(tcb, env, ESTAB_ETIMEDOUT, CAUSE_SYN_ACK_GIVEN_UP);
+            return;
+        }
         /* MUST-22: a SYN is repeated like data. */
         count_retransmission(tcb, env);
         if (tcb->syn_retransmissions < UINT8_MAX)

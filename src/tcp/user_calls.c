@@ -41,6 +41,7 @@ estab_tcp_open_active(struct tcb *tcb, struct tcp_env *env, tcp_seq iss)
     tcb->snd_nxt = iss;
     tcb->recover = iss;
     tcb->syn_owed = true;
+    tcb->fast_open_owed = tcb->opt->fast_open;
     enter_state(tcb, env, TCPS_SYN_SENT, CAUSE_OPEN_ACTIVE);
 }
 

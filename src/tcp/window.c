@@ -139,7 +139,7 @@ pipe_size(const struct tcb *tcb)
         return flight_pipe(tcb);
     if (tcb->recovery == RECOVERY_RTO)
         return tcb->high_rxt - tcb->snd_una + (tcb->snd_nxt - tcb->recover);
-    return flight_size(tcb);
+    return tcb->snd_nxt - (is_opened_early(tcb) ? tcb->iss + 1 : tcb->snd_una); /* no SYN */
 }
 
 uint32_t
@@ -179,7 +179,7 @@ estab_tcp_sendable(const struct tcb *tcb, bool *wants_override)
      * (4) PUSHed and the override timeout occurs.
      * The brackets are the Nagle algorithm (SHLD-7, MUST-17). All our text is pushed (MUST-60). A
      * FIN behind the text says that no more will join it, so it need not wait. */
-    idle = tcb->snd_nxt == tcb->snd_una || tcb->opt->nodelay;
+    idle = tcb->snd_nxt == snd_ring_seq(tcb) || tcb->opt->nodelay;
     ends_queue = d <= u;
     if (n >= smss)
         return n;

@@ -279,6 +279,9 @@ peer_writes(struct peer *p, uint16_t port, struct step s, uint8_t *packet)
         .has_ts = s.ts_val != 0 || s.ts_ecr != 0,
         .ts_val = s.ts_val,
         .ts_ecr = s.ts_ecr,
+        .has_fast_open = s.fast_open != 0,
+        .fast_open_len = (uint8_t)(s.fast_open - (s.fast_open != 0)),
+        .fast_open = p->cookie,
     };
 
     if (!seg.has_ts && p->timestamps && !s.no_ts) {
@@ -345,6 +348,8 @@ pull(struct peer *p)
             assert_int_equal(estab_tcp_parse(&c->seg, ip.payload, ip.payload_len), ESTAB_SEG_NONE);
             if (c->seg.has_ts)
                 p->our_ts = c->seg.ts_val;
+            if (c->seg.has_fast_open)
+                memcpy(p->cookie, c->seg.fast_open, c->seg.fast_open_len);
         }
         p->n++;
     }
@@ -491,6 +496,9 @@ expect_sent_at(const char *file, int line, struct peer *p, struct step s)
         peer_fails(file, line, p, "expected urgent pointer %u, got %u", s.up, c->seg.up);
     if (s.ts_ecr != 0 && (!c->seg.has_ts || c->seg.ts_ecr != s.ts_ecr))
         peer_fails(file, line, p, "expected TSecr %u, got %u", s.ts_ecr, c->seg.ts_ecr);
+    if (s.ctl & CTL_SYN && s.fast_open != (c->seg.has_fast_open ? c->seg.fast_open_len + 1 : 0))
+        peer_fails(file, line, p, "expected Fast Open %d, got %d", s.fast_open - 1,
+                   c->seg.has_fast_open ? c->seg.fast_open_len : -1);
     if (s.reason != 0 && c->reason != s.reason)
         peer_fails(file, line, p, "expected reason %s, got %s", estab_reason_name(s.reason),
                    estab_reason_name(c->reason));
@@ -499,7 +507,7 @@ expect_sent_at(const char *file, int line, struct peer *p, struct step s)
             c->seg.sack[i][1] != s.sack[i][1])
             peer_fails(file, line, p, "SACK block %u is not %u:%u", i, s.sack[i][0], s.sack[i][1]);
     for (uint32_t i = 0; i < c->seg.len && p->iss_known; i++)
-        if (c->seg.text[i] != our_octet(c->seg.seq + i - p->iss - 1))
+        if (c->seg.text[i] != our_octet(c->seg.seq + !!(s.ctl & CTL_SYN) + i - p->iss - 1))
             peer_fails(file, line, p, "octet %u of our stream is wrong",
                        c->seg.seq + i - p->iss - 1);
 }

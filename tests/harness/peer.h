@@ -38,7 +38,8 @@ struct step {
     uint32_t sack[4][2];
     uint8_t reason; /* expected: compared when named */
     uint8_t ttl;
-    uint8_t ip_ecn; /* the ECN field of the IP header; always compared */
+    uint8_t ip_ecn;    /* the ECN field of the IP header; always compared */
+    uint8_t fast_open; /* octets of the cookie + 1, so that 0 means no option; compared on a SYN */
 };
 
 enum { PEER_CAPTURE = 512 };
@@ -65,6 +66,7 @@ struct peer {
     bool timestamps;      /* the peer writes TS on its segments */
     uint32_t ts_clock;    /* its TSval */
     uint32_t our_ts;      /* the last TSval of ours */
+    uint8_t cookie[16];   /* Fast Open: what the peer sends; the last one of ours */
     uint8_t last_verdict; /* enum estab_verdict of the last packet in */
     uint32_t events;      /* of `conn`, not taken by the test */
     uint32_t listener_events;
