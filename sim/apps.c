@@ -511,9 +511,10 @@ accept_all(struct sim_apps *apps, struct sim_listener *l)
             return;
         }
         a = find_answering(apps, l->host, &st);
-        if (a != NULL && a->phase != SIM_PLANNED && a->conn != 0 && sends_cookies(host)) {
+        if (a != NULL && a->phase != SIM_PLANNED && a->conn != 0 &&
+            (sends_cookies(host) || l->options.fast_open)) {
             /* A SYN cookie keeps nothing, so an old segment with it can open again what the
-             * answerer has aborted. */
+             * answerer has aborted; so can an old SYN with a Fast Open cookie (RFC 7413 §2.1). */
             if (estab_abort(host->stack, conn, w->now) != 0)
                 fail(a, "close-handle", "an accepted handle could not be given back", 0, 0);
             continue;

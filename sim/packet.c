@@ -83,6 +83,10 @@ read_options(struct estab_trace_segment *seg, const uint8_t *p, uint32_t len)
             seg->has_ts = true;
             seg->ts_val = be32(p + 2);
             seg->ts_ecr = be32(p + 6);
+        } else if (p[0] == 34 && (seg->ctl & ESTAB_CTL_SYN) != 0 &&
+                   (n == 2 || (n >= 6 && n <= 18 && n % 2 == 0))) {
+            seg->has_fast_open = true;
+            seg->fast_open_len = (uint8_t)(n - 2);
         }
         p += n;
         len -= n;
@@ -163,7 +167,8 @@ sim_segment_equal(const struct estab_trace_segment *a, const struct estab_trace_
     if (a->seq != b->seq || a->ack != b->ack || a->wnd != b->wnd || a->len != b->len ||
         a->up != b->up || a->ctl != b->ctl || a->has_mss != b->has_mss ||
         a->has_wscale != b->has_wscale || a->sack_permitted != b->sack_permitted ||
-        a->has_ts != b->has_ts || a->sack_blocks != b->sack_blocks)
+        a->has_ts != b->has_ts || a->sack_blocks != b->sack_blocks ||
+        a->has_fast_open != b->has_fast_open || a->fast_open_len != b->fast_open_len)
         return false;
     if ((a->has_mss && a->mss != b->mss) || (a->has_wscale && a->wscale != b->wscale) ||
         (a->has_ts && (a->ts_val != b->ts_val || a->ts_ecr != b->ts_ecr)))

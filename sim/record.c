@@ -49,8 +49,9 @@ put_segment(uint8_t *p, const struct estab_trace_segment *s)
     p = put32(p, s->len);
     p = put16(p, s->up);
     p = put8(p, s->ctl);
-    p = put8(p, (unsigned)s->has_mss << 3 | (unsigned)s->has_wscale << 2 |
-                    (unsigned)s->sack_permitted << 1 | (unsigned)s->has_ts);
+    p = put8(p, (unsigned)s->has_fast_open << 4 | (unsigned)s->has_mss << 3 |
+                    (unsigned)s->has_wscale << 2 | (unsigned)s->sack_permitted << 1 |
+                    (unsigned)s->has_ts);
     p = put8(p, s->wscale);
     p = put8(p, s->sack_blocks);
     p = put16(p, s->mss);

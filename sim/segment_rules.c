@@ -277,7 +277,7 @@ check_text_genuine(const struct sim_view *v, const struct sim_packet *p)
         return;
     }
     /* Streams here are shorter than 2^32 octets, or the offset is counted from what was said. */
-    offset = s->seq - f->iss - 1;
+    offset = s->seq - f->iss - ((s->ctl & ESTAB_CTL_SYN) == 0);
     if (f->actor->said > UINT32_MAX / 2)
         offset += (f->actor->said - offset) >> 32 << 32;
     good = sim_stream_match(f->stream, offset, p->text, s->len);
@@ -300,6 +300,9 @@ check_text_out(const struct sim_view *v)
         sim_packet_read(&p, v->r->packet, v->r->packet_len);
         if (f->has_theirs && f->theirs.has_mss)
             mss = f->theirs.mss;
+        /* RFC 7413 §4.1.3: what the peer told another time, but no more than is usual. */
+        else if ((s->ctl & ESTAB_CTL_SYN) != 0)
+            mss = v->r->local.addr.family == ESTAB_INET ? 1460 : 1440;
         /* RFC 9293 §3.7.1: the options count against the MSS (MUST-16). */
         if (p.is_tcp && s->len + p.tcp_header_len - 20 > mss)
             violated(v, SIM_RULE_MSS_RESPECTED, s->len + p.tcp_header_len - 20, mss);

@@ -24,6 +24,7 @@ struct plan {
     bool slow;   /* some link is so slow that time alone may end a connection */
     bool tight;  /* some host has small limits or little memory */
     bool tight_memory;
+    bool fast_open; /* RFC 7413, on all hosts */
     estab_time healed_at;
     estab_time cut_at; /* the world ends in the middle; 0: it does not */
 };
@@ -258,7 +259,7 @@ plan_part(struct plan *p)
         part.chunk = (uint32_t)(part.total / 1000 + 1);
     part.zero_copy = chance(p, 40);
     part.urgent = !part.zero_copy && chance(p, 10);
-    part.early = chance(p, 10);
+    part.early = chance(p, 10) || p->fast_open;
     if (chance(p, 20))
         part.read_chunk = (uint32_t)sim_prng_log(p->dice, 14);
     if (chance(p, 15))
@@ -294,6 +295,7 @@ plan_options(struct plan *p, const struct estab_config *cfg, struct estab_tcp_op
     o->keepalive_count = (uint32_t)between(p, 3, 9);
     o->keepalive_garbage = chance(p, 10);
     o->nodelay = chance(p, 40);
+    o->fast_open = p->fast_open;
     if (chance(p, 10))
         o->user_timeout = ESTAB_MS(between(p, 10000, 300000));
     else if (o->user_timeout > ESTAB_SEC(1000))
@@ -509,7 +511,9 @@ sim_swarm_run(const struct estab_alloc *from, uint64_t seed,
     struct sim_apps apps;
     struct sim_checks checks;
     struct sim_prng dice;
-    struct plan p = { .w = &w, .apps = &apps, .dice = &dice };
+    struct plan p = {
+        .w = &w, .apps = &apps, .dice = &dice, .fast_open = sim_mix(seed, 0x7466) % 4 == 0
+    };
 
     memset(result, 0, sizeof *result);
     sim_prng_seed(&dice, sim_mix(seed, 0x7377));

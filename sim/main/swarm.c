@@ -55,6 +55,8 @@ print_segment(const struct estab_trace *r)
         printf(" sackok");
     if (s->has_ts)
         printf(" ts %" PRIu32 " %" PRIu32, s->ts_val, s->ts_ecr);
+    if (s->has_fast_open)
+        printf(" fast open %u", (unsigned)s->fast_open_len);
     for (unsigned i = 0; i < s->sack_blocks && i < 4; i++)
         printf(" sack %" PRIu32 "-%" PRIu32, s->sack[i][0], s->sack[i][1]);
 }

@@ -73,6 +73,13 @@ flight_size(const struct tcb *tcb)
     return tcb->snd_nxt - tcb->snd_una;
 }
 
+/* Octets of text in it: cwnd does not count the SYN. */
+static inline uint32_t
+flight_text(const struct tcb *tcb)
+{
+    return flight_size(tcb) - (is_opened_early(tcb) && tcb->snd_una != tcb->snd_nxt);
+}
+
 /* text.c */
 void estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg,
                             enum seg_verdict *verdict);

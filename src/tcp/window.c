@@ -139,7 +139,7 @@ pipe_size(const struct tcb *tcb)
         return flight_pipe(tcb);
     if (tcb->recovery == RECOVERY_RTO)
         return tcb->high_rxt - tcb->snd_una + (tcb->snd_nxt - tcb->recover);
-    return tcb->snd_nxt - (is_opened_early(tcb) ? tcb->iss + 1 : tcb->snd_una); /* no SYN */
+    return flight_text(tcb);
 }
 
 uint32_t

@@ -55,3 +55,19 @@ TEST(memory_may_run_out_for_good_at_any_point)
 {
     fail_everywhere(true);
 }
+
+/* RFC 7413: the seeds reach it, on both sides. */
+TEST(seeds_open_early)
+{
+    uint64_t sent = 0, opened = 0;
+
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct sim_result r;
+
+        sim_swarm_run(&heap, seed, NULL, &r);
+        opened += r.verdicts[ESTAB_SEG_ACCEPTED_FAST_OPEN];
+        sent += r.reasons[ESTAB_WHY_SYN_FAST_OPEN];
+    }
+    assert_true(opened > 10);
+    assert_true(sent > 10);
+}
