@@ -59,6 +59,7 @@ struct fuzz {
     struct estab_frame batch[BATCH];
     size_t n_batch;
     bool batching;
+    uint8_t cookie[8]; /* Fast Open, the last that the stack gave */
 };
 
 /* ---- the program ---- */
@@ -127,6 +128,13 @@ learn(struct fuzz *z, const struct sim_packet *p)
             f->seq = p->seg.ack;
         f->has_ts = p->seg.has_ts;
         f->ts_ecr = p->seg.ts_val;
+        if (p->seg.has_fast_open && p->seg.fast_open_len == sizeof z->cookie) {
+            const uint8_t *o = p->text - p->tcp_header_len + 20;
+
+            while (o[0] != 34) /* behind MSS, SACK-permitted, TS, NOP, WS */
+                o += o[0] == 1 ? 1 : o[1];
+            memcpy(z->cookie, o + 2, sizeof z->cookie);
+        }
         return;
     }
 }
@@ -224,7 +232,8 @@ put_ip(const struct fuzz *z, uint8_t *p, unsigned proto, uint32_t payload)
     return header;
 }
 
-/* Options: bit 0 MSS, 1 window scale, 2 SACK-permitted, 3 timestamps, 4 a SACK block, 5 raw. */
+/* Options: bit 0 MSS, 1 window scale, 2 SACK-permitted, 3 timestamps, 4 a SACK block, 5 raw or Fast
+ * Open. */
 static uint32_t
 put_options(struct fuzz *z, const struct flow *f, uint8_t *p, unsigned which)
 {
@@ -261,9 +270,19 @@ put_options(struct fuzz *z, const struct flow *f, uint8_t *p, unsigned which)
         put32(p + n + 6, f->ack + delta(z));
         n += 10;
     }
-    if ((which & 32) != 0)
-        for (unsigned len = octet(z) % 9; len > 0; len--)
-            p[n++] = (uint8_t)octet(z);
+    if ((which & 32) != 0) {
+        unsigned len = octet(z);
+
+        if (len >= 224) { /* Fast Open: a request, or the cookie */
+            p[n] = 34;
+            p[n + 1] = len % 4 == 0 ? 2 : 10;
+            memcpy(p + n + 2, z->cookie, sizeof z->cookie);
+            n += p[n + 1];
+        } else {
+            for (len %= 9; len > 0; len--)
+                p[n++] = (uint8_t)octet(z);
+        }
+    }
     while (n % 4 != 0)
         p[n++] = (uint8_t)((which & 64) != 0 ? 0 : 1);
     return n;
@@ -620,7 +639,7 @@ setup(struct fuzz *z)
         z->cfg.max_time_wait = 2;
         z->cfg.max_orphans = 1;
     }
-    z->cfg.tcp.keepalive = (flags & 128) != 0;
+    z->cfg.tcp.keepalive = z->cfg.tcp.fast_open = (flags & 128) != 0;
     z->version = (flags & 32) != 0 ? 6 : 4;
     memset(z->cfg.secret, 7, sizeof z->cfg.secret);
     z->cfg.alloc = sim_alloc_interface(&z->alloc);

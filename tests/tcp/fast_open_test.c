@@ -239,11 +239,13 @@ TEST(the_fin_of_an_early_answer_waits_for_the_handshake)
     user_accepts(p);
     user_receives(p, 100);
     assert_int_equal(user_sends(p, 30), 30);
-    assert_int_equal(user_closes(p), 0);
+    assert_int_equal(user_sends(p, 20), 20); /* held back, Nagle */
+    assert_int_equal(user_closes(p), 0);     /* and now no more will join it */
     expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 201, .len = 30);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 31, .ack = 201, .len = 20);
     expect_nothing_sent(p);
-    peer_sends (p, .ctl = CTL_ACK, .seq = 201, .ack = ISS + 31);
-    expect_sent(p, .ctl = CTL_FIN | CTL_ACK, .seq = ISS + 31, .ack = 201);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 201, .ack = ISS + 51);
+    expect_sent(p, .ctl = CTL_FIN | CTL_ACK, .seq = ISS + 51, .ack = 201);
     expect_state(p, TCPS(FIN_WAIT_1));
     peer_done(p);
 }
@@ -916,8 +918,16 @@ TEST(a_swallowed_syn_is_repeated_plainly)
     peer_sends (p, .ctl = CTL_SYN | CTL_ACK, .seq = 100, .ack = ISS + 1, .mss = 1460, .fast_open = COOKIE);
     expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = 100);
     ends(p);
-    opens_and_sends(p, 100); /* what works is used at once */
+    opens_and_sends(p, 100); /* what works is used at once, and the past is forgotten */
     expect_sent(p, .ctl = CTL_SYN, .seq = ISS, .len = 100, .fast_open = COOKIE);
+    time_passes(p, SEC(1));
+    expect_sent(p, .ctl = CTL_SYN, .seq = ISS);
+    peer_sends (p, .ctl = CTL_SYN | CTL_ACK, .seq = 100, .ack = ISS + 1, .mss = 1460);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = 100);
+    ends(p);
+    time_passes(p, SEC(60));
+    opens_and_sends(p, 100);
+    expect_sent(p, .ctl = CTL_SYN, .seq = ISS, .fast_open = REQUEST);
     peer_done(p);
 }
 
