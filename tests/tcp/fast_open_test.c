@@ -1150,6 +1150,40 @@ TEST(without_memory_for_peers_the_syn_is_plain)
     peer_done(p);
 }
 
+/* ---- both ---- */
+
+/* RFC7413-4.2.2-DATA: client and server in one host, over its loopback: the second connection is read
+ * before its handshake has ended. */
+TEST(client_and_server_understand_each_other)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p = server_with(&cfg);
+    struct estab_endpoint to = p->us;
+
+    for (int i = 0; i < 3; i++) {
+        struct estab_status st;
+        estab_conn opened, answers;
+        char buf[8];
+
+        assert_int_equal(estab_connect(p->stack, NULL, &to, NULL, &opened, p->now), 0);
+        assert_int_equal(estab_send(p->stack, opened, "hello", 5, p->now), 5);
+        time_passes(p, MS(1));
+        assert_int_equal(estab_accept(p->stack, p->listener, &answers, p->now), 0);
+        assert_int_equal(estab_receive(p->stack, answers, buf, sizeof(buf), p->now), 5);
+        assert_memory_equal(buf, "hello", 5);
+        assert_int_equal(estab_status(p->stack, opened, &st), 0);
+        assert_int_equal(st.state, TCPS(ESTABLISHED));
+        assert_int_equal(st.fast_open, i > 0);
+        assert_int_equal(estab_status(p->stack, answers, &st), 0);
+        assert_int_equal(st.state, TCPS(ESTABLISHED));
+        assert_int_equal(st.fast_open, i > 0);
+        assert_int_equal(estab_close(p->stack, opened, p->now), 0);
+        assert_int_equal(estab_close(p->stack, answers, p->now), 0);
+        time_passes(p, MS(1));
+    }
+    peer_done(p);
+}
+
 /* ---- text on SYNs without Fast Open ---- */
 
 /* RFC 9293 §3.10.7.3: text of a SYN,ACK is taken, and acknowledged with it. */

@@ -120,7 +120,7 @@ TEST(figure_11_a_listener_resets_a_syn_ack)
     peer_done(p);
 }
 
-/* vuln: LAND attack: from the wire our own address is no source. vuln: Self-connect / simultaneous open to self */
+/* vuln: Self-connect / simultaneous open to self */
 TEST(a_connection_to_oneself_opens_and_closes)
 {
     struct peer *p = peer_host(NULL);

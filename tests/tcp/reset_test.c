@@ -177,7 +177,7 @@ TEST(bare_acks_do_not_start_a_storm)
     peer_done(p);
 }
 
-/* LAND attack, CVE-1999-0016: a segment from ourselves cannot come from a wire; MUST-63. */
+/* vuln: LAND attack: CVE-1999-0016; a segment from ourselves cannot come from a wire; MUST-63. */
 TEST(own_source_address_from_the_wire_is_dropped)
 {
     struct peer *p = peer_of_listener();
