@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * 64 x 64 / 64 through a 128-bit product; see mul.h. By long division, bit by bit, when the
- * product does not fit into 64 bits, so that every machine gets the same. Called from tcp/.
+ * product does not fit into 64 bits, so that every machine gets the same. And the cube root, digit
+ * by digit in base 2. Called from tcp/.
  */
 #include "base/mul.h"
 
@@ -31,4 +32,25 @@ estab_muldiv64(uint64_t a, uint64_t b, uint64_t c)
         }
     }
     return q;
+}
+
+uint32_t
+estab_cbrt64(uint64_t x)
+{
+    uint64_t root = 0;
+    int shift;
+
+    /* `root` is the root of x's leading digits in base 8; one more of them gives one more bit.
+     * Taking a 1 costs (2r + 1)^3 - (2r)^3 = 3 * 2r * (2r + 1) + 1. */
+    for (shift = 63; shift >= 0; shift -= 3) {
+        uint64_t cost;
+
+        root *= 2;
+        cost = 3 * root * (root + 1) + 1;
+        if (x >> shift >= cost) {
+            x -= cost << shift;
+            root++;
+        }
+    }
+    return (uint32_t)root;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* a * b / c through 128 bits. */
+/* a * b / c through 128 bits; cube roots. */
 #include "base/mul.h"
 
 #include "harness/test.h"
@@ -62,4 +62,44 @@ TEST(what_does_not_fit_saturates)
     assert_int_equal(estab_muldiv64(UINT64_MAX, UINT64_MAX, UINT64_MAX), UINT64_MAX);
     assert_int_equal(estab_muldiv64(1, 1, 0), UINT64_MAX);
     assert_int_equal(estab_muldiv64(UINT64_MAX, 3, 4), UINT64_MAX / 4 * 3 + 2);
+}
+
+/* r^3 =< x < (r + 1)^3, without overflow: 2642245 is the root of UINT64_MAX. */
+static void
+check_root(uint64_t x)
+{
+    uint64_t r = estab_cbrt64(x), next = r + 1;
+
+    assert_true(r <= 2642245);
+    assert_true(r * r * r <= x);
+    if (r < 2642245)
+        assert_true(next * next * next > x);
+}
+
+/* RFC9438-FXP: every root that a 64-bit number can have, at the edge where it begins. */
+TEST(the_cube_root_is_exact_around_every_cube)
+{
+    for (uint64_t r = 0; r <= 2642245; r++) {
+        uint64_t cube = r * r * r;
+
+        assert_int_equal(estab_cbrt64(cube), r);
+        if (r > 0)
+            assert_int_equal(estab_cbrt64(cube - 1), r - 1);
+        if (r > 1)
+            assert_int_equal(estab_cbrt64(cube + 1), r);
+    }
+    assert_int_equal(estab_cbrt64(UINT64_MAX), 2642245);
+}
+
+TEST(the_cube_root_of_anything_is_the_largest_that_fits)
+{
+    struct sim_prng dice;
+
+    sim_prng_seed(&dice, 3);
+    for (unsigned bits = 0; bits < 64; bits++) {
+        check_root((uint64_t)1 << bits);
+        check_root(((uint64_t)1 << bits) - 1);
+    }
+    for (unsigned i = 0; i < 200000; i++)
+        check_root(sim_prng_next(&dice) >> (i & 63));
 }
