@@ -37,7 +37,23 @@ enum estab_syn_layout {
     ESTAB_SYN_LAYOUT_BSD = 1,   /* MSS, NOP, WS, SACK-permitted, TS */
 };
 
-enum estab_cc { ESTAB_CC_RENO = 0 };
+/* Congestion control, by number and by the name that tools take and show. */
+/* clang-format off */
+#define ESTAB_CC_ALGORITHMS(X)                                                                      \
+    X(RENO,  0, "reno")  /* RFC 5681 */                                                             \
+    X(CUBIC, 1, "cubic") /* RFC 9438, with HyStart++ (RFC 9406) */
+/* clang-format on */
+
+enum estab_cc {
+#define X(name, number, text) ESTAB_CC_##name = number,
+    ESTAB_CC_ALGORITHMS(X)
+#undef X
+};
+
+/* "reno"; "?" for a number that is none. */
+ESTAB_API const char *estab_cc_name(unsigned cc);
+/* The number; -ESTAB_EINVAL: there is no such name. */
+ESTAB_API ESTAB_MUST_CHECK int estab_cc_by_name(const char *name);
 
 /* Explicit congestion notification, RFC 3168: who begins with it. */
 enum estab_ecn {
@@ -74,7 +90,7 @@ struct estab_tcp_options {
     bool fast_open;                /* off unless asked for (RFC 7413 §4.2) */
     uint8_t ttl;                   /* TTL or hop limit of every segment (MUST-49) */
     uint8_t dscp;                  /* 6 bits (MUST-48) */
-    uint8_t cc;                    /* enum estab_cc */
+    uint8_t cc;                    /* enum estab_cc; ESTAB_CC_CUBIC */
     estab_time keepalive_idle;     /* 2 h */
     estab_time keepalive_interval; /* 75 s */
     uint32_t keepalive_count;      /* 10 probes */

@@ -39,7 +39,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->fast_open_key_life = ESTAB_SEC(12 * 3600);
     cfg->fast_open_retry = ESTAB_SEC(60);
     cfg->tcp.ttl = 64;
-    cfg->tcp.cc = ESTAB_CC_RENO;
+    cfg->tcp.cc = ESTAB_CC_CUBIC;
     cfg->tcp.keepalive_idle = ESTAB_SEC(7200); /* N19 (MUST-28) */
     cfg->tcp.keepalive_interval = ESTAB_SEC(75);
     cfg->tcp.keepalive_count = 10;

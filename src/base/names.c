@@ -5,6 +5,8 @@
  */
 #include "estab/estab.h"
 
+#include <string.h>
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define PICK(table, i) ((i) < COUNT(table) ? (table)[i] : "?")
 
@@ -182,6 +184,29 @@ estab_err_text(int err)
     default:
         return "unknown error";
     }
+}
+
+const char *
+estab_cc_name(unsigned cc)
+{
+    static const char *const text[] = {
+#define X(name, number, text) [number] = text,
+        ESTAB_CC_ALGORITHMS(X)
+#undef X
+    };
+
+    return PICK(text, cc);
+}
+
+int
+estab_cc_by_name(const char *name)
+{
+#define X(word, number, text)                                                                      \
+    if (strcmp(name, text) == 0)                                                                   \
+        return number;
+    ESTAB_CC_ALGORITHMS(X)
+#undef X
+    return -ESTAB_EINVAL;
 }
 
 const char *

@@ -6,7 +6,7 @@
  */
 #include "stack/internal.h"
 
-#include "tcp/internal.h"
+#include "tcp/cc.h"
 
 #include <string.h>
 
@@ -40,7 +40,7 @@ estab_options_check(const struct estab_tcp_options *opt)
         opt->keepalive_interval <= 0 || opt->keepalive_count == 0 || opt->keepalive_count > 255 ||
         opt->user_timeout <= 0 || opt->send_buffer_max < 1024 || opt->receive_buffer_max < 1024 ||
         opt->send_buffer_max > 1u << 30 || opt->receive_buffer_max > 1u << 30 ||
-        opt->cc != ESTAB_CC_RENO)
+        estab_cc_by_number(opt->cc) == NULL)
         return -ESTAB_EINVAL;
     return 0;
 }

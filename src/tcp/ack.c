@@ -65,6 +65,18 @@ sample_rtt(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg
     }
 }
 
+/* For congestion control, where no scoreboard times each segment: the echo on each ACK. */
+static void
+sample_rtt_for_cc(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
+{
+    uint32_t ticks = estab_tcp_ts_now(tcb, env) - seg->ts_ecr;
+    uint64_t us = ticks * (uint64_t)env->cfg->timestamp_tick / 1000;
+
+    if (tcb->flight == NULL && tcb->timestamps && seg->has_ts && seg->ts_ecr != 0 &&
+        us <= UINT32_MAX)
+        cc_rtt(tcb, (uint32_t)us);
+}
+
 /* SND.UNA moves to SEG.ACK: octets leave the send ring. */
 static void
 acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
@@ -92,6 +104,7 @@ acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
     /* RFC 3168 and RFC 5681 count text only: the SYN's ACK does not open cwnd
      * (RFC5681-3.1-SYNACKNOGROW). */
     estab_tcp_new_ack(tcb, env, text);
+    sample_rtt_for_cc(tcb, env, seg);
 
     /* RFC 6298 §5.2, §5.3: stop when all is acknowledged, else a full RTO from now (RFC6298-5.2, RFC6298-5.3). */
     tcb->retransmissions = 0;
@@ -127,7 +140,7 @@ established(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, uin
     tcb->cwnd = estab_cc_initial_window(tcb, env);
     if (tcb->syn_retransmissions > 1)
         tcb->cwnd = tcb->smss;
-    tcb->ssthresh = UINT32_MAX / 2;
+    tcb->ssthresh = CC_SSTHRESH_INITIAL;
     tcb->recover = tcb->iss;
     tcb->last_sent_at = env->now;
     if (!tcb->passive)

@@ -1,27 +1,68 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Congestion control behind one small interface (RFC 9293 §3.8.2, MUST-19, MAY-18). loss.c decides
- * what was lost and when; an algorithm only moves cwnd and ssthresh, in octets.
+ * what was lost and when; an algorithm only moves cwnd and ssthresh, in octets. What it has to
+ * remember besides is tcb->ca.
  */
 #ifndef TCP_CC_H
 #define TCP_CC_H
 
 #include "tcp/internal.h"
 
+/* The initial ssthresh, "arbitrarily high" (RFC5681-3.1-SSTHRESH0): nothing was lost yet. */
+#define CC_SSTHRESH_INITIAL (UINT32_MAX / 2)
+/* No window of TCP is larger (RFC 7323 §2.3), so no cwnd need be. */
+#define CC_CWND_MAX ((uint32_t)1 << 30)
+
 struct cc_ops {
-    const char *name;
-    /* `acked` octets were newly acknowledged outside fast recovery. */
+    /* `acked` octets were newly acknowledged outside fast recovery, and cwnd is what limits. */
     void (*acked)(struct tcb *tcb, const struct tcp_env *env, uint32_t acked);
-    /* What ssthresh becomes when `flight` octets were out at the time of a loss. */
-    uint32_t (*ssthresh_after_loss)(const struct tcb *tcb, uint32_t flight);
+    /* Congestion, met with `flight` octets out: what ssthresh becomes. cwnd is still as it was. */
+    uint32_t (*ssthresh_after_loss)(struct tcb *tcb, uint32_t flight);
+    /* Below: NULL where it does not matter. */
+    /* The retransmission timer has expired; ssthresh is set. */
+    void (*timeout)(struct tcb *tcb);
+    /* The user or the peer's window is what limits, or nothing is out: time does not count. */
+    void (*not_limiting)(struct tcb *tcb, const struct tcp_env *env);
+    /* A round trip took `us` microseconds. */
+    void (*rtt)(struct tcb *tcb, uint32_t us);
 };
 
 extern const struct cc_ops estab_cc_reno;
+extern const struct cc_ops estab_cc_cubic;
 
 /* By enum estab_cc; NULL: no such algorithm. */
 const struct cc_ops *estab_cc_by_number(unsigned cc);
+/* From now on this one, which begins with cwnd and ssthresh as they are. */
+void estab_cc_select(struct tcb *tcb, unsigned cc);
 
 /* The initial window, RFC 6928 §2: min(n * SMSS, max(2 * SMSS, n * 1460)). */
 uint32_t estab_cc_initial_window(const struct tcb *tcb, const struct tcp_env *env);
+/* Slow start of RFC 5681 §3.1, up to ssthresh. */
+void estab_cc_slow_start(struct tcb *tcb, uint32_t acked);
+
+/* hystart.c: the initial slow start. False: it is over, and has not grown cwnd. */
+bool estab_hystart_acked(struct tcb *tcb, uint32_t acked);
+void estab_hystart_rtt(struct tcb *tcb, uint32_t us);
+void estab_hystart_not_limiting(struct tcb *tcb);
+
+/* cubic.c: W_cubic(t) of RFC 9438 §4.2 in octets, times in milliseconds. At most CC_CWND_MAX. */
+uint32_t estab_cubic_window(uint32_t w_max, uint32_t k_ms, uint32_t t_ms, uint32_t smss);
+/* K of RFC 9438 §4.2 in milliseconds. */
+uint32_t estab_cubic_k(uint32_t w_max, uint32_t cwnd_epoch, uint32_t smss);
+
+static inline void
+cc_not_limiting(struct tcb *tcb, const struct tcp_env *env)
+{
+    if (tcb->cc->not_limiting != NULL)
+        tcb->cc->not_limiting(tcb, env);
+}
+
+static inline void
+cc_rtt(struct tcb *tcb, uint32_t us)
+{
+    if (tcb->cc->rtt != NULL)
+        tcb->cc->rtt(tcb, us);
+}
 
 #endif

@@ -223,7 +223,10 @@ restart_after_idle(struct tcb *tcb, const struct tcp_env *env)
 {
     uint32_t iw;
 
-    if (tcb->snd_una != tcb->snd_nxt || env->now - tcb->last_sent_at <= estab_tcp_rto(tcb, env))
+    if (tcb->snd_una != tcb->snd_nxt)
+        return;
+    cc_not_limiting(tcb, env);
+    if (env->now - tcb->last_sent_at <= estab_tcp_rto(tcb, env))
         return;
     iw = estab_cc_initial_window(tcb, env);
     if (tcb->cwnd > iw)

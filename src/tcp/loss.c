@@ -84,6 +84,8 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
         /* Growth only where cwnd is what limits: a window never filled proves nothing. */
         if ((uint64_t)(flight + acked) * 2 >= tcb->cwnd)
             tcb->cc->acked(tcb, env, acked);
+        else
+            cc_not_limiting(tcb, env);
         return;
     }
 }
@@ -95,6 +97,8 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
      * same one keep ssthresh (RFC5681-3.1-RTO-SSTHRESH). */
     if (tcb->retransmissions == 0)
         tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
+    if (tcb->cc->timeout != NULL)
+        tcb->cc->timeout(tcb);
     /* cwnd = LW = one segment (RFC5681-3.1-LW); RFC 6582 §3.2: remember how far we had got
      * (RFC6582-3.2-RTO). */
     tcb->cwnd = tcb->smss;

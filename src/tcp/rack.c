@@ -151,6 +151,7 @@ update(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
 
     if (d->once) {
         update_min_rtt(tcb, now - d->once_at, now);
+        cc_rtt(tcb, now - d->once_at);
         /* Step 3: what was sent once and stands below the highest delivered has been overtaken
          * (RFC8985-6.2-3). */
         if (seq_lt(d->once_lowest_end, f->fack))

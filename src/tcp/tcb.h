@@ -47,6 +47,34 @@ enum conn_timer {
 /* What loss recovery is doing (RFC 5681 §3.2, RFC 6582, RFC 6298 §5). */
 enum recovery { RECOVERY_NONE, RECOVERY_FAST, RECOVERY_RTO };
 
+/* What an algorithm of congestion control is in, besides slow start and avoidance. */
+enum cc_phase {
+    CC_INITIAL,      /* slow start, nothing lost yet: tcb->ca.hystart */
+    CC_CONSERVATIVE, /* the same in RFC 9406's Conservative Slow Start */
+    CC_CUBIC,        /* tcb->ca.cubic; congestion avoidance has not begun since the last loss */
+    CC_CUBIC_EPOCH,  /* it has */
+};
+
+/* RFC 9406; microseconds, 0: none */
+struct hystart {
+    uint32_t last_min, current_min; /* lastRoundMinRTT, currentRoundMinRTT */
+    uint32_t css_baseline;          /* cssBaselineMinRtt */
+    tcp_seq window_end;             /* windowEnd */
+    uint8_t samples;                /* rttSampleCount, up to what is enough */
+    uint8_t css_rounds;
+    bool started; /* window_end counts */
+};
+
+/* RFC 9438; octets and milliseconds */
+struct cubic {
+    uint32_t w_max, cwnd_prior;
+    uint32_t k_ms;
+    uint32_t elapsed_ms; /* t: since the epoch began, but for what seen_ms has skipped */
+    uint32_t seen_ms;    /* the time up to which t was counted */
+    bool after_timeout;  /* the next epoch is the first after a timeout */
+    uint64_t w_est;      /* in units of 2^-24 octets */
+};
+
 struct cc_ops;
 struct flight;
 
@@ -60,6 +88,7 @@ struct tcb {
     uint8_t keepalive_probes; /* unanswered */
     uint8_t dupacks;
     uint8_t recovery;   /* enum recovery */
+    uint8_t cc_phase;   /* enum cc_phase */
     uint8_t acks_owed;  /* immediate ACKs to send; RFC 5681 §4.2: never more than segments came */
     uint8_t ack_reason; /* enum send_reason of the next pure ACK */
     uint8_t quickacks;  /* full-sized segments still acknowledged at once */
@@ -149,11 +178,16 @@ struct tcb {
 
     /* RFC 5681, RFC 6582 */
     uint32_t cwnd, ssthresh;
-    uint32_t bytes_acked; /* since cwnd last grew in congestion avoidance (RFC 3465) */
+    uint32_t
+        bytes_acked; /* since cwnd last grew in congestion avoidance (RFC 3465), or cubic.c's rest */
     tcp_seq recover;
     tcp_seq ecn_high; /* SND.NXT at the last reduction for an ECE */
     tcp_seq high_rxt; /* RECOVERY_RTO: the first octet not sent again yet */
     const struct cc_ops *cc;
+    union {
+        struct hystart hystart;
+        struct cubic cubic;
+    } ca;                         /* by cc_phase */
     struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
     uint32_t min_rtt, min_rtt_at; /* microseconds: RACK.min_RTT and when it was seen */
     estab_time last_sent_at;

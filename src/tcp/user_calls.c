@@ -20,8 +20,7 @@ estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tc
     estab_tcp_update_smss(tcb);
     tcb->ts_offset = ts_offset;
     tcb->rcv_mss = 536;
-    tcb->cc = estab_cc_by_number(opt->cc);
-    ESTAB_ASSERT(tcb->cc != NULL);
+    estab_cc_select(tcb, opt->cc);
     tcb->rtt_since_probe = true;
     tcb->rtx_at = ESTAB_NEVER;
     tcb->delack_at = ESTAB_NEVER;
@@ -264,9 +263,6 @@ estab_tcp_abort(struct tcb *tcb, struct tcp_env *env, enum send_reason reason,
 void
 estab_tcp_options_changed(struct tcb *tcb, struct tcp_env *env)
 {
-    const struct cc_ops *cc = estab_cc_by_number(tcb->opt->cc);
-
-    if (cc != NULL)
-        tcb->cc = cc;
+    estab_cc_select(tcb, tcb->opt->cc);
     estab_tcp_keepalive_heard(tcb, env); /* MUST-24, MUST-27: on, off, or with new times */
 }

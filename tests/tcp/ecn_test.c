@@ -15,6 +15,7 @@ host(uint8_t ecn)
     struct estab_config cfg = peer_config(NULL);
 
     cfg.ecn = ecn;
+    cfg.tcp.cc = ESTAB_CC_RENO;
     return peer_of_listener_with(&cfg);
 }
 

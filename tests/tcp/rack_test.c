@@ -11,8 +11,11 @@
 static struct peer *
 established(void)
 {
-    struct peer *p = peer_of_listener();
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
 
+    cfg.tcp.cc = ESTAB_CC_RENO; /* halves the window: round numbers */
+    p = peer_of_listener_with(&cfg);
     peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .sackok = true);
     expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .sackok = true);
     time_passes(p, RTT);

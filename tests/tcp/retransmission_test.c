@@ -5,12 +5,15 @@
 
 #define MSS 1000
 
-/* Established, the peer's MSS 1000, a handshake that took `rtt`. */
+/* Established, the peer's MSS 1000, a handshake that took `rtt`; Reno. */
 static struct peer *
 established_after(estab_time rtt)
 {
-    struct peer *p = peer_of_listener();
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
 
+    cfg.tcp.cc = ESTAB_CC_RENO;
+    p = peer_of_listener_with(&cfg);
     peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS);
     expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
     time_passes(p, rtt);

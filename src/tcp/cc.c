@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the algorithms of congestion control have in common: their table, the initial window
+ * (RFC 6928 §2) and slow start (RFC 5681 §3.1). See cc.h.
+ */
+#include "tcp/cc.h"
+
+#include <string.h>
+
+const struct cc_ops *
+estab_cc_by_number(unsigned cc)
+{
+    switch (cc) {
+    case ESTAB_CC_RENO:
+        return &estab_cc_reno;
+    case ESTAB_CC_CUBIC:
+        return &estab_cc_cubic;
+    default:
+        return NULL;
+    }
+}
+
+void
+estab_cc_select(struct tcb *tcb, unsigned cc)
+{
+    const struct cc_ops *ops = estab_cc_by_number(cc);
+
+    ESTAB_ASSERT(ops != NULL);
+    if (ops == tcb->cc)
+        return;
+    /* cwnd and ssthresh say the same in every algorithm; what it remembers besides does not. */
+    tcb->cc = ops;
+    tcb->cc_phase = CC_INITIAL;
+    tcb->bytes_acked = 0;
+    memset(&tcb->ca, 0, sizeof(tcb->ca));
+}
+
+void
+estab_cc_slow_start(struct tcb *tcb, uint32_t acked)
+{
+    /* cwnd += min(N, L * SMSS); L = 2 as RFC 3465 §2.2 allows, but 1 after a timeout
+     * (RFC5681-3.1-SS, RFC3465-2.2). */
+    uint32_t limit = tcb->recovery == RECOVERY_RTO ? tcb->smss : 2u * tcb->smss;
+    uint32_t grow = acked < limit ? acked : limit;
+
+    tcb->cwnd = tcb->cwnd + grow < tcb->ssthresh ? tcb->cwnd + grow : tcb->ssthresh;
+    if (tcb->cwnd > CC_CWND_MAX)
+        tcb->cwnd = CC_CWND_MAX;
+}
+
+uint32_t
+estab_cc_initial_window(const struct tcb *tcb, const struct tcp_env *env)
+{
+    uint32_t n = env->cfg->initial_window;
+    uint32_t full = n * tcb->smss;
+    uint32_t bound = n * 1460u;
+
+    if (bound < 2u * tcb->smss)
+        bound = 2u * tcb->smss;
+    return full < bound ? full : bound;
+}
