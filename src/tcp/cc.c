@@ -49,6 +49,16 @@ estab_cc_slow_start(struct tcb *tcb, uint32_t acked)
 }
 
 uint32_t
+estab_cc_flight_at_loss(const struct tcb *tcb)
+{
+    /* RFC 5681 §3.2 (2): what limited transmit has added does not count (RFC5681-3.2-FRECOV). That
+     * is what stands beyond the full-sized segments that cwnd holds, for nothing else may. */
+    uint32_t flight = flight_size(tcb);
+
+    return flight <= tcb->cwnd ? flight : tcb->cwnd - tcb->cwnd % tcb->smss;
+}
+
+uint32_t
 estab_cc_initial_window(const struct tcb *tcb, const struct tcp_env *env)
 {
     uint32_t n = env->cfg->initial_window;

@@ -40,6 +40,8 @@ void estab_cc_select(struct tcb *tcb, unsigned cc);
 uint32_t estab_cc_initial_window(const struct tcb *tcb, const struct tcp_env *env);
 /* Slow start of RFC 5681 §3.1, up to ssthresh. */
 void estab_cc_slow_start(struct tcb *tcb, uint32_t acked);
+/* The octets out without those of limited transmit, for ssthresh_after_loss(). */
+uint32_t estab_cc_flight_at_loss(const struct tcb *tcb);
 
 /* hystart.c: the initial slow start. False: it is over, and has not grown cwnd. */
 bool estab_hystart_acked(struct tcb *tcb, uint32_t acked);

@@ -36,7 +36,7 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
         return;
     /* RFC 5681 §3.2 (2)-(3): ssthresh from the flight without what limited transmit added;
      * the segment at SND.UNA now; cwnd for the three that have left (RFC5681-3.2-FRECOV). */
-    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
+    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
     tcb->cwnd = tcb->ssthresh + DUP_THRESH * tcb->smss;

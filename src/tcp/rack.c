@@ -226,7 +226,7 @@ enter_recovery(struct tcb *tcb, uint32_t newly_acked, uint32_t newly_sacked)
     /* RFC 6675 §5 (RFC6675-5-ONCE): one reduction for all that is lost of one window. */
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
-    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
+    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
     /* RFC 9937 §6.1 (RFC9937-6.1) */
     f->prr_delivered = 0;
     f->prr_out = 0;
