@@ -92,12 +92,13 @@ estab_rack_sent(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, tcp_seq end, 
             return;
     }
     grow(tcb, env);
-    /* RFC 8985 §6.1, §4.2: Segment.xmit_ts, finer than min_RTT/4. (RFC8985-4.2) */
+    /* RFC 8985 §6.1, §4.2: Segment.xmit_ts, finer than min_RTT/4 (RFC8985-4.2), and fine enough for
+     * the thresholds of RFC 9406. */
     if (!fresh)
         estab_scoreboard_sent_again(&tcb->flight->sb, tcb->snd_una, seq, seq_min(end, tcb->snd_nxt),
                                     at);
     if (seq_gt(end, tcb->snd_nxt))
-        estab_scoreboard_sent(&tcb->flight->sb, tcb->snd_una, end, at, tcb->min_rtt / 8);
+        estab_scoreboard_sent(&tcb->flight->sb, tcb->snd_una, end, at, tcb->min_rtt / 32);
     if (tcb->recovery == RECOVERY_FAST)
         tcb->flight->prr_out += end - seq;
 }

@@ -85,7 +85,8 @@ estab_scoreboard_sent(struct scoreboard *sb, tcp_seq una, tcp_seq end, uint32_t 
 {
     struct sent_run *last = sb->n > 0 ? &sb->run[sb->n - 1] : NULL;
 
-    if (last != NULL && ((last->fate == 0 && at - last->at <= grain) || scoreboard_is_full(sb))) {
+    if (last != NULL &&
+        ((last->fate == 0 && at - sb->begun_at <= grain) || scoreboard_is_full(sb))) {
         /* full: the last run forgets what it knew, for the new octets know nothing */
         set_fate(sb, sb->n - 1, last->end - run_start(sb, una, sb->n - 1), last->fate & RUN_AGAIN);
         last->end = end;
@@ -93,6 +94,7 @@ estab_scoreboard_sent(struct scoreboard *sb, tcp_seq una, tcp_seq end, uint32_t 
         return;
     }
     sb->run[sb->n++] = (struct sent_run){ .end = end, .at = at };
+    sb->begun_at = at;
 }
 
 void

@@ -30,6 +30,7 @@ struct sent_run {
 struct scoreboard {
     uint32_t n, max;
     uint32_t sacked, lost; /* octets */
+    uint32_t begun_at;     /* when the first octets of the last run were sent */
     struct sent_run *run;  /* the caller's */
 };
 
@@ -59,8 +60,8 @@ scoreboard_is_full(const struct scoreboard *sb)
     return sb->n + 2 > sb->max; /* a run in the middle becomes three */
 }
 
-/* The octets up to `end` are sent for the first time; joined to what was sent within `grain` before
- * them. */
+/* The octets up to `end` are sent for the first time; joined to the last run if that began
+ * within `grain` before them. */
 void estab_scoreboard_sent(struct scoreboard *sb, tcp_seq una, tcp_seq end, uint32_t at,
                            uint32_t grain);
 /* [left, right) is sent again: not lost any more. */

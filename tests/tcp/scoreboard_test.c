@@ -225,6 +225,25 @@ TEST(what_is_sent_within_the_grain_shares_a_run)
     assert_int_equal(sb->n, 2);
 }
 
+/* RFC8985-4.2: a steady stream, each segment close behind the one before, is no one run: no octet's
+ * time is later than it was sent by more than the grain, or RTT samples would tend to nothing. */
+TEST(a_steady_stream_keeps_its_times)
+{
+    struct sent_run room[64];
+    struct scoreboard sb;
+    uint32_t first = 7;
+
+    estab_scoreboard_init(&sb, room, 64);
+    for (uint32_t i = 0; i < 100; i++)
+        estab_scoreboard_sent(&sb, 1000, 1000 + (i + 1) * 10, first + i * 1000, 10000);
+    assert_in_range(sb.n, 9, 20);
+    for (uint32_t i = 0, run = 0; i < 100; i++) {
+        if (sb.run[run].end == 1000 + i * 10)
+            run++;
+        assert_in_range(sb.run[run].at - (first + i * 1000), 0, 10000);
+    }
+}
+
 TEST(the_first_lost_run_is_the_lowest)
 {
     struct world w = { .base = 0 };
