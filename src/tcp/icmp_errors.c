@@ -39,6 +39,8 @@ estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, uint
      * 1280 for IPv6 (RFC 8201 §4). */
     uint32_t least = tcb->ip_header_len == 20 ? 576 : 1280;
 
+    uint32_t smss = tcb->smss;
+
     (void)env;
     if (!is_in_flight(tcb, seq))
         return SEG_DROP_ICMP_UNRELATED;
@@ -48,6 +50,11 @@ estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, uint
         return SEG_DROP_ICMP_UNRELATED; /* we never sent anything that large */
     tcb->mms_s = mtu - tcb->ip_header_len;
     estab_tcp_update_smss(tcb);
+    /* RFC 5681 §3.1 (RFC5681-3.1-PMTU): cwnd shrinks as the segments do, or more of them would leave
+     * at once than were allowed. ssthresh stays: nothing was lost for want of room. */
+    tcb->cwnd = (uint32_t)((uint64_t)tcb->cwnd * tcb->smss / smss);
+    if (tcb->cwnd < tcb->smss)
+        tcb->cwnd = tcb->smss;
     /* RFC 1191 §6.5: what was too big is sent again at once; no sign of congestion. */
     if (is_synchronized(tcb)) {
         resend_front(tcb, WHY_RETRANSMIT_MTU);
