@@ -85,8 +85,8 @@ estab_scoreboard_sent(struct scoreboard *sb, tcp_seq una, tcp_seq end, uint32_t 
 {
     struct sent_run *last = sb->n > 0 ? &sb->run[sb->n - 1] : NULL;
 
-    if (last != NULL &&
-        ((last->fate == 0 && at - sb->begun_at <= grain) || scoreboard_is_full(sb))) {
+    if (last != NULL && ((!sb->closed && last->fate == 0 && at - sb->begun_at <= grain) ||
+                         scoreboard_is_full(sb))) {
         /* full: the last run forgets what it knew, for the new octets know nothing */
         set_fate(sb, sb->n - 1, last->end - run_start(sb, una, sb->n - 1), last->fate & RUN_AGAIN);
         last->end = end;
@@ -95,6 +95,7 @@ estab_scoreboard_sent(struct scoreboard *sb, tcp_seq una, tcp_seq end, uint32_t 
     }
     sb->run[sb->n++] = (struct sent_run){ .end = end, .at = at };
     sb->begun_at = at;
+    sb->closed = false;
 }
 
 void
@@ -103,6 +104,7 @@ estab_scoreboard_sent_again(struct scoreboard *sb, tcp_seq una, tcp_seq left, tc
 {
     uint32_t i, first;
 
+    sb->closed = true;
     if (scoreboard_is_full(sb)) {
         /* the whole run takes the later time; if it is lost again, that is seen later */
         first = find(sb, left);

@@ -31,7 +31,10 @@ struct scoreboard {
     uint32_t n, max;
     uint32_t sacked, lost; /* octets */
     uint32_t begun_at;     /* when the first octets of the last run were sent */
-    struct sent_run *run;  /* the caller's */
+    /* Something was sent again since the last run began: what is new begins another. The arrival of a
+     * run's first octets is taken for that of its last, and must say nothing of what left in between. */
+    bool closed;
+    struct sent_run *run; /* the caller's */
 };
 
 /* What one ACK has newly said is delivered. Of two runs the one sent later counts, and of two sent

@@ -244,6 +244,26 @@ TEST(a_steady_stream_keeps_its_times)
     }
 }
 
+/* RFC8985-6.2-5: what is sent again between two new segments stands between their times, so no run
+ * holds both: the arrival of the first would prove the copy lost. */
+TEST(what_is_sent_again_ends_the_run)
+{
+    struct world w = { .base = 5 };
+    struct scoreboard *sb = w.sb;
+
+    estab_scoreboard_init(sb, w.room, 64);
+    estab_scoreboard_sent(sb, 5, 105, 1000, 0);
+    estab_scoreboard_sent(sb, 5, 205, 2000, 10);
+    estab_scoreboard_sent_again(sb, 5, 5, 105, 2003);
+    estab_scoreboard_sent(sb, 5, 305, 2006, 10);
+    estab_scoreboard_sent(sb, 5, 405, 2009, 10);
+    assert_int_equal(sb->n, 3);
+    assert_int_equal(sb->run[0].at, 2003);
+    assert_int_equal(sb->run[1].at, 2000);
+    assert_int_equal(sb->run[2].at, 2009);
+    assert_int_equal(sb->run[2].end, 405);
+}
+
 TEST(the_first_lost_run_is_the_lowest)
 {
     struct world w = { .base = 0 };
