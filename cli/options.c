@@ -145,6 +145,19 @@ take_keepalive(void *into, const char *value, struct failure *why)
 }
 
 static int
+take_cc(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+    int cc = estab_cc_by_name(value);
+
+    if (cc < 0)
+        return estab_fail(why, "not one of cubic, reno");
+    o->cc_given = true;
+    o->cc = (uint8_t)cc;
+    return 0;
+}
+
+static int
 take_profile(void *into, const char *value, struct failure *why)
 {
     struct options *o = into;
@@ -192,6 +205,7 @@ static const struct option_rule host_rules[] = {
     { "json", 0, "FILE", "write every trace record as a line of JSON", take_json },
     { "msl", 0, "TIME", "maximum segment lifetime; TIME-WAIT lasts twice as long", take_msl },
     { "keepalive", 0, "I,V,N", "probe after I idle, every V, N times; or on, off", take_keepalive },
+    { "cc", 0, "NAME", "congestion control: cubic, reno", take_cc },
     { "profile", 0, "NAME", "settings of: rfc, linux, bsd, lan, tiny", take_profile },
     { NULL, '4', NULL, "IPv4 only", take_ipv4 },
     { NULL, '6', NULL, "IPv6 only", take_ipv6 },
@@ -391,6 +405,8 @@ estab_options_apply(const struct options *host, bool keepalive, struct estab_con
         return estab_fail(why, "there is no profile %s", host->profile);
     if (host->msl != 0)
         config->msl = host->msl;
+    if (host->cc_given)
+        config->tcp.cc = host->cc;
     config->tcp.keepalive = host->keepalive_given ? host->keepalive : keepalive;
     if (host->keepalive_idle != 0)
         config->tcp.keepalive_idle = host->keepalive_idle;

@@ -32,6 +32,8 @@ struct options {
     const char *pcap, *json;              /* files, or NULL */
     bool ladder;
     const char *profile;       /* NULL: the defaults */
+    bool cc_given;             /* --cc */
+    uint8_t cc;                /* and its enum estab_cc */
     estab_time msl;            /* 0: the profile's */
     bool keepalive_given;      /* --keepalive; else the command's own default */
     bool keepalive;            /* and what it said */

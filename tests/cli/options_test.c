@@ -111,7 +111,7 @@ TEST(own_options_and_operands_mix)
 TEST(the_hosts_options_are_taken)
 {
     taken("--tun estab9 --addr 10.9.0.2/24 --addr fd00::2/64 --gateway 10.9.0.1 --gateway fd00::1 "
-          "--mtu 1400 --pcap f.pcapng --ladder --json j --msl 0.5 --profile rfc");
+          "--mtu 1400 --pcap f.pcapng --ladder --json j --msl 0.5 --cc reno --profile rfc");
     assert_string_equal(host.tun, "estab9");
     assert_int_equal(host.n_addrs, 2);
     assert_int_equal(host.addrs[0].len, 24);
@@ -123,6 +123,7 @@ TEST(the_hosts_options_are_taken)
     assert_string_equal(host.json, "j");
     assert_true(host.ladder);
     assert_true(host.msl == ESTAB_MS(500));
+    assert_true(host.cc_given && host.cc == ESTAB_CC_RENO);
     assert_string_equal(host.profile, "rfc");
 }
 
@@ -163,6 +164,7 @@ TEST(a_wrong_value_is_named_with_its_option)
     refused("--addr 0.0.0.0/8", "--addr 0.0.0.0/8: not an address a host can have on a link");
     refused("--addr 224.0.0.1/8", "--addr 224.0.0.1/8: not an address a host can have on a link");
     refused("--gateway x", "--gateway x: not an address");
+    refused("--cc vegas", "--cc vegas: not one of cubic, reno");
     refused("--profile lunix", "--profile lunix: not one of rfc, linux, bsd, lan, tiny");
     refused("--tun a23456789012345x",
             "--tun a23456789012345x: a device name has 1 to 15 characters");
@@ -214,8 +216,10 @@ TEST(options_reach_the_configuration)
     assert_true(config.tcp.keepalive_idle == ESTAB_SEC(10));
     assert_true(config.tcp.keepalive_interval == ESTAB_SEC(2));
     assert_int_equal(config.tcp.keepalive_count, 4);
-    taken("--profile linux");
+    assert_int_equal(config.tcp.cc, ESTAB_CC_CUBIC);
+    taken("--profile linux --cc reno");
     assert_int_equal(estab_options_apply(&host, true, &config, &why), 0);
+    assert_int_equal(config.tcp.cc, ESTAB_CC_RENO);
     assert_true(config.tcp.keepalive);
     taken("--keepalive off");
     assert_int_equal(estab_options_apply(&host, true, &config, &why), 0);
