@@ -113,7 +113,7 @@ TEST(a_steady_rtt_ends_nothing)
 }
 
 /* RFC9406-4.2-THRESH: an eighth of the last round's RTT, between 4 ms and 16 ms: below it nothing
- * happens, at it growth is a quarter (RFC9406-4.2-CSS). */
+ * happens, at it growth is a quarter (RFC9406-4.2-CSS, RFC9406-4.3-DIV: nobody can set less). */
 TEST(the_threshold_is_an_eighth_within_bounds)
 {
     static const struct {
