@@ -51,6 +51,9 @@ ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_route(struct estab_stack *stack, 
                                                      const struct estab_addr *prefix,
                                                      unsigned prefix_len);
 
+/* Is it an address of this host? 127/8 and ::1 always are. */
+ESTAB_API bool estab_stack_is_local(const struct estab_stack *stack, const struct estab_addr *addr);
+
 /* A packet in memory lent by the caller. */
 struct estab_frame {
     uint8_t *data;

@@ -68,6 +68,10 @@ ESTAB_API ESTAB_MUST_CHECK int estab_listen(struct estab_stack *stack,
                                             const struct estab_tcp_options *opts,
                                             estab_conn *listener, estab_time now);
 
+/* Changes the backlog of a listener; connections that wait already stay. */
+ESTAB_API ESTAB_MUST_CHECK int estab_set_backlog(struct estab_stack *stack, estab_conn listener,
+                                                 uint32_t backlog);
+
 /* Takes the oldest established connection of the listener. -ESTAB_EAGAIN: none waits. */
 ESTAB_API ESTAB_MUST_CHECK int estab_accept(struct estab_stack *stack, estab_conn listener,
                                             estab_conn *conn, estab_time now);
@@ -145,6 +149,7 @@ struct estab_status {
     bool fast_open; /* RFC 7413: the SYN's text was taken before the handshake had ended */
     uint8_t snd_wind_shift, rcv_wind_shift;
     uint64_t bytes_sent, bytes_received; /* text, once each */
+    uint32_t waiting, backlog; /* of a listener: connections that nobody has accepted, and its limit */
     struct estab_trace_tcb tcb;
 };
 

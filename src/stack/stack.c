@@ -288,6 +288,13 @@ estab_stack_add_route(struct estab_stack *s, unsigned ifindex, const struct esta
     return estab_ip_add_route(&s->routes, prefix, prefix_len, ifindex);
 }
 
+bool
+estab_stack_is_local(const struct estab_stack *s, const struct estab_addr *addr)
+{
+    return addr->family != ESTAB_UNSPEC &&
+           estab_ip_is_ours(&s->routes, addr->bytes, addr->family == ESTAB_INET ? 4 : 16);
+}
+
 estab_time
 estab_stack_deadline(const struct estab_stack *cs)
 {

@@ -211,6 +211,17 @@ estab_listen(struct estab_stack *s, const struct estab_endpoint *local, uint32_t
 }
 
 int
+estab_set_backlog(struct estab_stack *s, estab_conn listener, uint32_t backlog)
+{
+    struct listener *l = estab_listener_from_handle(s, listener);
+
+    if (l == NULL)
+        return -ESTAB_EBADF;
+    l->backlog = backlog;
+    return 0;
+}
+
+int
 estab_accept(struct estab_stack *s, estab_conn listener, estab_conn *conn, estab_time now)
 {
     struct listener *l = estab_listener_from_handle(s, listener);
@@ -489,7 +500,13 @@ estab_status(const struct estab_stack *s, estab_conn conn, struct estab_status *
     l = estab_listener_from_handle(s, conn);
     if (l == NULL)
         return -ESTAB_EBADF;
-    *out = (struct estab_status){ .conn = conn, .state = TCPS_LISTEN, .local = l->local };
+    *out = (struct estab_status){
+        .conn = conn,
+        .state = TCPS_LISTEN,
+        .local = l->local,
+        .waiting = l->waiting,
+        .backlog = l->backlog,
+    };
     out->tcb.timer_at = ESTAB_NEVER;
     return 0;
 }

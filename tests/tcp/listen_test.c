@@ -356,3 +356,35 @@ TEST(closing_a_listener_resets_its_queue)
     expect_gone(p);
     peer_done(p);
 }
+
+/* The user can ask what is ours, how many wait, and change how many may. */
+TEST(listener_tells_how_many_wait)
+{
+    struct peer *p = peer_of_listener();
+    struct estab_addr other = p->us.addr;
+    struct estab_status st;
+
+    assert_true(estab_stack_is_local(p->stack, &p->us.addr));
+    other.bytes[peer_family == 4 ? 3 : 15]++;
+    assert_false(estab_stack_is_local(p->stack, &other));
+    assert_false(estab_stack_is_local(p->stack, &(struct estab_addr){ 0 }));
+
+    assert_int_equal(estab_set_backlog(p->stack, p->listener, 1), 0);
+    assert_int_equal(estab_set_backlog(p->stack, 12345, 1), -ESTAB_EBADF);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(estab_status(p->stack, p->listener, &st), 0);
+        assert_int_equal(st.backlog, 1);
+        assert_int_equal(st.waiting, i < 2 ? i : 2);
+        p->iss_known = false;
+        peer_sends_from(p, (uint16_t)(5000 + i), (struct step){ .ctl = CTL_SYN, .seq = IRS });
+        if (i == 2) /* more than one waits already */
+            break;
+        peer_takes(p);
+        peer_sends_from(p, (uint16_t)(5000 + i), (struct step){ .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 });
+    }
+    expect_verdict(p, DROP_ACCEPT_QUEUE_FULL);
+    user_accepts(p);
+    assert_int_equal(estab_status(p->stack, p->listener, &st), 0);
+    assert_int_equal(st.waiting, 1);
+    peer_done_quietly(p);
+}
