@@ -93,7 +93,7 @@ emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
         seg->wnd = estab_tcp_advertise(tcb, env, true);
     /* RFC 9293 §3.7.1: MMS_R - 20, options not counted (MUST-14, MUST-67, SHLD-5, MAY-3). */
     seg->has_mss = true;
-    seg->mss = mss < UINT16_MAX ? (uint16_t)mss : UINT16_MAX;
+    seg->mss = estab_tcp_announced_mss(tcb->opt, mss);
     /* A SYN,ACK carries an option only in answer to the same one. */
     if (answer ? tcb->window_scaling : env->cfg->window_scaling) {
         seg->has_wscale = true;

@@ -147,7 +147,7 @@ estab_half_open_syn_ack(const struct half_open *h, const struct tcp_env *env, ui
                  .ctl = CTL_SYN | CTL_ACK | (h->ecn ? CTL_ECE : 0),
                  .wnd = (uint16_t)estab_tcp_syn_window(env, opt),
                  .has_mss = true,
-                 .mss = (uint16_t)(mss < UINT16_MAX ? mss : UINT16_MAX),
+                 .mss = estab_tcp_announced_mss(opt, mss),
                  .sack_permitted = h->sack,
                  .has_wscale = h->has_wscale,
                  .wscale = estab_tcp_window_shift(opt->receive_buffer_max) },

@@ -183,6 +183,8 @@ void estab_tcp_update_ts_recent(struct tcb *tcb, const struct tcp_env *env,
 void estab_tcp_take_syn_options(struct tcb *tcb, const struct tcp_env *env,
                                 const struct tcp_seg *syn);
 void estab_tcp_update_smss(struct tcb *tcb);
+/* The MSS option of our SYN when the link takes `mss` octets, and the user perhaps less. */
+uint16_t estab_tcp_announced_mss(const struct estab_tcp_options *opt, uint32_t mss);
 
 /* arrives_*.c */
 enum seg_verdict estab_tcp_arrives_syn_sent(struct tcb *tcb, struct tcp_env *env,

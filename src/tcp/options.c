@@ -25,7 +25,17 @@ estab_tcp_update_smss(struct tcb *tcb)
 
     if (message > tcb->mms_s)
         message = tcb->mms_s;
+    if (tcb->opt->max_segment != 0 && message > (uint32_t)tcb->opt->max_segment + TCP_HEADER_MIN)
+        message = (uint32_t)tcb->opt->max_segment + TCP_HEADER_MIN;
     tcb->smss = message > header + 1 ? (uint16_t)(message - header) : 1;
+}
+
+uint16_t
+estab_tcp_announced_mss(const struct estab_tcp_options *opt, uint32_t mss)
+{
+    if (opt->max_segment != 0 && mss > opt->max_segment)
+        mss = opt->max_segment;
+    return mss < UINT16_MAX ? (uint16_t)mss : UINT16_MAX;
 }
 
 void

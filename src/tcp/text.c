@@ -38,6 +38,10 @@ schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool fill
         owe_one_ack(tcb, WHY_ACK_SECOND);
         return;
     }
+    if (tcb->opt->quick_ack) {
+        owe_one_ack(tcb, WHY_ACK_NOW);
+        return;
+    }
     if (tcb->quickacks > 0 && len >= tcb->rcv_mss) {
         tcb->quickacks--;
         owe_one_ack(tcb, WHY_ACK_NOW);

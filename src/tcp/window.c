@@ -183,6 +183,11 @@ estab_tcp_sendable(const struct tcb *tcb, bool *wants_override)
     ends_queue = d <= u;
     if (n >= smss)
         return n;
+    /* Corked, the user wants full-sized segments: only CLOSE or the override lets less go. */
+    if (tcb->opt->cork && !tcb->override && !tcb->fin_queued) {
+        *wants_override = tcb->snd_nxt == tcb->snd_una;
+        return 0;
+    }
     if (ends_queue && n == d && (idle || tcb->fin_queued))
         return n;
     if (idle && n >= tcb->max_snd_wnd / 2)

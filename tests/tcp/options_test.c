@@ -100,6 +100,33 @@ TEST(illegal_option_lengths_are_dropped)
     }
 }
 
+/* The user may want smaller segments than the link takes: in both directions, from the SYN on. */
+TEST(largest_segment_is_an_option)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct estab_tcp_options opt;
+    struct peer *p;
+
+    cfg.tcp.max_segment = 1000;
+    p = peer_of_listener_with(&cfg);
+    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = 1400);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .mss = 1000);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    assert_int_equal(user_status(p).mss, 1000);
+    opt = user_options(p);
+    opt.max_segment = 47;
+    assert_int_equal(estab_set_options(p->stack, p->conn, &opt, p->now), -ESTAB_EINVAL);
+    peer_done(p);
+
+    p = peer_host_with(&cfg);
+    user_opens(p);
+    expect_sent(p, .ctl = CTL_SYN, .seq = ISS, .mss = 1000);
+    peer_sends (p, .ctl = CTL_SYN | CTL_ACK, .seq = 100, .ack = ISS + 1, .mss = 600);
+    assert_int_equal(user_status(p).mss, 600);
+    peer_done_quietly(p);
+}
+
 /* CVE-2019-11479, CVE-2020-13988: an MSS of 0 or of a few octets is raised to a floor. */
 TEST(tiny_mss_is_raised)
 {

@@ -107,6 +107,26 @@ TEST(first_copy_wins)
     peer_done_quietly(p);
 }
 
+/* Asked for, each segment is acknowledged at once, and one that waits for its ACK too. */
+TEST(quick_ack_is_an_option)
+{
+    struct peer *p = peer_in_established();
+    struct estab_tcp_options opt = user_options(p);
+
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 1);
+    expect_nothing_sent(p);
+    opt.quick_ack = true;
+    user_sets(p, &opt);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 102, .reason = ESTAB_WHY_ACK_NOW);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 102, .ack = ISS + 1, .len = 1);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 103, .reason = ESTAB_WHY_ACK_NOW);
+    opt.quick_ack = false;
+    user_sets(p, &opt);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 103, .ack = ISS + 1, .len = 1);
+    expect_nothing_sent(p);
+    peer_done_quietly(p);
+}
+
 /* SHLD-18, MUST-40, SHLD-19: one small segment: within 40 ms; the second full-sized: at once. */
 TEST(delayed_ack)
 {

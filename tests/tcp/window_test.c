@@ -351,6 +351,43 @@ TEST(nagle)
     peer_done(p);
 }
 
+/* Corked: full-sized segments leave, the rest waits for the user, for the override time, or for
+ * CLOSE. */
+TEST(cork_holds_a_partial_segment_back)
+{
+    struct peer *p = established(0);
+    struct estab_tcp_options opt = user_options(p);
+
+    opt.cork = true;
+    opt.nodelay = true; /* the cork is stronger */
+    user_sets(p, &opt);
+    user_sends(p, MSS + 5);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = MSS);
+    expect_nothing_sent(p);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + MSS);
+    expect_nothing_sent(p); /* an ACK does not let it go, as it would with Nagle */
+    time_passes(p, MS(199));
+    expect_nothing_sent(p);
+    time_passes(p, MS(1));
+    expect_sent(p, .ctl = CTL_ACK | CTL_PSH, .seq = ISS + 1 + MSS, .ack = 101, .len = 5);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 6 + MSS);
+
+    user_sends(p, 7);
+    expect_nothing_sent(p);
+    opt.cork = false;
+    user_sets(p, &opt);
+    expect_sent(p, .ctl = CTL_ACK | CTL_PSH, .seq = ISS + 6 + MSS, .ack = 101, .len = 7);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 13 + MSS);
+
+    opt.cork = true;
+    user_sets(p, &opt);
+    user_sends(p, 3);
+    expect_nothing_sent(p);
+    assert_int_equal(user_closes(p), 0);
+    expect_sent(p, .ctl = CTL_ACK | CTL_PSH | CTL_FIN, .seq = ISS + 13 + MSS, .ack = 101, .len = 3);
+    peer_done(p);
+}
+
 /* MUST-61, MUST-60, SHLD-28: full segments, PSH on the last, and nothing is held back. */
 TEST(large_writes_leave_in_full_segments)
 {
