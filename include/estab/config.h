@@ -97,8 +97,8 @@ struct estab_tcp_options {
     estab_time user_timeout;       /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
     bool cork;                     /* no segment less than full-sized, for sws_override at most */
     bool quick_ack;                /* no delayed ACKs */
-    uint16_t max_segment;          /* MSS to announce and use at most, from the SYN on; 0: the link's */
-    uint32_t send_buffer_max;      /* bytes, a power of two is used: the largest =< this */
+    uint16_t max_segment;     /* MSS to announce and use at most, from the SYN on; 0: the link's */
+    uint32_t send_buffer_max; /* bytes, a power of two is used: the largest =< this */
     uint32_t receive_buffer_max;
 };
 

@@ -149,7 +149,8 @@ struct estab_status {
     bool fast_open; /* RFC 7413: the SYN's text was taken before the handshake had ended */
     uint8_t snd_wind_shift, rcv_wind_shift;
     uint64_t bytes_sent, bytes_received; /* text, once each */
-    uint32_t waiting, backlog; /* of a listener: connections that nobody has accepted, and its limit */
+    uint32_t waiting,
+        backlog; /* of a listener: connections that nobody has accepted, and its limit */
     struct estab_trace_tcb tcb;
 };
 
