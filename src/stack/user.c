@@ -484,6 +484,20 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
     estab_trace_fill_tcb(s, tcb, &out->tcb);
 }
 
+/* The wait goes on in a record of its own; who holds the handle sees it all the same. */
+static void
+tell_time_wait(const struct estab_stack *s, const struct conn *c, struct estab_status *out)
+{
+    uint32_t ref = estab_demux_find(&s->demux, &c->names, c->addr_len,
+                                    estab_demux_hash(&s->demux, &c->names, c->addr_len));
+    const struct tw_record *tw = ref != 0 ? estab_tw_at(s, ref) : NULL;
+
+    if (tw == NULL)
+        return;
+    out->tcb.timer = TIMER_TIME_WAIT;
+    out->tcb.timer_at = tw->tw.expires_at;
+}
+
 int
 estab_status(const struct estab_stack *s, estab_conn conn, struct estab_status *out)
 {
@@ -495,6 +509,8 @@ estab_status(const struct estab_stack *s, estab_conn conn, struct estab_status *
         c = NULL;
     if (c != NULL) {
         estab_conn_status(s, c, out);
+        if (c->tcb.state == TCPS_TIME_WAIT)
+            tell_time_wait(s, c, out);
         return 0;
     }
     l = estab_listener_from_handle(s, conn);

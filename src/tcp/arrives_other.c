@@ -39,6 +39,14 @@ check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
     if (v != SEG_CONTINUE)
         return v;
 
+    /* A RST is judged by SEG.SEQ alone, whatever it carries: at RCV.NXT or in the window it is for
+     * the second check, also while the window is closed; elsewhere it is dropped without a word
+     * (RFC 5961 §3.2, RFC5961-3.2-OUT; RFC 9293 §3.10.7.4, first). */
+    if (seg->ctl & CTL_RST && RULE(env, rst_window))
+        return seg->seq == tcb->rcv_nxt || seq_in_window(seg->seq, tcb->rcv_nxt, tcb->rcv_wnd)
+                   ? SEG_CONTINUE
+                   : SEG_DROP_RST_OUT_OF_WINDOW;
+
     /* A peer's keepalive or window probe into our closed window: no text is taken, but its ACK,
      * RST and URG are (MUST-66, RFC9293-3.4-ZWACK), and it is answered. */
     if (tcb->rcv_wnd == 0 && seg->seq == tcb->rcv_nxt && seg->len > 0) {
@@ -47,8 +55,6 @@ check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
         owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
     }
     if (!estab_tcp_seq_acceptable(tcb, seg) && RULE(env, sequence_check)) {
-        if (seg->ctl & CTL_RST && RULE(env, rst_window))
-            return SEG_DROP_RST_OUT_OF_WINDOW; /* RFC 5961 §3.2 (RFC5961-3.2-OUT) */
         if (seg->ctl & CTL_SYN && is_synchronized(tcb)) {
             estab_tcp_challenge(tcb, env); /* RFC 5961 §4.2: whatever its number */
             return SEG_DROP_SYN_CHALLENGED;

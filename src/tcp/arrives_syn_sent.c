@@ -44,7 +44,8 @@ estab_tcp_arrives_syn_sent(struct tcb *tcb, struct tcp_env *env, struct tcp_seg 
     /* Fourth, the SYN bit; fifth, neither SYN nor RST: drop. */
     if (!(seg->ctl & CTL_SYN))
         return SEG_DROP_NO_SYN;
-    /* SYN and FIN together make no sense of a connection that is only beginning. */
+    /* Differs from RFC 9293 §3.10.7.3, fourth: SYN with FIN is dropped, because nobody opens a
+     * connection that way; it serves to look for holes in filters. See docs/rfc/decisions.md. */
     if (seg->ctl & CTL_FIN)
         return SEG_DROP_SYN_FIN;
 

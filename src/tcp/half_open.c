@@ -87,11 +87,13 @@ estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const st
             return SEG_DROP_PAWS;
         }
     }
+    /* a RST is judged by SEG.SEQ alone (RFC5961-3.2-OUT) */
+    if (seg->ctl & CTL_RST && !seq_in_window(seg->seq, rcv_nxt, wnd) &&
+        RULE(env, half_open_sequence))
+        return SEG_DROP_RST_OUT_OF_WINDOW;
     if (RULE(env, half_open_sequence) &&
         !(seq_in_window(seg->seq, rcv_nxt, wnd) ||
           (len > 0 && seq_in_window(seg->seq + len - 1, rcv_nxt, wnd)))) {
-        if (seg->ctl & CTL_RST)
-            return SEG_DROP_RST_OUT_OF_WINDOW;
         *action = HALF_OPEN_ACK;
         return SEG_DROP_OUT_OF_WINDOW;
     }
@@ -115,7 +117,7 @@ estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const st
      * (RFC9293-3.10.7.4-SYNRCVD-ACK). */
     if (!(seg->ctl & CTL_ACK))
         return SEG_DROP_NO_ACK;
-    if (seg->ack != h->iss + 1 && RULE(env, half_open_ack)) {
+    if (seg->ack != h->iss + 1) {
         estab_tcp_reset_for_ack(seg, reply);
         return SEG_DROP_ACK_SYN_RECEIVED;
     }

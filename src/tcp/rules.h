@@ -20,7 +20,6 @@
     X(syn_sent_rst,       "in SYN-SENT a RST needs an ACK of our SYN", "RFC 9293 §3.10.7.3, second") \
     X(crossing_syn,       "a crossing SYN is a simultaneous open", "RFC 9293 §3.10.7.3, fourth")    \
     X(half_open_sequence, "SYN-RECEIVED checks the sequence number", "RFC 9293 §3.10.7.4, first")   \
-    X(half_open_ack,      "the third segment must acknowledge our ISN", "RFC 9293 §3.10.7.4, fifth") \
     X(half_open_rst,      "a RST in SYN-RECEIVED goes back to LISTEN", "RFC 9293 §3.10.7.4, second") \
     X(sequence_check,     "what is outside the window is not processed", "RFC 9293 §3.10.7.4, first") \
     X(answer_outside,     "what is outside the window is answered", "RFC 9293 §3.10.7.4, first")    \

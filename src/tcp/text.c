@@ -184,7 +184,9 @@ estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg
     if (offset + seg->len > tcb->rcv_wnd && RULE(env, trim_right)) {
         seg->len = offset < tcb->rcv_wnd ? tcb->rcv_wnd - offset : 0;
         seg->ctl &= (uint8_t)~CTL_FIN;
-        owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
+        /* what waits out of order owes an ACK by itself, and one segment never owes two */
+        if (offset == 0 || seg->len == 0)
+            owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
         if (seg->len == 0)
             return;
     }

@@ -67,6 +67,51 @@ TEST(syn_in_established_is_challenged)
     peer_done(p);
 }
 
+/* RFC5961-3.2-OUT: it is SEG.SEQ that counts: a RST that begins left of the window is dropped in
+ * silence, whatever it carries into it. */
+TEST(a_reset_is_judged_by_where_it_begins)
+{
+    struct peer *p = peer_in_established();
+    struct estab_status before = user_status(p);
+
+    peer_sends(p, .ctl = CTL_RST, .seq = 100, .len = 5);
+    expect_verdict(p, DROP_RST_OUT_OF_WINDOW);
+    peer_sends(p, .ctl = CTL_RST | CTL_SYN, .seq = 100, .len = 1);
+    expect_verdict(p, DROP_RST_OUT_OF_WINDOW);
+    peer_sends(p, .ctl = CTL_RST | CTL_FIN, .seq = 101 - 1, .len = 1);
+    expect_verdict(p, DROP_RST_OUT_OF_WINDOW);
+    expect_nothing_sent(p);
+    expect_unchanged(p, &before);
+    peer_done(p);
+}
+
+/* RFC5961-3.2-EXACT: at RCV.NXT it resets, also while our window is closed, whatever it carries. */
+TEST(a_reset_is_heard_while_the_window_is_closed)
+{
+    static const struct {
+        uint8_t ctl;
+        uint32_t len;
+    } cases[] = { { 0, 0 }, { CTL_ACK, 0 }, { CTL_FIN, 0 }, { CTL_SYN, 0 }, { 0, 1 }, { CTL_ACK | CTL_FIN, 10 } };
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct estab_config cfg = peer_config(NULL);
+        struct peer *p;
+
+        cfg.tcp.receive_buffer_max = 2048;
+        p = peer_in_established_with(&cfg, (struct step){ .mss = 1460 });
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 1024);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101 + 1024, .ack = ISS + 1, .len = 1024);
+        time_passes(p, MS(100));
+        peer_forgets(p);
+        assert_int_equal(user_status(p).tcb.rcv_wnd, 0);
+        peer_sends(p, .ctl = CTL_RST | cases[i].ctl, .seq = 101 + 2048, .ack = ISS + 1, .len = cases[i].len);
+        expect_verdict(p, ACCEPTED_RST);
+        expect_nothing_sent(p);
+        expect_event(p, ESTAB_FAILED | ESTAB_READABLE);
+        peer_done_quietly(p);
+    }
+}
+
 /* RFC5961-7-THROTTLE, CVE-2016-5696: one challenge in half a second on one connection, and what
  * happens on one cannot be counted on another. */
 TEST(challenges_are_limited_per_connection)

@@ -220,6 +220,23 @@ TEST(sack_blocks_tell_what_is_here)
     peer_done_quietly(p);
 }
 
+/* RFC5681-4.2-OOO, law: one segment never owes two ACKs, also when it stands out of order and the
+ * window cuts its end off. */
+TEST(a_segment_cut_by_the_window_owes_one_ack)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+
+    cfg.tcp.receive_buffer_max = 2048;
+    p = peer_in_established_with(&cfg, (struct step){ .mss = 1460 });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101 + 2000, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101);
+    expect_nothing_sent(p);
+    time_passes(p, SEC(1));
+    expect_nothing_sent(p);
+    peer_done_quietly(p);
+}
+
 /* RFC2883-4: what has come twice is told first, once: a segment long received, ... */
 TEST(a_duplicate_is_reported_once)
 {

@@ -200,6 +200,21 @@ TEST(timestamps_decide_about_a_new_syn)
     peer_done(p);
 }
 
+/* The user who still holds the handle sees what is waited for. */
+TEST(status_tells_the_two_msl)
+{
+    struct peer *p = peer_in_fin_wait_2();
+    struct estab_status st;
+
+    peer_sends(p, .ctl = CTL_FIN | CTL_ACK, .seq = 101, .ack = ISS + 2);
+    peer_forgets(p);
+    st = user_status(p);
+    assert_int_equal(st.state, TCPS(TIME_WAIT));
+    assert_int_equal(st.tcb.timer, ESTAB_TIMER_TIME_WAIT);
+    assert_int_equal(st.tcb.timer_at, p->now + SEC(60));
+    peer_done(p);
+}
+
 /* RFC6191-2-TS, RFC6191-2-NOTS: TSval {<,=,>} x SEQ {<,=,>} x timestamps {then, now}. */
 TEST(which_syn_ends_time_wait)
 {
