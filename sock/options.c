@@ -57,7 +57,8 @@ timeval_of(estab_time t)
 {
     if (t == ESTAB_NEVER)
         t = 0;
-    return (struct timeval){ .tv_sec = t / ESTAB_SEC(1), .tv_usec = t % ESTAB_SEC(1) / 1000 };
+    return (struct timeval){ .tv_sec = (time_t)(t / ESTAB_SEC(1)),
+                             .tv_usec = (suseconds_t)(t % ESTAB_SEC(1) / 1000) };
 }
 
 static int

@@ -109,7 +109,7 @@ settle(struct pair *p)
             return;
         }
     }
-    fail_msg("the hosts never stop talking");
+    fail_msg("%s", "the hosts never stop talking");
 }
 
 static inline void
