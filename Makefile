@@ -98,11 +98,15 @@ lab_lib_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(lib_src))
 cli_obj := $(call objs,$(filter-out cli/main.c,$(cli_src)))
 tools_obj := $(call objs,$(pure_src) $(tools_src))
 harness_obj := $(call objs,$(harness_src))
+# packetdrill's stack under test: sockets over the library as one shared object.
+packetdrill_src := $(sort $(filter-out %_test.c,$(wildcard tests/packetdrill/*.c)) $(wildcard sock/*.c) drivers/alloc.c)
+packetdrill_obj := $(patsubst %.c,$(BUILD)/obj-so/%.o,$(packetdrill_src))
 lab_harness_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(harness_src))
 
 LIB_A := $(BUILD)/libestab.a
 LIB_LAB_A := $(BUILD)/libestab-lab.a
 LIB_SO := $(BUILD)/libestab.so.$(VERSION)
+PACKETDRILL_SO := $(BUILD)/libestab-packetdrill.so
 TOOLS_A := $(BUILD)/libestab-tools.a
 CLI_A := $(if $(cli_src),$(BUILD)/libestab-cli.a)
 ESTAB := $(if $(cli_src),$(BUILD)/estab)
@@ -121,7 +125,7 @@ SWARM ?= $(BUILD)/estab-sim
 # --- default -----------------------------------------------------------------------------------
 
 .PHONY: all lib
-all: lib $(ESTAB) $(SIM) $(LAB) $(examples)
+all: lib $(ESTAB) $(SIM) $(LAB) $(examples) $(PACKETDRILL_SO)
 lib: $(LIB_A) $(BUILD)/libestab.so
 
 # --- rules -------------------------------------------------------------------------------------
@@ -140,7 +144,7 @@ $(BUILD)/libestab.list: FORCE
 $(BUILD)/tools.list: FORCE
 	$(call remember,$(tools_obj))
 $(BUILD)/programs.list: FORCE
-	$(call remember,$(cli_src) $(sim_src) $(lab_src) $(harness_src))
+	$(call remember,$(cli_src) $(sim_src) $(lab_src) $(harness_src) $(packetdrill_src))
 
 compile = @mkdir -p $(@D)$(newline)	@echo '  CC    $<'$(newline)	@$(CC) $(1) $(DEPFLAGS) $(CFLAGS) $(CFLAGS_EXTRA) -c $< -o $@
 link = @mkdir -p $(@D)$(newline)	@echo '  LINK  $@'$(newline)	@$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $(filter %.o %.a,$^)
@@ -164,6 +168,8 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
 	$(call compile,$(TEST_FLAGS))
 $(BUILD)/obj/fuzz/%.o: fuzz/%.c $(BUILD)/flags
 	$(call compile,$(COMMON) $(WARNINGS) -Isrc -I. -D_GNU_SOURCE)
+$(BUILD)/obj-so/%.o: %.c $(BUILD)/flags
+	$(call compile,$(TOOLS_FLAGS) $(HIDDEN))
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call compile,$(TOOLS_FLAGS))
 
@@ -185,6 +191,12 @@ $(LIB_SO): $(lib_obj) $(BUILD)/libestab.list
 $(BUILD)/libestab.so: $(LIB_SO)
 	@ln -sf $(notdir $<) $(BUILD)/libestab.so.$(SOVERSION)
 	@ln -sf libestab.so.$(SOVERSION) $@
+
+$(PACKETDRILL_SO): $(packetdrill_obj) $(LIB_A) $(BUILD)/programs.list
+	@echo '  LINK  $@'
+	@$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) -shared -pthread -Wl,--exclude-libs,ALL \
+	    -o $@ $(packetdrill_obj) $(LIB_A)
+$(filter $(BUILD)/tests/packetdrill/%,$(tests)): | $(PACKETDRILL_SO)
 
 $(BUILD)/estab: $(call objs,cli/main.c) $(CLI_A) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
 	$(link) $(TOOLS_LIBS)
@@ -218,7 +230,7 @@ $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(fuzz_main) $(TOOLS_A) $(LIB
 	$(link) $(if $(FUZZER),-fsanitize=fuzzer) $(TOOLS_LIBS)
 
 .SECONDARY:
--include $(shell find $(BUILD)/obj $(BUILD)/obj-lab -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/obj-lab $(BUILD)/obj-so -name '*.d' 2>/dev/null)
 
 # --- test and check ----------------------------------------------------------------------------
 
@@ -314,7 +326,7 @@ clean:
 	rm -rf build build-* $(BUILD)
 
 help:
-	@echo 'make                    libestab.a, libestab.so, the estab command and the examples, in build/'
+	@echo 'make                    libestab.a, libestab.so, the estab command, the examples and the packetdrill object'
 	@echo 'make lib                only the library'
 	@echo 'make demo               show it working'
 	@echo 'make test               every test; installs what it needs as root, else says what is missing'
