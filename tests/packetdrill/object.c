@@ -698,8 +698,8 @@ pd_gettimeofday(void *userdata, struct timeval *tv, struct timezone *tz)
     (void)tz;
     if (!was_held)
         pd_hold(o);
-    tv->tv_sec = o->now / ESTAB_SEC(1);
-    tv->tv_usec = o->now % ESTAB_SEC(1) / 1000;
+    tv->tv_sec = (time_t)(o->now / ESTAB_SEC(1));
+    tv->tv_usec = (suseconds_t)(o->now % ESTAB_SEC(1) / 1000);
     if (!was_held)
         pd_advance(o, o->now + ESTAB_US(1), false);
     pthread_mutex_unlock(&o->lock);
