@@ -259,6 +259,7 @@ inherit(struct estab_sock *child, const struct estab_sock *s)
     child->sndtimeo = s->sndtimeo;
     child->priority = s->priority;
     child->user_timeout_ms = s->user_timeout_ms;
+    child->fast_open_queue = s->fast_open_queue;
     child->tos = s->tos;
 }
 

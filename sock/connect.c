@@ -115,7 +115,7 @@ estab_sock_connect(struct estab_sock *s, const struct sockaddr *addr, socklen_t 
         break;
     }
     state = estab_sock_state(s);
-    if (state == LINUX_SYN_SENT || state == LINUX_SYN_RECV)
+    if (estab_sock_is_opening(s))
         return estab_sock_must_wait(s, call, POLLOUT | POLLHUP | POLLERR, false, s->sndtimeo, now)
                    ? ESTAB_SOCK_BLOCKED
                    : result;

@@ -276,6 +276,14 @@ estab_sock_state(const struct estab_sock *s)
     }
 }
 
+bool
+estab_sock_is_opening(const struct estab_sock *s)
+{
+    enum linux_state state = estab_sock_state(s);
+
+    return state == LINUX_SYN_SENT || (state == LINUX_SYN_RECV && s->phase == CONNECTING);
+}
+
 /* The connection has ended: the error that the next call will tell, once. */
 static void
 note_end(struct estab_sock *s)

@@ -90,6 +90,7 @@ struct estab_sock {
     int32_t rcvlowat;
     int32_t priority;
     int32_t user_timeout_ms;
+    int32_t fast_open_queue; /* TCP_FASTOPEN of a listener; 0: off */
     uint8_t tos;
     estab_time rcvtimeo, sndtimeo; /* ESTAB_NEVER: none */
     struct estab_status status;    /* of the last look */
@@ -122,6 +123,8 @@ void estab_sock_note_change(struct estab_sock *s);
 /* Brings the socket up to date with its connection. */
 void estab_sock_look(struct estab_sock *s, estab_time now);
 enum linux_state estab_sock_state(const struct estab_sock *s);
+/* Is the handshake still to be waited for? Not after a Fast Open that we have accepted. */
+bool estab_sock_is_opening(const struct estab_sock *s);
 /* The pending error, once: a negative errno, or 0. */
 int estab_sock_take_error(struct estab_sock *s);
 /* True: the caller must wait, `call` is filled. False: non-blocking, or the time is over. */

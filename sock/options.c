@@ -164,14 +164,16 @@ get_tcp_level(struct estab_sock *s, int name, void *value, socklen_t *len)
         return give_int(value, len, (int)s->opt.keepalive_count);
     case TCP_USER_TIMEOUT:
         return give_int(value, len, s->user_timeout_ms);
+    case TCP_FASTOPEN:
+        return give_int(value, len, s->fast_open_queue);
     case TCP_CONGESTION:
-        memcpy(text, "reno", 5);
+        strncpy(text, estab_cc_name(s->opt.cc), sizeof(text) - 1);
         return give(value, len, text, sizeof(text));
     case TCP_INFO:
         estab_sock_tcp_info(s, &info);
         return give(value, len, &info, sizeof(info));
     case TCP_CC_INFO:
-        return give(value, len, text, 0); /* Reno has nothing to tell */
+        return give(value, len, text, 0); /* as Reno and CUBIC of Linux: nothing to tell */
     default:
         return -ENOPROTOOPT;
     }
@@ -346,13 +348,15 @@ static int
 set_congestion(struct estab_sock *s, const void *value, socklen_t len)
 {
     char name[16] = { 0 };
+    int cc;
 
     if (len < 1)
         return -EINVAL;
     memcpy(name, value, len < sizeof(name) - 1 ? len : sizeof(name) - 1);
-    if (strcmp(name, "reno") != 0)
+    cc = estab_cc_by_name(name);
+    if (cc < 0)
         return -ENOENT;
-    s->opt.cc = ESTAB_CC_RENO;
+    s->opt.cc = (uint8_t)cc;
     return 0;
 }
 
@@ -394,6 +398,12 @@ set_tcp_level(struct estab_sock *s, int name, const void *value, socklen_t len, 
         if (v < 1 || v > KEEPALIVE_COUNT_MAX)
             return -EINVAL;
         s->opt.keepalive_count = (uint32_t)v;
+        break;
+    case TCP_FASTOPEN: /* of one who listens or will; how many may be pending is the host's */
+        if (v < 0 || (s->conn != 0 && s->listener == NULL))
+            return -EINVAL;
+        s->fast_open_queue = v;
+        s->opt.fast_open = v > 0;
         break;
     case TCP_USER_TIMEOUT:
         if (v < 0)

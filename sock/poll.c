@@ -64,7 +64,7 @@ estab_sock_poll(struct estab_sock *s, estab_time now)
         mask |= POLLHUP;
     if (s->rcv_shut)
         mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-    if (state != LINUX_SYN_SENT && state != LINUX_SYN_RECV) {
+    if (!estab_sock_is_opening(s)) {
         if (s->conn != 0 && has_text(s))
             mask |= POLLIN | POLLRDNORM;
         if (s->snd_shut || s->conn == 0 || has_room(s))

@@ -275,15 +275,13 @@ estab_sock_sendmsg(struct estab_sock *s, const struct msghdr *msg, int flags,
                    struct estab_sock_call *call, estab_time now)
 {
     ptrdiff_t total = total_of(msg->msg_iov, (size_t)msg->msg_iovlen), n;
-    enum linux_state state;
 
     if (total < 0)
         return total;
     if (flags & MSG_FASTOPEN)
         return -EOPNOTSUPP;
     estab_sock_look(s, now);
-    state = estab_sock_state(s);
-    if (state == LINUX_SYN_SENT || state == LINUX_SYN_RECV)
+    if (estab_sock_is_opening(s))
         return estab_sock_must_wait(s, call, POLLOUT | POLLHUP | POLLERR,
                                     (flags & MSG_DONTWAIT) != 0, s->sndtimeo, now)
                    ? ESTAB_SOCK_BLOCKED

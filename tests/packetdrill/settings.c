@@ -209,9 +209,11 @@ take_ports(struct settings *set, const char *value)
 static bool
 take_cc(struct settings *set, const char *value)
 {
-    if (strcmp(value, "reno") != 0 && strcmp(value, "newreno") != 0)
+    int cc = estab_cc_by_name(strcmp(value, "newreno") == 0 ? "reno" : value);
+
+    if (cc < 0)
         return false;
-    set->cfg.tcp.cc = ESTAB_CC_RENO;
+    set->cfg.tcp.cc = (uint8_t)cc;
     return true;
 }
 

@@ -77,7 +77,7 @@ TEST(bad_values_are_refused)
         { SOL_SOCKET, SO_ERROR, 1, -ENOPROTOOPT },
         { SOL_SOCKET, 9999, 1, -ENOPROTOOPT },
         { IPPROTO_TCP, 9999, 1, -ENOPROTOOPT },
-        { IPPROTO_TCP, TCP_FASTOPEN, 1, -ENOPROTOOPT },
+        { IPPROTO_TCP, TCP_FASTOPEN, -1, -EINVAL },
         { 9999, 1, 1, -ENOPROTOOPT },
         { IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, -ENOPROTOOPT },
         { SOL_SOCKET, SO_PRIORITY, 7, -EPERM },
@@ -118,6 +118,55 @@ TEST(short_values)
     assert_int_equal(estab_sock_getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len, p->now), 0);
     assert_int_equal(len, 16);
     assert_int_equal(estab_sock_setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, 16, p->now), 0);
+    pair_free(p);
+}
+
+TEST(congestion_control_by_name)
+{
+    struct pair *p = pair_new();
+    struct estab_sock *s = opens(&p->here, AF_INET);
+    char name[16] = { 0 };
+    socklen_t len = sizeof(name);
+
+    assert_int_equal(estab_sock_setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "reno", 4, p->now), 0);
+    assert_int_equal(estab_sock_getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len, p->now), 0);
+    assert_string_equal(name, "reno");
+    assert_int_equal(estab_sock_setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "cubic", 6, p->now), 0);
+    len = sizeof(name);
+    assert_int_equal(estab_sock_getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &len, p->now), 0);
+    assert_string_equal(name, "cubic");
+    pair_free(p);
+}
+
+/* RFC 7413 §4.2: with TCP_FASTOPEN the text of a SYN that shows our cookie can be read at once. */
+TEST(fast_open_of_a_listener)
+{
+    struct pair *p = pair_new();
+    struct estab_sock *l = opens(&p->there, AF_INET), *got;
+    struct estab_tcp_options opt;
+    struct estab_endpoint to = { .addr = estab_addr_v4(192, 0, 2, 2), .port = 80 };
+    struct estab_config cfg;
+    estab_conn conn[2];
+
+    assert_int_equal(sets(p, l, IPPROTO_TCP, TCP_FASTOPEN, 5), 0);
+    assert_int_equal(gets_(p, l, IPPROTO_TCP, TCP_FASTOPEN), 5);
+    assert_int_equal(binds(l, "0.0.0.0", 80), 0);
+    assert_int_equal(estab_sock_listen(l, 5, p->now), 0);
+    estab_config_init(&cfg);
+    opt = cfg.tcp;
+    opt.fast_open = true;
+    assert_int_equal(estab_connect(p->here.stack, NULL, &to, &opt, &conn[0], p->now), 0);
+    settle(p); /* brings the cookie */
+    assert_int_equal(accepts(p, l, &got), 0);
+    assert_int_equal(estab_connect(p->here.stack, NULL, &to, &opt, &conn[1], p->now), 0);
+    assert_int_equal(estab_send(p->here.stack, conn[1], "early", 5, p->now), 5);
+    assert_int_equal(carry(p, &p->here, &p->there), 1); /* the SYN, and nothing more */
+    p->cut = true;
+    assert_int_equal(accepts(p, l, &got), 0);
+    assert_int_equal(gets_(p, got, IPPROTO_TCP, TCP_FASTOPEN), 5);
+    assert_int_equal(polls(p, got), POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM);
+    expect_text(p, got, "early");
+    assert_int_equal(sends(p, got, "answer", 6, 0), 6);
     pair_free(p);
 }
 
