@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-enum { HAS_TIMESTAMPS = 1, HAS_SACK = 2, HAS_WSCALE = 4 };
+enum { HAS_TIMESTAMPS = 1, HAS_SACK = 2, HAS_WSCALE = 4, HAS_ECN = 8 };
+enum { CA_OPEN = 0, CA_DISORDER = 1, CA_RECOVERY = 3, CA_LOSS = 4 };
 
 static uint32_t
 in_segments(uint32_t octets, uint32_t mss)
@@ -40,11 +41,17 @@ estab_sock_tcp_info(const struct estab_sock *s, struct linux_tcp_info *out)
     out->backoff = t->timer == ESTAB_TIMER_RETRANSMIT ? t->retransmissions : 0;
     out->probes = t->timer == ESTAB_TIMER_PERSIST ? t->retransmissions : 0;
     out->options = (uint8_t)((st->timestamps ? HAS_TIMESTAMPS : 0) | (st->sack ? HAS_SACK : 0) |
-                             (st->window_scaling ? HAS_WSCALE : 0));
+                             (st->window_scaling ? HAS_WSCALE : 0) | (st->ecn ? HAS_ECN : 0));
+    out->ca_state = st->recovery == 2   ? CA_LOSS
+                    : st->recovery == 1 ? CA_RECOVERY
+                    : st->sacked > 0    ? CA_DISORDER
+                                        : CA_OPEN;
     out->wscale = (uint8_t)(st->snd_wind_shift | st->rcv_wind_shift << 4);
     out->rto = t->rto_us;
     out->rcv_mss = mss;
     out->unacked = in_segments(t->flight, mss);
+    out->sacked = in_segments(st->sacked, mss);
+    out->lost = in_segments(st->lost, mss);
     out->pmtu =
         mss + (st->timestamps ? 12 : 0) + 20 + (st->local.addr.family == ESTAB_INET ? 20 : 40);
     out->rcv_ssthresh = t->rcv_wnd;
@@ -55,9 +62,8 @@ estab_sock_tcp_info(const struct estab_sock *s, struct linux_tcp_info *out)
     out->advmss = mss;
     out->reordering = 3;
     out->rcv_space = t->rcv_wnd;
-    out->bytes_acked = t->snd_una - t->iss > 0 && st->bytes_sent + 1 >= t->flight
-                           ? st->bytes_sent + 1 - t->flight
-                           : 0;
+    /* our SYN counts as one, as in Linux */
+    out->bytes_acked = st->bytes_sent + 1 > t->flight ? st->bytes_sent + 1 - t->flight : 0;
     out->bytes_received = st->bytes_received;
     out->notsent_bytes = t->send_queued > t->flight ? t->send_queued - t->flight : 0;
     out->bytes_sent = st->bytes_sent;

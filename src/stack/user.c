@@ -6,7 +6,7 @@
 #include "stack/internal.h"
 
 #include "base/bytes.h"
-#include "tcp/internal.h"
+#include "tcp/rack.h"
 
 #include <string.h>
 
@@ -478,6 +478,10 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
         .fast_open = tcb->fast_open,
         .snd_wind_shift = tcb->snd_wind_shift,
         .rcv_wind_shift = tcb->rcv_wind_shift,
+        .sacked = tcb->flight != NULL ? tcb->flight->sb.sacked : 0,
+        .lost = tcb->flight != NULL ? tcb->flight->sb.lost : 0,
+        .recovery = tcb->recovery,
+        .ecn = tcb->ecn,
         .bytes_sent = tcb->bytes_sent,
         .bytes_received = tcb->bytes_received,
     };

@@ -202,6 +202,16 @@ inject_at(struct loaded *l, struct segment s)
 }
 #define inject(l, ...) inject_at(l, (struct segment){ __VA_ARGS__ })
 
+/* An ACK of `ack` with one SACK block. */
+static inline void
+inject_sack(struct loaded *l, uint32_t ack, uint32_t left, uint32_t right)
+{
+    char options[40];
+
+    snprintf(options, sizeof(options), "0101050a %08x %08x", l->iss + left, l->iss + right);
+    inject(l, .ctl = ACK, .seq = 1, .ack = ack, .options = options);
+}
+
 static inline long long
 now_us(struct loaded *l)
 {

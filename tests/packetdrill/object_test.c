@@ -295,6 +295,41 @@ TEST(tcp_info_through_libc)
     unload(&l);
 }
 
+/* What is SACKed and what is lost, in segments, and that recovery has begun. */
+TEST(tcp_info_in_recovery)
+{
+    struct loaded l = load("ts=0,cc=reno");
+    int listener = listens(&l), fd;
+    getsockopt_fn *get = libc_getsockopt(&l);
+    struct tcp_info i = { 0 };
+    socklen_t len = sizeof(i);
+    static char text[4000];
+
+    inject(&l, .ctl = SYN, .options = "020403e8 01010402"); /* 1000 octets a segment, SACK */
+    expect(&l, .ctl = SYN | ACK, .ack = 1);
+    sleeps(&l, 100000); /* a round trip, so that no loss probe comes first */
+    inject(&l, .ctl = ACK, .seq = 1, .ack = 1);
+    fd = CALL(&l, accept, listener, NULL, NULL);
+    assert_int_equal(CALL(&l, write, fd, text, sizeof(text)), sizeof(text));
+    for (uint32_t k = 0; k < 4; k++)
+        expect(&l, .ctl = k == 3 ? ACK | PSH : ACK, .seq = 1 + 1000 * k, .ack = 1, .len = 1000);
+    sleeps(&l, 100000);
+    inject_sack(&l, 1, 1001, 4001); /* all but the first */
+    expect(&l, .ctl = ACK, .seq = 1, .ack = 1, .len = 1000);
+    assert_int_equal(get(fd, IPPROTO_TCP, TCP_INFO, &i, &len), 0);
+    assert_int_equal(i.tcpi_unacked, 4);
+    assert_int_equal(i.tcpi_sacked, 3);
+    assert_int_equal(i.tcpi_lost, 0); /* it is on its way again */
+    assert_int_equal(i.tcpi_ca_state, 3 /* Recovery */);
+    assert_int_equal(i.tcpi_options & 7, 2);
+    inject(&l, .ctl = ACK, .seq = 1, .ack = 4001);
+    len = sizeof(i);
+    assert_int_equal(get(fd, IPPROTO_TCP, TCP_INFO, &i, &len), 0);
+    assert_int_equal(i.tcpi_ca_state, 0);
+    assert_int_equal(i.tcpi_sacked, 0);
+    unload(&l);
+}
+
 TEST(options_fcntl_ioctl)
 {
     struct loaded l = load(NULL);
