@@ -119,6 +119,8 @@ struct estab_config {
     uint32_t syn_ack_retries;   /* 4: the half-open record is forgotten at 31 s */
     estab_time delayed_ack;     /* 40 ms */
     estab_time fin_wait_2;      /* an orphan's stay in FIN-WAIT-2; 60 s */
+    estab_time orphan_timeout;  /* an orphan's without progress in FIN-WAIT-1, CLOSING, LAST-ACK,
+                                   also when its peer only keeps the window shut; 100 s */
     estab_time sws_override;    /* 100 ms to 1 s (RFC 9293 §3.8.6.2.1) */
     uint32_t initial_window;    /* segments; 10 (RFC 6928) */
     bool timestamps;            /* RFC 7323 */

@@ -165,6 +165,7 @@ extern "C" {
     X(TIME_WAIT_OVER,   "2MSL are over", "RFC 9293 §3.10.8")                                        \
     X(SYN_ACK_GIVEN_UP, "SYN,ACK unanswered", "RFC 9293 §3.8.3")                                    \
     X(FIN_WAIT_2_OVER,  "no FIN came to an orphan", "limit: fin_wait_2")                            \
+    X(ORPHAN_GIVEN_UP,  "no progress on an orphan", "limit: orphan_timeout")                        \
     X(REUSED,           "a new SYN took its place", "RFC 6191 §2")                                  \
     X(EVICTED,          "the oldest made room", "limit: max_time_wait")                             \
     X(SYN_REFUSED,      "another SYN in the window", "RFC 9293 §3.10.7.4, fourth")                  \
@@ -186,6 +187,7 @@ extern "C" {
     X(DELAYED_ACK, "delayed ACK")                                                                   \
     X(KEEPALIVE,  "keepalive")                                                                      \
     X(FIN_WAIT_2, "FIN-WAIT-2")                                                                     \
+    X(ORPHAN,     "orphan without progress")                                                        \
     X(TIME_WAIT,  "2MSL")                                                                           \
     X(SYN_ACK,    "SYN,ACK retransmission")                                                         \
     X(USER,       "user timeout")

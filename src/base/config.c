@@ -31,6 +31,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->window_scaling = true;
     cfg->sack = true;
     cfg->ecn = ESTAB_ECN_ANSWER;
+    cfg->orphan_timeout = ESTAB_SEC(100);
     cfg->syn_cookies = ESTAB_SYN_COOKIES_WHEN_FULL;
     cfg->rfc1337 = true;
     cfg->syn_layout = ESTAB_SYN_LAYOUT_LINUX;

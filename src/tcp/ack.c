@@ -203,9 +203,11 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     }
 
     moved_una = seq_gt(seg->ack, tcb->snd_una) && RULE(env, ack_moves_una);
-    if (moved_una)
+    if (moved_una) {
         acknowledge(tcb, env, seg);
-    else if (tcb->flight == NULL && is_duplicate_ack(tcb, seg, wnd))
+        if (tcb->orphan)
+            tcb->orphan_at = env->now + env->cfg->orphan_timeout;
+    } else if (tcb->flight == NULL && is_duplicate_ack(tcb, seg, wnd))
         estab_tcp_duplicate_ack(tcb, env);
     estab_rack_ack(tcb, env, seg, old_una);
     estab_ecn_echo(tcb, env, seg);
@@ -222,7 +224,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         case TCPS_FIN_WAIT_1:
             enter_state(tcb, env, TCPS_FIN_WAIT_2, CAUSE_FIN_ACKED);
             if (tcb->orphan)
-                tcb->fin_wait_2_at = env->now + env->cfg->fin_wait_2;
+                tcb->orphan_at = env->now + env->cfg->fin_wait_2;
             break;
         case TCPS_CLOSING:
             enter_state(tcb, env, TCPS_TIME_WAIT, CAUSE_FIN_ACKED);

@@ -11,7 +11,7 @@ stop_timers(struct tcb *tcb)
     tcb->rtx_at = ESTAB_NEVER;
     tcb->delack_at = ESTAB_NEVER;
     tcb->keepalive_at = ESTAB_NEVER;
-    tcb->fin_wait_2_at = ESTAB_NEVER;
+    tcb->orphan_at = ESTAB_NEVER;
 }
 
 void

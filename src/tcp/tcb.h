@@ -196,7 +196,7 @@ struct tcb {
     estab_time rtx_at;
     estab_time delack_at;
     estab_time keepalive_at;
-    estab_time fin_wait_2_at;
+    estab_time orphan_at; /* nobody waits for it: until when it may stay without progress */
     estab_time unanswered_since; /* R1, R2: first transmission without any progress since */
     estab_time challenged_at;    /* of the last challenge ACK */
 

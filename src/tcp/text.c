@@ -254,7 +254,7 @@ estab_tcp_check_fin(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         enter_state(tcb, env, TCPS_CLOSING, CAUSE_FIN_ARRIVED);
         break;
     case TCPS_FIN_WAIT_2:
-        tcb->fin_wait_2_at = ESTAB_NEVER;
+        tcb->orphan_at = ESTAB_NEVER;
         enter_state(tcb, env, TCPS_TIME_WAIT, CAUSE_FIN_ARRIVED);
         break;
     default:

@@ -85,9 +85,9 @@ estab_tcp_next_deadline(const struct tcb *tcb, const struct tcp_env *env, enum c
         at = tcb->keepalive_at;
         *which = TIMER_KEEPALIVE;
     }
-    if (tcb->fin_wait_2_at < at) {
-        at = tcb->fin_wait_2_at;
-        *which = TIMER_FIN_WAIT_2;
+    if (tcb->orphan_at < at) {
+        at = tcb->orphan_at;
+        *which = tcb->state == TCPS_FIN_WAIT_2 ? TIMER_FIN_WAIT_2 : TIMER_ORPHAN;
     }
     return at;
 }
@@ -200,7 +200,17 @@ estab_tcp_timeouts(struct tcb *tcb, struct tcp_env *env)
         estab_tcp_trace_timer(tcb, env, TIMER_KEEPALIVE);
         estab_tcp_keepalive_timeout(tcb, env);
     }
-    if (now >= tcb->fin_wait_2_at && tcb->state == TCPS_FIN_WAIT_2) {
+    if (now >= tcb->orphan_at && tcb->state != TCPS_FIN_WAIT_2 && tcb->state != TCPS_CLOSED) {
+        /* Nobody would miss it, and a peer that only answers probes could keep it for ever. */
+        estab_tcp_trace_timer(tcb, env, TIMER_ORPHAN);
+        if (tcb->state == TCPS_FIN_WAIT_1) {
+            tcb->reset_owed = true;
+            tcb->reset_reason = WHY_RST_LIMIT;
+        }
+        estab_tcp_end(tcb, env, ESTAB_ETIMEDOUT, CAUSE_ORPHAN_GIVEN_UP);
+        return;
+    }
+    if (now >= tcb->orphan_at && tcb->state == TCPS_FIN_WAIT_2) {
         estab_tcp_trace_timer(tcb, env, TIMER_FIN_WAIT_2);
         estab_tcp_end(tcb, env, ESTAB_ETIMEDOUT, CAUSE_FIN_WAIT_2_OVER);
     }

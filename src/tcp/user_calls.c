@@ -25,7 +25,7 @@ estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tc
     tcb->rtx_at = ESTAB_NEVER;
     tcb->delack_at = ESTAB_NEVER;
     tcb->keepalive_at = ESTAB_NEVER;
-    tcb->fin_wait_2_at = ESTAB_NEVER;
+    tcb->orphan_at = ESTAB_NEVER;
     tcb->unanswered_since = ESTAB_NEVER;
     tcb->challenged_at = INT64_MIN / 2;
     estab_tcp_rtt_init(tcb, env);
@@ -245,8 +245,8 @@ estab_tcp_orphan(struct tcb *tcb, struct tcp_env *env)
     }
     if (!tcb->fin_queued)
         (void)estab_tcp_close(tcb, env);
-    if (tcb->state == TCPS_FIN_WAIT_2)
-        tcb->fin_wait_2_at = env->now + env->cfg->fin_wait_2;
+    tcb->orphan_at = env->now + (tcb->state == TCPS_FIN_WAIT_2 ? env->cfg->fin_wait_2
+                                                               : env->cfg->orphan_timeout);
 }
 
 void

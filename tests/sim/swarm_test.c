@@ -22,6 +22,7 @@ expect_pass(uint64_t seed, const struct sim_swarm_options *options)
     return r.allocations_failed;
 }
 
+/* vuln: Simultaneous close/open state explosion */
 TEST(two_hundred_seeds_pass)
 {
     for (uint64_t seed = 1; seed <= 200; seed++)
@@ -46,6 +47,7 @@ fail_everywhere(bool fail_after)
         }
 }
 
+/* vuln: Double free on TCP error path; TCP reassembly uninitialised or UAF */
 TEST(any_allocation_may_fail_once)
 {
     fail_everywhere(false);

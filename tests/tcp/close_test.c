@@ -207,22 +207,153 @@ TEST(fin_is_retransmitted)
     peer_done(p);
 }
 
-/* ... and no longer than the user timeout: LAST-ACK and FIN-WAIT-1 do not leak (CVE-2015-5358). */
-TEST(last_ack_and_fin_wait_1_end_at_the_user_timeout)
+/* limit: orphan_timeout: no longer than that without progress, in FIN-WAIT-1, CLOSING and LAST-ACK
+ * (CVE-2015-5358; vuln: LAST-ACK resource exhaustion). With the handle held it is the user timeout. */
+TEST(an_orphan_without_progress_is_given_up)
 {
     struct peer *p = peer_in_close_wait();
 
     assert_int_equal(user_leaves(p), 0);
-    time_passes(p, SEC(15 * 60) - 1);
+    time_passes(p, SEC(100) - 1);
     expect_state(p, TCPS(LAST_ACK));
     time_passes(p, 1);
+    expect_gone(p);
+    peer_forgets(p);
+    time_passes(p, SEC(1000));
+    expect_nothing_sent(p);
+    peer_done(p);
+
+    p = peer_in_closing();
+    assert_int_equal(user_leaves(p), 0);
+    peer_forgets(p);
+    time_passes(p, SEC(100));
     expect_gone(p);
     peer_done_quietly(p);
 
     p = peer_in_established();
     assert_int_equal(user_leaves(p), 0);
-    time_passes(p, SEC(15 * 60));
+    time_passes(p, SEC(100) - 1);
+    expect_state(p, TCPS(FIN_WAIT_1));
+    peer_forgets(p);
+    time_passes(p, 1);
     expect_gone(p);
+    /* there the peer is told */
+    expect_sent(p, .ctl = CTL_RST | CTL_ACK, .seq = ISS + 2, .ack = 101, .reason = ESTAB_WHY_RST_LIMIT);
+    peer_done(p);
+
+    p = peer_in_last_ack();
+    time_passes(p, SEC(15 * 60) - 1);
+    expect_state(p, TCPS(LAST_ACK));
+    time_passes(p, 1);
+    expect_event(p, ESTAB_FAILED);
+    peer_done_quietly(p);
+}
+
+/* vuln: Orphaned connection in FIN-WAIT with zero window
+ * A peer that answers every probe with a closed window keeps an orphan no longer than that; one that
+ * takes an octet now and then keeps it as long as it goes on. */
+TEST(an_orphan_before_a_closed_window_is_given_up)
+{
+    struct peer *p = peer_in_established();
+    estab_time begun;
+
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = -1);
+    user_sends(p, 100);
+    assert_int_equal(user_leaves(p), 0);
+    begun = p->now;
+    while (p->now - begun < SEC(90)) {
+        (void)time_until_sent(p, SEC(60));
+        peer_forgets(p);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = -1);
+    }
+    time_passes(p, SEC(100) - (p->now - begun));
+    expect_gone(p);
+    peer_done_quietly(p);
+
+    p = peer_in_established();
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = 1);
+    user_sends(p, 6);
+    assert_int_equal(user_leaves(p), 0);
+    for (uint32_t n = 1; n <= 6; n++) {
+        time_passes(p, SEC(80));
+        peer_forgets(p);
+        expect_state(p, TCPS(FIN_WAIT_1));
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + n, .wnd = 1);
+    }
+    peer_done_quietly(p);
+}
+
+/* vuln: FIN-WAIT-2 leak
+ * Thousands of peers that acknowledge our FIN and never send theirs leave nothing behind. */
+TEST(silent_peers_leave_no_fin_wait_2)
+{
+    struct peer *p = peer_of_listener();
+    struct estab_stack_status st;
+
+    for (uint32_t i = 0; i < 3000; i++) {
+        p->them.port = (uint16_t)(1024 + i);
+        p->iss_known = false;
+        peer_sends(p, .ctl = CTL_SYN, .seq = 100);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+        user_accepts(p);
+        assert_int_equal(user_leaves(p), 0);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 2);
+        peer_forgets(p);
+    }
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.connections, 3000);
+    time_passes(p, SEC(61));
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.connections, 0);
+    assert_int_equal(st.orphans, 0);
+    peer_done(p);
+}
+
+/* vuln: CLOSE-WAIT accumulation
+ * A connection whose user does not close costs its record and no buffer, and lives. */
+TEST(close_wait_costs_a_record)
+{
+    struct peer *p = peer_of_listener();
+    struct estab_stack_status st;
+    estab_conn conns[200];
+
+    for (uint32_t i = 0; i < 200; i++) {
+        p->them.port = (uint16_t)(1024 + i);
+        p->iss_known = false;
+        peer_sends(p, .ctl = CTL_SYN, .seq = 100);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+        user_accepts(p);
+        conns[i] = p->conn;
+        peer_sends(p, .ctl = CTL_ACK | CTL_FIN, .seq = 101, .ack = ISS + 1);
+        peer_forgets(p);
+    }
+    time_passes(p, SEC(86400));
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.connections, 200);
+    assert_int_equal(st.ring_bytes, 0);
+    assert_int_equal(st.timers, 0);
+    for (uint32_t i = 0; i < 200; i++)
+        assert_int_equal(estab_abort(p->stack, conns[i], p->now), 0);
+    p->conn = 0;
+    peer_done_quietly(p);
+}
+
+/* A half-closed connection lives as long as the user wants: text goes on for days in the other
+ * direction. */
+TEST(a_half_closed_connection_lives)
+{
+    struct peer *p = peer_in_fin_wait_2();
+    uint32_t seq = 101;
+
+    for (unsigned day = 0; day < 30; day++) {
+        time_passes(p, SEC(86400));
+        peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 2, .len = 1000);
+        seq += 1000;
+        time_passes(p, MS(40));
+        peer_forgets(p);
+        user_receives(p, 1000);
+    }
+    expect_state(p, TCPS(FIN_WAIT_2));
     peer_done_quietly(p);
 }
 

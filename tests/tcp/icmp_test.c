@@ -23,7 +23,8 @@ TEST(hard_error_ends_an_attempt_to_open)
     peer_done(p);
 }
 
-/* MUST-56, CVE-2004-0790: nothing of ICMP ends an established connection. MUST-47: it is told. */
+/* MUST-56, CVE-2004-0790: nothing of ICMP ends an established connection. MUST-47: it is told.
+ * vuln: ICMP hard-error connection reset */
 TEST(no_error_ends_an_established_connection)
 {
     struct peer *p = peer_in_established();
@@ -78,7 +79,8 @@ TEST(soft_error_becomes_the_reason_of_a_timeout)
     peer_done_quietly(p);
 }
 
-/* MUST-55, RFC6633-SQ, CVE-2004-0791: Source Quench does nothing. */
+/* MUST-55, RFC6633-SQ, CVE-2004-0791: Source Quench does nothing.
+ * vuln: ICMP Source Quench throttling */
 TEST(source_quench_is_ignored)
 {
     struct peer *p = peer_in_established();
@@ -116,7 +118,8 @@ TEST(packet_too_big_lowers_the_segment_size)
     peer_done_quietly(p);
 }
 
-/* CVE-2004-1060: not below 576 or 1280, not larger than what was sent, not out of flight. */
+/* CVE-2004-1060: not below 576 or 1280, not larger than what was sent, not out of flight.
+ * vuln: ICMP frag-needed PMTU reduction */
 TEST(packet_too_big_is_believed_within_reason)
 {
     struct peer *p = peer_in_established();

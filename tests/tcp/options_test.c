@@ -89,7 +89,8 @@ TEST(unknown_options_are_skipped)
     assert_int_equal(mss_after_syn_with((uint8_t[]){ 77, 2, 2, 4, 3, 0x84 }, 6), 900);
 }
 
-/* MUST-7: lengths that cannot be: dropped, counted, no harm (CVE-2020-24337). */
+/* MUST-7: lengths that cannot be: dropped, counted, no harm (CVE-2020-24337).
+ * vuln: TCP option zero-length infinite loop; TCP options out-of-bounds read */
 TEST(illegal_option_lengths_are_dropped)
 {
     for (unsigned kind = 2; kind < 256; kind++) {

@@ -234,7 +234,8 @@ TEST(own_source_address_from_the_wire_is_dropped)
     peer_done(p);
 }
 
-/* MUST-3: a bad checksum leaves no trace but a counter. */
+/* MUST-3: a bad checksum leaves no trace but a counter.
+ * vuln: Checksum computed beyond packet (uIP, FreeRTOS) */
 TEST(bad_checksum_is_dropped_without_effect)
 {
     struct peer *p = peer_in_established();
@@ -274,7 +275,8 @@ TEST(bad_checksum_is_dropped_without_effect)
     peer_done(p);
 }
 
-/* RFC9293-3.1-DOFF: data offset below 5 or beyond the segment. */
+/* RFC9293-3.1-DOFF: data offset below 5 or beyond the segment.
+ * vuln: Data offset unvalidated; Port confusion / short TCP header access */
 TEST(bad_data_offset_is_dropped)
 {
     struct peer *p = peer_in_established();

@@ -227,7 +227,8 @@ TEST(initial_window_is_ten_segments)
 }
 
 /* RFC5681-3.1-SS, MUST-19: in slow start each acknowledged octet lets two go: cwnd doubles in a
- * round trip. RFC9293-7-ABC: many small ACKs gain no more than one large one. */
+ * round trip. RFC9293-7-ABC: many small ACKs gain no more than one large one.
+ * vuln: ACK division */
 TEST(slow_start_doubles_and_counts_octets)
 {
     struct peer *p = established_after(MS(100));

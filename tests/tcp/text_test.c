@@ -77,7 +77,8 @@ TEST(text_is_trimmed_to_what_is_new)
 }
 
 /* Overlapping segments: the first copy of an octet wins, on every path, so that what was seen on
- * the wire first is what is delivered. */
+ * the wire first is what is delivered.
+ * vuln: Overlapping segment ambiguity */
 TEST(first_copy_wins)
 {
     struct peer *p = peer_in_established();
@@ -275,7 +276,8 @@ TEST(no_sack_without_permission)
     peer_done(p);
 }
 
-/* limit: a few octets far ahead must not hold a large ring (CVE-2004-0171). */
+/* limit: a few octets far ahead must not hold a large ring (CVE-2004-0171).
+ * vuln: Out-of-order mbuf exhaustion */
 TEST(out_of_order_text_is_bounded_by_its_own_size)
 {
     struct peer *p = peer_in_established();
@@ -288,7 +290,8 @@ TEST(out_of_order_text_is_bounded_by_its_own_size)
     peer_done_quietly(p);
 }
 
-/* SegmentSmack, CVE-2018-5390: a thousand tiny holes cost no more than the list is long. */
+/* SegmentSmack, CVE-2018-5390: a thousand tiny holes cost no more than the list is long.
+ * vuln: SegmentSmack (out-of-order queue CPU) */
 TEST(many_small_holes_are_bounded)
 {
     struct peer *p = peer_in_established();

@@ -53,7 +53,8 @@ TEST(window_scale)
     peer_done_quietly(p);
 }
 
-/* RFC7323-2.3-MAX14: more than 14 means 14. */
+/* RFC7323-2.3-MAX14: more than 14 means 14.
+ * vuln: Window scale out of range */
 TEST(window_scale_is_at_most_14)
 {
     struct peer *p = peer_of_listener();
@@ -153,7 +154,8 @@ TEST(ack_beside_a_probe_is_acceptable)
     peer_done(p);
 }
 
-/* MUST-34, SHLD-15: the window shrinks below what is out: no new data, no harm. SHLD-16, MAY-7. */
+/* MUST-34, SHLD-15: the window shrinks below what is out: no new data, no harm. SHLD-16, MAY-7.
+ * vuln: Window-shrink abuse */
 TEST(shrunk_window_is_survived)
 {
     struct peer *p = established(20000);
