@@ -94,9 +94,12 @@ struct estab_tcp_options {
     estab_time keepalive_idle;     /* 2 h */
     estab_time keepalive_interval; /* 75 s */
     uint32_t keepalive_count;      /* 10 probes */
-    estab_time user_timeout;       /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
-    bool cork;                     /* no segment less than full-sized, for sws_override at most */
-    bool quick_ack;                /* no delayed ACKs */
+    /* RFC 5482: tell the peer our user timeout, and take the longer of the two, within the host's
+     * limits, unless user_timeout was set to other than the host's default; off */
+    bool user_timeout_option;
+    estab_time user_timeout;  /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
+    bool cork;                /* no segment less than full-sized, for sws_override at most */
+    bool quick_ack;           /* no delayed ACKs */
     uint16_t max_segment;     /* MSS to announce and use at most, from the SYN on; 0: the link's */
     uint32_t send_buffer_max; /* bytes, a power of two is used: the largest =< this */
     uint32_t receive_buffer_max;
@@ -110,30 +113,32 @@ struct estab_config {
     uint32_t host; /* a number of the caller's, copied into trace records */
 
     /* Connection life */
-    estab_time msl;             /* TIME-WAIT lasts 2 x msl; 30 s */
-    estab_time rto_initial;     /* 1 s (RFC 6298 §2.1) */
-    estab_time rto_min;         /* 200 ms; differs from the SHOULD of RFC 6298 §2.4 */
-    estab_time rto_max;         /* 120 s */
-    uint32_t r1;                /* retransmissions before IP is told; 3 */
-    estab_time syn_r2;          /* give up an active OPEN; 3 min (MUST-23) */
-    uint32_t syn_ack_retries;   /* 4: the half-open record is forgotten at 31 s */
-    estab_time delayed_ack;     /* 40 ms */
-    estab_time fin_wait_2;      /* an orphan's stay in FIN-WAIT-2; 60 s */
-    estab_time orphan_timeout;  /* an orphan's without progress in FIN-WAIT-1, CLOSING, LAST-ACK,
+    estab_time msl;              /* TIME-WAIT lasts 2 x msl; 30 s */
+    estab_time rto_initial;      /* 1 s (RFC 6298 §2.1) */
+    estab_time rto_min;          /* 200 ms; differs from the SHOULD of RFC 6298 §2.4 */
+    estab_time rto_max;          /* 120 s */
+    uint32_t r1;                 /* retransmissions before IP is told; 3 */
+    estab_time syn_r2;           /* give up an active OPEN; 3 min (MUST-23) */
+    uint32_t syn_ack_retries;    /* 4: the half-open record is forgotten at 31 s */
+    estab_time delayed_ack;      /* 40 ms */
+    estab_time fin_wait_2;       /* an orphan's stay in FIN-WAIT-2; 60 s */
+    estab_time user_timeout_min; /* limits of what a peer's option may do to it (RFC 5482 §3.1): */
+    estab_time user_timeout_max; /* 100 s and 1 h */
+    estab_time orphan_timeout;   /* an orphan's without progress in FIN-WAIT-1, CLOSING, LAST-ACK,
                                    also when its peer only keeps the window shut; 100 s */
-    estab_time sws_override;    /* 100 ms to 1 s (RFC 9293 §3.8.6.2.1) */
-    uint32_t initial_window;    /* segments; 10 (RFC 6928) */
-    bool timestamps;            /* RFC 7323 */
-    bool window_scaling;        /* RFC 7323 */
-    bool sack;                  /* RFC 2018 */
-    bool rfc1337;               /* TIME-WAIT ignores RST */
-    uint8_t syn_cookies;        /* enum estab_syn_cookies; ESTAB_SYN_COOKIES_WHEN_FULL */
-    bool accept_overflow_reset; /* a third segment that finds the accept queue full is reset, not
+    estab_time sws_override;     /* 100 ms to 1 s (RFC 9293 §3.8.6.2.1) */
+    uint32_t initial_window;     /* segments; 10 (RFC 6928) */
+    bool timestamps;             /* RFC 7323 */
+    bool window_scaling;         /* RFC 7323 */
+    bool sack;                   /* RFC 2018 */
+    bool rfc1337;                /* TIME-WAIT ignores RST */
+    uint8_t syn_cookies;         /* enum estab_syn_cookies; ESTAB_SYN_COOKIES_WHEN_FULL */
+    bool accept_overflow_reset;  /* a third segment that finds the accept queue full is reset, not
                                    dropped; off */
-    uint8_t ecn;                /* enum estab_ecn; ESTAB_ECN_ANSWER */
-    uint8_t syn_layout;         /* enum estab_syn_layout */
-    estab_time timestamp_tick;  /* 1 ms */
-    estab_time challenge_gap;   /* at most one challenge ACK per connection in this time; 500 ms */
+    uint8_t ecn;                 /* enum estab_ecn; ESTAB_ECN_ANSWER */
+    uint8_t syn_layout;          /* enum estab_syn_layout */
+    estab_time timestamp_tick;   /* 1 ms */
+    estab_time challenge_gap;    /* at most one challenge ACK per connection in this time; 500 ms */
     struct estab_tcp_options tcp;
 
     /* TCP Fast Open, RFC 7413 */

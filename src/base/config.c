@@ -45,6 +45,8 @@ estab_config_init(struct estab_config *cfg)
     cfg->tcp.keepalive_interval = ESTAB_SEC(75);
     cfg->tcp.keepalive_count = 10;
     cfg->tcp.user_timeout = ESTAB_SEC(15 * 60);
+    cfg->user_timeout_min = ESTAB_SEC(100);
+    cfg->user_timeout_max = ESTAB_SEC(3600);
     cfg->tcp.send_buffer_max = 256 * 1024;
     cfg->tcp.receive_buffer_max = 256 * 1024;
     cfg->memory_budget = (size_t)256 << 20;

@@ -128,9 +128,10 @@ config_is_good(const struct estab_config *cfg)
            cfg->rto_max <= ESTAB_SEC(3600) && cfg->delayed_ack >= 0 &&
            cfg->delayed_ack < ESTAB_MS(500) && /* (MUST-40) */
            cfg->timestamp_tick >= ESTAB_US(100) && cfg->timestamp_tick <= ESTAB_SEC(1) &&
-           cfg->syn_r2 > 0 && cfg->fin_wait_2 > 0 && cfg->orphan_timeout > 0 && cfg->sws_override >= ESTAB_MS(100) &&
-           cfg->sws_override <= ESTAB_SEC(1) && cfg->challenge_gap >= 0 &&
-           cfg->fast_open_key_life > 0 && cfg->fast_open_retry > 0 &&
+           cfg->syn_r2 > 0 && cfg->fin_wait_2 > 0 && cfg->orphan_timeout > 0 &&
+           cfg->user_timeout_min > 0 && cfg->user_timeout_max >= cfg->user_timeout_min &&
+           cfg->sws_override >= ESTAB_MS(100) && cfg->sws_override <= ESTAB_SEC(1) &&
+           cfg->challenge_gap >= 0 && cfg->fast_open_key_life > 0 && cfg->fast_open_retry > 0 &&
            cfg->fast_open_retry <= ESTAB_SEC(86400) && cfg->max_fast_open_peers <= 1u << 24 &&
            cfg->syn_ack_retries < UINT8_MAX && cfg->initial_window >= 1 &&
            cfg->initial_window <= 1000 && cfg->max_connections > 0 &&

@@ -146,6 +146,7 @@ established(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, uin
     if (!tcb->passive)
         tcb->events |= ESTAB_CONNECTED;
     tcb->events |= ESTAB_WRITABLE;
+    tcb->uto_owed = tcb->opt->user_timeout_option;
     enter_state(tcb, env, TCPS_ESTABLISHED, CAUSE_SYN_ACKED);
 }
 

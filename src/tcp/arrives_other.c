@@ -169,6 +169,7 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
     /* a closed window has refused the text, but not the rest of the segment */
     v = len > 0 && seg->len == 0 ? SEG_ACCEPTED_PROBE : SEG_ACCEPTED;
     estab_ecn_arrives(tcb, seg);
+    estab_uto_arrives(tcb, seg);
     check_urg(tcb, seg);                       /* Sixth */
     estab_tcp_process_text(tcb, env, seg, &v); /* Seventh */
     if (tcb->state != TCPS_CLOSED)

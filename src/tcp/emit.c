@@ -138,6 +138,7 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     begin(tcb, env, out, seq, CTL_ACK, reason);
     fill_options(tcb, env, seg);
     seg->len = len;
+    estab_uto_tell(tcb, seg);
     estab_ecn_mark(tcb, seg, fresh && reason != WHY_ZERO_WINDOW_PROBE);
     if (len > 0)
         estab_ring_spans(&tcb->snd, offset, len, out->text);
@@ -332,6 +333,7 @@ emit_ack(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     begin(tcb, env, out, acceptable_seq(tcb), CTL_ACK, reason);
     fill_options(tcb, env, &out->seg);
     fill_sack(tcb, &out->seg);
+    estab_uto_tell(tcb, &out->seg);
     estab_ecn_mark(tcb, &out->seg, false);
     acknowledged(tcb, out);
 }

@@ -160,6 +160,12 @@ void estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env);
 void estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked);
 void estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env);
 
+/* user_timeout.c: RFC 5482 */
+void estab_uto_arrives(struct tcb *tcb, const struct tcp_seg *seg);
+void estab_uto_tell(struct tcb *tcb, struct tcp_seg *seg);
+/* R2 of a synchronized connection. */
+estab_time estab_uto(const struct tcb *tcb, const struct tcp_env *env);
+
 /* ecn.c: RFC 3168 */
 bool estab_ecn_may_answer(const struct tcp_env *env, const struct tcp_seg *syn);
 uint8_t estab_ecn_syn_flags(const struct tcb *tcb, const struct tcp_env *env, bool answer);

@@ -125,6 +125,7 @@ struct tcb {
     bool ece_owed : 1;    /* a CE mark has arrived, and no CWR since */
     bool cwr_owed : 1;    /* cwnd was reduced for an ECE; the next new text says so */
     bool ecn_reduced : 1; /* ecn_high counts */
+    bool uto_owed : 1;    /* the peer should be told our user timeout */
     bool dsack_owed : 1;  /* octets came twice, the peer should know: dsack_left, dsack_right */
     /* RFC 7413 */
     bool fast_open : 1;       /* the first SYN's text was taken, by us or the peer */
@@ -152,6 +153,7 @@ struct tcb {
     tcp_seq rcv_up;
     tcp_seq fin_seq;
     tcp_seq last_ack_sent; /* Last.ACK.sent, RFC 7323 §4.3 */
+    uint32_t remote_uto;   /* seconds, the peer's user timeout (RFC 5482); 0: it has not told */
     uint32_t rcv_mss;      /* the largest text seen in one segment: what "full-sized" means */
 
     /* snd: from SND.UNA on (from ISS + 1 before the SYN is acknowledged). rcv: used octets wait
@@ -196,7 +198,7 @@ struct tcb {
     estab_time rtx_at;
     estab_time delack_at;
     estab_time keepalive_at;
-    estab_time orphan_at; /* nobody waits for it: until when it may stay without progress */
+    estab_time orphan_at;        /* nobody waits for it: until when it may stay without progress */
     estab_time unanswered_since; /* R1, R2: first transmission without any progress since */
     estab_time challenged_at;    /* of the last challenge ACK */
 

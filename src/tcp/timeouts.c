@@ -58,7 +58,7 @@ estab_tcp_set_send_timer(struct tcb *tcb, const struct tcp_env *env)
 static estab_time
 give_up_at(const struct tcb *tcb, const struct tcp_env *env)
 {
-    estab_time r2 = is_synchronized(tcb) ? tcb->opt->user_timeout : env->cfg->syn_r2;
+    estab_time r2 = is_synchronized(tcb) ? estab_uto(tcb, env) : env->cfg->syn_r2;
 
     if (tcb->unanswered_since == ESTAB_NEVER || tcb->rtx_at == ESTAB_NEVER ||
         r2 > ESTAB_NEVER - tcb->unanswered_since)

@@ -264,6 +264,7 @@ void
 estab_tcp_options_changed(struct tcb *tcb, struct tcp_env *env)
 {
     estab_cc_select(tcb, tcb->opt->cc);
+    tcb->uto_owed = tcb->opt->user_timeout_option;
     if (tcb->opt->quick_ack && tcb->delack_at != ESTAB_NEVER)
         owe_one_ack(tcb, WHY_ACK_NOW);
     estab_tcp_keepalive_heard(tcb, env); /* MUST-24, MUST-27: on, off, or with new times */

@@ -18,6 +18,7 @@ enum {
     OPT_SACK_PERMITTED = 4,
     OPT_SACK = 5,
     OPT_TS = 8,
+    OPT_USER_TIMEOUT = 28,
     OPT_FAST_OPEN = 34,
 };
 
@@ -59,6 +60,14 @@ take_option(struct tcp_seg *seg, uint8_t kind, const uint8_t *opt, uint32_t len)
             seg->has_ts = true;
             seg->ts_val = get_be32(opt + 2);
             seg->ts_ecr = get_be32(opt + 6);
+        }
+        break;
+    case OPT_USER_TIMEOUT: /* RFC 5482 §2 (RFC5482-2): 15 bits of seconds or, with the top bit, minutes */
+        if (len == 4) {
+            uint32_t v = get_be16(opt + 2);
+
+            seg->has_user_timeout = true;
+            seg->user_timeout = (v & 0x7fff) * (v & 0x8000 ? 60u : 1u);
         }
         break;
     case OPT_FAST_OPEN: /* a request, or a cookie of 4 to 16 octets, even (RFC7413-4.1-OPT) */
@@ -122,6 +131,8 @@ estab_tcp_parse(struct tcp_seg *seg, const uint8_t *tcp, uint32_t len)
     seg->header_len = (uint8_t)header;
     seg->has_mss = seg->has_wscale = seg->sack_permitted = seg->has_ts = false;
     seg->has_fast_open = false;
+    seg->has_user_timeout = false;
+    seg->user_timeout = 0;
     seg->fast_open_len = 0;
     seg->fast_open = NULL;
     seg->sack_blocks = 0;
@@ -222,6 +233,20 @@ put_fast_open(uint8_t *p, const uint8_t *begin, const struct tcp_seg *seg)
     return p + p[1];
 }
 
+/* RFC 5482 §2: minutes when seconds do not fit. */
+static uint8_t *
+put_user_timeout(uint8_t *p, const struct tcp_seg *seg)
+{
+    uint32_t minutes = seg->user_timeout / 60;
+
+    p[0] = OPT_USER_TIMEOUT;
+    p[1] = 4;
+    put_be16(p + 2, (uint16_t)(seg->user_timeout <= 0x7fff
+                                   ? seg->user_timeout
+                                   : 0x8000 | (minutes < 0x7fff ? minutes : 0x7fff)));
+    return p + 4;
+}
+
 static uint8_t *
 put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
 {
@@ -232,6 +257,8 @@ put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
         return put_fast_open(put_syn_options(p, seg, layout), begin, seg);
     if (seg->has_ts)
         p = put_ts(put_nops(p, 2), seg); /* (RFC7323-A-LAYOUT) */
+    if (seg->has_user_timeout)
+        p = put_user_timeout(p, seg);
     n = seg->sack_blocks < TCP_SACK_BLOCKS_MAX ? seg->sack_blocks : TCP_SACK_BLOCKS_MAX;
     while (n > 0 && (size_t)(p - begin) + 4 + 8 * n > TCP_OPTIONS_MAX)
         n--;

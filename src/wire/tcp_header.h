@@ -42,7 +42,9 @@ struct tcp_seg {
     uint16_t wnd, up;
     uint8_t ctl;
     uint8_t header_len;
-    uint8_t ip_ecn; /* of the IP header, RFC 3168 §5; IP_ECN_CE ... */
+    bool has_user_timeout; /* RFC 5482 */
+    uint32_t user_timeout; /* seconds */
+    uint8_t ip_ecn;        /* of the IP header, RFC 3168 §5; IP_ECN_CE ... */
     bool has_mss, has_wscale, sack_permitted, has_ts;
     uint8_t wscale; /* as received; RFC 7323 §2.3 caps it at 14 in use */
     uint8_t sack_blocks;

@@ -279,6 +279,8 @@ peer_writes(struct peer *p, uint16_t port, struct step s, uint8_t *packet)
         .has_ts = s.ts_val != 0 || s.ts_ecr != 0,
         .ts_val = s.ts_val,
         .ts_ecr = s.ts_ecr,
+        .has_user_timeout = s.uto != 0,
+        .user_timeout = s.uto == UINT32_MAX ? 0 : s.uto,
         .has_fast_open = s.fast_open != 0,
         .fast_open_len = (uint8_t)(s.fast_open - (s.fast_open != 0)),
         .fast_open = p->cookie,
