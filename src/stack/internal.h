@@ -160,6 +160,9 @@ struct interface {
     uint32_t replies_held;
 };
 
+/* RFC 6056 §3.3.4: counters of chosen ports, one for each class of destinations. */
+#define PORT_TABLE 64
+
 struct estab_stack {
     struct estab_config cfg;
 #ifdef ESTAB_LAB
@@ -179,9 +182,9 @@ struct estab_stack {
     struct fast_open_peer *fast_open_peers; /* NULL: nobody has wanted it yet */
     struct link ready;
     struct link all_listeners;
-    uint32_t tw_first, tw_last; /* references, in the order in which they end; 0: none */
+    uint32_t tw_first[2], tw_last[2]; /* by family: references, in the order in which they end */
     uint32_t orphans, ephemeral_ports;
-    uint32_t port_perturb; /* RFC 6056 algorithm 3: next_ephemeral */
+    uint32_t port_table[PORT_TABLE]; /* RFC 6056 algorithm 4 */
     struct rate rst_rate, icmp_rate;
     estab_time now;   /* of the last call */
     uint8_t *scratch; /* two packets of LOOPBACK_MTU: one of the loopback, one answer being built */
@@ -257,6 +260,8 @@ void estab_tw_take_over(struct estab_stack *s, struct conn *c, struct tcp_env *e
 void estab_tw_end(struct estab_stack *s, uint32_t ref, enum state_cause cause, struct tcp_env *env);
 void estab_tw_expire(struct estab_stack *s, struct tcp_env *env);
 estab_time estab_tw_deadline(const struct estab_stack *s);
+/* The one that ends first; 0: none waits. */
+uint32_t estab_tw_first(const struct estab_stack *s);
 enum seg_verdict estab_tw_input(struct estab_stack *s, uint32_t ref, const struct tcp_seg *seg,
                                 const struct ip_header *ip, unsigned ifindex, struct tcp_env *env,
                                 uint8_t state[2]);

@@ -171,6 +171,11 @@ setup(struct estab_stack *s)
     s->key_fast_open = estab_siphash_derive(cfg->secret, "fast open");
     s->key_fast_open_peer = estab_siphash_derive(cfg->secret, "fast open peers");
     s->key_ts = estab_siphash_derive(cfg->secret, "timestamp");
+    for (f = 0; f < PORT_TABLE; f++) {
+        uint8_t place = (uint8_t)f;
+
+        s->port_table[f] = (uint32_t)estab_siphash24(&s->key_port, &place, 1);
+    }
     if (!estab_demux_init(&s->demux, &s->arena, estab_siphash_derive(cfg->secret, "table"),
                           names_of, s))
         return false;
@@ -366,8 +371,8 @@ estab_stack_shutdown(struct estab_stack *s, enum estab_shutdown_how how, estab_t
             estab_conn_update(s, c, &env);
         }
     }
-    while (how == ESTAB_SHUTDOWN_RST && s->tw_first != 0)
-        estab_tw_end(s, s->tw_first, CAUSE_HOST_STOPPED, &env);
+    while (how == ESTAB_SHUTDOWN_RST && estab_tw_first(s) != 0)
+        estab_tw_end(s, estab_tw_first(s), CAUSE_HOST_STOPPED, &env);
 }
 
 void

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's TIME-WAIT records: one list in the order in which they end, because all wait equally
- * long and a restart goes to the back. At the limit the one that would end first makes room
- * (CAUSE_EVICTED): it has waited longest. Called from conn.c, input.c and stack.c.
+ * The host's TIME-WAIT records: for each family a list in the order in which they end, because all
+ * wait equally long and a restart goes to the back. At the limit the one of both that would end first
+ * makes room (CAUSE_EVICTED): it has waited longest; without memory the first of the family, whose
+ * record fits. Nothing here is searched. Called from conn.c, input.c and stack.c.
  */
 #include "stack/internal.h"
 
@@ -25,29 +26,41 @@ tw_addr_len(uint32_t ref)
 }
 
 static void
-unlink_tw(struct estab_stack *s, struct tw_record *r)
+unlink_tw(struct estab_stack *s, struct tw_record *r, unsigned f)
 {
     if (r->tw.prev != 0)
         estab_tw_at(s, r->tw.prev)->tw.next = r->tw.next;
     else
-        s->tw_first = r->tw.next;
+        s->tw_first[f] = r->tw.next;
     if (r->tw.next != 0)
         estab_tw_at(s, r->tw.next)->tw.prev = r->tw.prev;
     else
-        s->tw_last = r->tw.prev;
+        s->tw_last[f] = r->tw.prev;
 }
 
 static void
 append_tw(struct estab_stack *s, struct tw_record *r, uint32_t ref, estab_time now)
 {
+    unsigned f = family_index(tw_addr_len(ref));
+
     r->tw.expires_at = now + 2 * s->cfg.msl; /* N13: 2 x MSL */
     r->tw.next = 0;
-    r->tw.prev = s->tw_last;
-    if (s->tw_last != 0)
-        estab_tw_at(s, s->tw_last)->tw.next = ref;
+    r->tw.prev = s->tw_last[f];
+    if (s->tw_last[f] != 0)
+        estab_tw_at(s, s->tw_last[f])->tw.next = ref;
     else
-        s->tw_first = ref;
-    s->tw_last = ref;
+        s->tw_first[f] = ref;
+    s->tw_last[f] = ref;
+}
+
+uint32_t
+estab_tw_first(const struct estab_stack *s)
+{
+    uint32_t four = s->tw_first[0], six = s->tw_first[1];
+
+    if (four == 0 || six == 0)
+        return four != 0 ? four : six;
+    return estab_tw_at(s, six)->tw.expires_at < estab_tw_at(s, four)->tw.expires_at ? six : four;
 }
 
 void
@@ -61,7 +74,7 @@ estab_tw_end(struct estab_stack *s, uint32_t ref, enum state_cause cause, struct
     memset(&names, 0, sizeof(names));
     memcpy(&names, &r->names, NAMES_LEN(addr_len));
     estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &names, addr_len), ref);
-    unlink_tw(s, r);
+    unlink_tw(s, r, family_index(addr_len));
     if (r->tw.ephemeral)
         s->ephemeral_ports--; /* N18: the port pair is free */
     estab_trace_state(s, &names, addr_len, TCPS_TIME_WAIT, TCPS_CLOSED, cause, env->now);
@@ -78,19 +91,13 @@ estab_tw_take_over(struct estab_stack *s, struct conn *c, struct tcp_env *env)
     struct tw_record *r;
 
     /* limit: max_time_wait, both families together: the one that would end first makes room */
-    if (s->tws[0].lent + s->tws[1].lent >= s->cfg.max_time_wait && s->tw_first != 0)
-        estab_tw_end(s, s->tw_first, CAUSE_EVICTED, env);
+    if (s->tws[0].lent + s->tws[1].lent >= s->cfg.max_time_wait && estab_tw_first(s) != 0)
+        estab_tw_end(s, estab_tw_first(s), CAUSE_EVICTED, env);
     r = estab_stack_record_get(s, &s->tws[f], &index);
-    if (r == NULL && s->tw_first != 0) {
+    if (r == NULL && s->tw_first[f] != 0) {
         /* no memory: the oldest of this family */
-        uint32_t oldest = s->tw_first;
-
-        while (oldest != 0 && family_index(tw_addr_len(oldest)) != f)
-            oldest = estab_tw_at(s, oldest)->tw.next;
-        if (oldest != 0) {
-            estab_tw_end(s, oldest, CAUSE_EVICTED, env);
-            r = estab_stack_record_get(s, &s->tws[f], &index);
-        }
+        estab_tw_end(s, s->tw_first[f], CAUSE_EVICTED, env);
+        r = estab_stack_record_get(s, &s->tws[f], &index);
     }
     if (r == NULL) {
         /* not even one: the wait is skipped, and that is said */
@@ -120,7 +127,9 @@ estab_tw_take_over(struct estab_stack *s, struct conn *c, struct tcp_env *env)
 estab_time
 estab_tw_deadline(const struct estab_stack *s)
 {
-    return s->tw_first != 0 ? estab_tw_at(s, s->tw_first)->tw.expires_at : ESTAB_NEVER;
+    uint32_t first = estab_tw_first(s);
+
+    return first != 0 ? estab_tw_at(s, first)->tw.expires_at : ESTAB_NEVER;
 }
 
 static void
@@ -140,9 +149,11 @@ trace_timer(struct estab_stack *s, struct tw_record *r, uint32_t ref, estab_time
 void
 estab_tw_expire(struct estab_stack *s, struct tcp_env *env)
 {
-    while (s->tw_first != 0 && estab_tw_at(s, s->tw_first)->tw.expires_at <= env->now) {
-        trace_timer(s, estab_tw_at(s, s->tw_first), s->tw_first, env->now);
-        estab_tw_end(s, s->tw_first, CAUSE_TIME_WAIT_OVER, env);
+    uint32_t first;
+
+    while ((first = estab_tw_first(s)) != 0 && estab_tw_at(s, first)->tw.expires_at <= env->now) {
+        trace_timer(s, estab_tw_at(s, first), first, env->now);
+        estab_tw_end(s, first, CAUSE_TIME_WAIT_OVER, env);
     }
 }
 
@@ -165,7 +176,7 @@ estab_tw_input(struct estab_stack *s, uint32_t ref, const struct tcp_seg *seg,
     state[0] = state[1] = TCPS_TIME_WAIT;
     switch (action) {
     case TIME_WAIT_RESTART:
-        unlink_tw(s, r);
+        unlink_tw(s, r, family_index(addr_len));
         append_tw(s, r, ref, env->now);
         break;
     case TIME_WAIT_DELETE:

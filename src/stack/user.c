@@ -39,12 +39,18 @@ static int
 choose_port(struct estab_stack *s, struct names *names, unsigned addr_len)
 {
     uint32_t range = (uint32_t)s->cfg.port_max - s->cfg.port_min + 1;
-    uint32_t offset, tries;
+    uint32_t offset, tries, *next;
+    uint64_t hash;
 
+    /* RFC 6056 §3.3.4, double-hash (RFC6056-3.2): where the ports to this destination begin, and
+     * which counter they share with some others, are secrets of ours: what is seen on one
+     * destination says nothing of another, not even how many connections there are. */
     put_be16(names->ports, 0);
-    offset = (uint32_t)estab_siphash24(&s->key_port, names, NAMES_LEN(addr_len));
+    hash = estab_siphash24(&s->key_port, names, NAMES_LEN(addr_len));
+    offset = (uint32_t)hash;
+    next = &s->port_table[hash >> 32 & (PORT_TABLE - 1)];
     for (tries = 0; tries < range; tries++) {
-        put_be16(names->ports, s->cfg.port_min + (offset + s->port_perturb++) % range);
+        put_be16(names->ports, s->cfg.port_min + (offset + (*next)++) % range);
         if (!is_taken(s, names, addr_len) && estab_listener_find(s, names, addr_len) == NULL)
             return 0;
     }
@@ -151,7 +157,7 @@ listen_port(struct estab_stack *s, uint16_t *port)
         struct names n;
         uint32_t p =
             s->cfg.port_min +
-            ((uint32_t)estab_siphash24(&s->key_port, "listen", 6) + s->port_perturb++) % range;
+            ((uint32_t)estab_siphash24(&s->key_port, "listen", 6) + s->port_table[0]++) % range;
 
         memset(&n, 0, sizeof(n));
         put_be16(n.ports, p);
