@@ -32,7 +32,7 @@ is_taken(const struct estab_stack *s, const struct names *names, unsigned addr_l
                             estab_demux_hash(&s->demux, names, addr_len)) != 0;
 }
 
-/* RFC 6056 §3.3.3, algorithm 3 (RFC6056-3.1, RFC6056-3.2): an offset that only we can compute for
+/* RFC 6056 §3.3.4, algorithm 4 (RFC6056-3.1, RFC6056-3.2): an offset that only we can compute for
  * this destination, and a counter; ports in use for it, or listened on, are passed over
  * (RFC6056-3.2-AVOID). */
 static int
