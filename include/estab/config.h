@@ -100,6 +100,8 @@ struct estab_tcp_options {
     estab_time user_timeout;  /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
     bool cork;                /* no segment less than full-sized, for sws_override at most */
     bool quick_ack;           /* no delayed ACKs */
+    bool reuse_port;          /* a listener that shares its endpoint with others that say so:
+                                      SYNs are spread over at most 64 of them */
     uint16_t max_segment;     /* MSS to announce and use at most, from the SYN on; 0: the link's */
     uint32_t send_buffer_max; /* bytes, a power of two is used: the largest =< this */
     uint32_t receive_buffer_max;
@@ -132,13 +134,15 @@ struct estab_config {
     bool window_scaling;         /* RFC 7323 */
     bool sack;                   /* RFC 2018 */
     bool rfc1337;                /* TIME-WAIT ignores RST */
-    uint8_t syn_cookies;         /* enum estab_syn_cookies; ESTAB_SYN_COOKIES_WHEN_FULL */
-    bool accept_overflow_reset;  /* a third segment that finds the accept queue full is reset, not
+    bool time_wait_reuse;       /* estab_connect() may end a TIME-WAIT of at least 1 s with the same
+                                    ends, if it has timestamps (RFC 6191); off */
+    uint8_t syn_cookies;        /* enum estab_syn_cookies; ESTAB_SYN_COOKIES_WHEN_FULL */
+    bool accept_overflow_reset; /* a third segment that finds the accept queue full is reset, not
                                    dropped; off */
-    uint8_t ecn;                 /* enum estab_ecn; ESTAB_ECN_ANSWER */
-    uint8_t syn_layout;          /* enum estab_syn_layout */
-    estab_time timestamp_tick;   /* 1 ms */
-    estab_time challenge_gap;    /* at most one challenge ACK per connection in this time; 500 ms */
+    uint8_t ecn;                /* enum estab_ecn; ESTAB_ECN_ANSWER */
+    uint8_t syn_layout;         /* enum estab_syn_layout */
+    estab_time timestamp_tick;  /* 1 ms */
+    estab_time challenge_gap;   /* at most one challenge ACK per connection in this time; 500 ms */
     struct estab_tcp_options tcp;
 
     /* TCP Fast Open, RFC 7413 */

@@ -147,6 +147,9 @@ struct listener {
     bool has_names[2];     /* IPv4, IPv6 */
     struct names names[2];
     struct link all;
+    /* with `reuse_port`: others on the same local endpoint, in a list from the one that stands in
+     * the table, which counts them */
+    uint32_t group_next, group_n;
 
     uint32_t fast_open_pending; /* PendingFastOpenRequests, RFC 7413 §4.2 */
     uint32_t fast_open_reset;   /* such that a RST has ended, counted until: */
@@ -286,6 +289,8 @@ void estab_half_end(struct estab_stack *s, uint32_t ref, enum state_cause cause,
                     struct tcp_env *env);
 void estab_half_timeouts(struct estab_stack *s, struct tcp_env *env);
 void estab_listener_drop_conn(struct estab_stack *s, struct conn *c);
+/* 0: `l` shares the endpoint of the listener that has it; else why not. */
+int estab_listener_join(struct estab_stack *s, struct listener *l);
 void estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *env);
 
 /* A TCB in SYN-RECEIVED, last in the accept queue, in place of the half-open record `ref` (0: there

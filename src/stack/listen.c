@@ -29,6 +29,24 @@ estab_listener_from_handle(const struct estab_stack *s, estab_conn handle)
     return l != NULL && l->poll.handle == handle ? l : NULL;
 }
 
+#define GROUP_MAX 64
+
+/* Which of the listeners on one endpoint gets this peer: by a keyed hash of both ends, so that all
+ * segments of a handshake meet the same one. */
+static struct listener *
+member_for(const struct estab_stack *s, struct listener *head, const struct names *names,
+           unsigned addr_len)
+{
+    uint32_t steps;
+
+    if (head->group_n <= 1)
+        return head;
+    steps = estab_demux_hash(&s->demux, names, addr_len) % head->group_n;
+    while (steps-- > 0)
+        head = estab_listener_at(s, head->group_next);
+    return head;
+}
+
 /* The listener of the local address, or of any address. */
 struct listener *
 estab_listener_find(const struct estab_stack *s, const struct names *names, unsigned addr_len)
@@ -46,7 +64,77 @@ estab_listener_find(const struct estab_stack *s, const struct names *names, unsi
         ref = estab_demux_find(&s->demux, &key, addr_len,
                                estab_demux_hash(&s->demux, &key, addr_len));
     }
-    return ref != 0 ? estab_listener_at(s, ref) : NULL;
+    return ref != 0 ? member_for(s, estab_listener_at(s, ref), names, addr_len) : NULL;
+}
+
+/* ---- several listeners on one endpoint ---- */
+
+static bool
+shares_port(const struct estab_stack *s, const struct listener *l)
+{
+    return estab_options_of(s, l->own)->reuse_port;
+}
+
+int
+estab_listener_join(struct estab_stack *s, struct listener *l)
+{
+    struct link *at;
+    struct listener *head;
+
+    if (!shares_port(s, l))
+        return -ESTAB_EADDRINUSE;
+    for (at = s->all_listeners.next; at != &s->all_listeners; at = at->next) {
+        head = CONTAINER(at, struct listener, all);
+        if (head == l || head->group_n == 0 || head->local.port != l->local.port ||
+            memcmp(&head->local.addr, &l->local.addr, sizeof(l->local.addr)) != 0)
+            continue;
+        if (!shares_port(s, head) || head->group_n >= GROUP_MAX)
+            return shares_port(s, head) ? -ESTAB_ENOBUFS : -ESTAB_EADDRINUSE;
+        l->group_next = head->group_next;
+        head->group_next = l->ref;
+        head->group_n++;
+        return 0;
+    }
+    return -ESTAB_EADDRINUSE;
+}
+
+/* Takes `l` out of its group; if it stood in the table, the next one does from now on. */
+static void
+leave_group(struct estab_stack *s, struct listener *l)
+{
+    struct link *at;
+    struct listener *next;
+    unsigned f;
+
+    if (l->group_n == 0) {
+        for (at = s->all_listeners.next; at != &s->all_listeners; at = at->next) {
+            struct listener *head = CONTAINER(at, struct listener, all), *before = head;
+
+            if (head->group_n == 0)
+                continue;
+            while (before->group_next != 0 && before->group_next != l->ref)
+                before = estab_listener_at(s, before->group_next);
+            if (before->group_next != l->ref)
+                continue;
+            before->group_next = l->group_next;
+            head->group_n--;
+            return;
+        }
+        return;
+    }
+    if (l->group_next == 0)
+        return;
+    next = estab_listener_at(s, l->group_next);
+    next->group_n = l->group_n - 1;
+    for (f = 0; f < 2; f++) {
+        next->names[f] = l->names[f];
+        next->has_names[f] = l->has_names[f];
+        if (l->has_names[f])
+            estab_demux_replace(&s->demux,
+                                estab_demux_hash(&s->demux, &l->names[f], f == 1 ? 16 : 4), l->ref,
+                                next->ref);
+        l->has_names[f] = false;
+    }
 }
 
 /* ---- half-open records ---- */
@@ -447,6 +535,7 @@ estab_listener_close(struct estab_stack *s, struct listener *l, struct tcp_env *
                 estab_half_end(s, ref, CAUSE_CLOSE_CALL, env);
         }
     }
+    leave_group(s, l);
     for (f = 0; f < 2; f++)
         if (l->has_names[f])
             estab_demux_remove(&s->demux,

@@ -32,6 +32,22 @@ is_taken(const struct estab_stack *s, const struct names *names, unsigned addr_l
                             estab_demux_hash(&s->demux, names, addr_len)) != 0;
 }
 
+/* A TIME-WAIT with these names that an active OPEN may end, or 0. RFC 6191 §3 for our side of it:
+ * timestamps of both lives tell them apart (our clock goes on from one to the next), one second has
+ * made ours larger, and our ISN will be beyond the old numbers. */
+static uint32_t
+reusable_wait(const struct estab_stack *s, const struct names *names, unsigned addr_len)
+{
+    uint32_t ref =
+        estab_demux_find(&s->demux, names, addr_len, estab_demux_hash(&s->demux, names, addr_len));
+    const struct tw_record *r = ref != 0 ? estab_tw_at(s, ref) : NULL;
+
+    if (r == NULL || !s->cfg.time_wait_reuse || !s->cfg.timestamps || !r->tw.timestamps ||
+        r->tw.expires_at - s->now > 2 * s->cfg.msl - ESTAB_SEC(1))
+        return 0;
+    return ref;
+}
+
 /* RFC 6056 §3.3.4, algorithm 4 (RFC6056-3.1, RFC6056-3.2): an offset that only we can compute for
  * this destination, and a counter; ports in use for it, or listened on, are passed over
  * (RFC6056-3.2-AVOID). */
@@ -39,7 +55,7 @@ static int
 choose_port(struct estab_stack *s, struct names *names, unsigned addr_len)
 {
     uint32_t range = (uint32_t)s->cfg.port_max - s->cfg.port_min + 1;
-    uint32_t offset, tries, *next;
+    uint32_t offset, tries, *next, pass;
     uint64_t hash;
 
     /* RFC 6056 §3.3.4, double-hash (RFC6056-3.2): where the ports to this destination begin, and
@@ -49,11 +65,15 @@ choose_port(struct estab_stack *s, struct names *names, unsigned addr_len)
     hash = estab_siphash24(&s->key_port, names, NAMES_LEN(addr_len));
     offset = (uint32_t)hash;
     next = &s->port_table[hash >> 32 & (PORT_TABLE - 1)];
-    for (tries = 0; tries < range; tries++) {
-        put_be16(names->ports, s->cfg.port_min + (offset + (*next)++) % range);
-        if (!is_taken(s, names, addr_len) && estab_listener_find(s, names, addr_len) == NULL)
-            return 0;
-    }
+    /* a port that nothing uses; then one that waits and may be used again */
+    for (pass = 0; pass < (s->cfg.time_wait_reuse ? 2u : 1u); pass++)
+        for (tries = 0; tries < range; tries++) {
+            put_be16(names->ports, s->cfg.port_min + (offset + (*next)++) % range);
+            if ((!is_taken(s, names, addr_len) ||
+                 (pass == 1 && reusable_wait(s, names, addr_len) != 0)) &&
+                estab_listener_find(s, names, addr_len) == NULL)
+                return 0;
+        }
     return -ESTAB_EADDRNOTAVAIL;
 }
 
@@ -70,6 +90,8 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
     struct conn *c;
     bool ephemeral;
     int ifindex, err;
+    uint32_t waits;
+    tcp_seq iss;
 
     *conn = 0;
     if (addr_len == 0)
@@ -106,8 +128,14 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
             return err;
     } else {
         put_be16(names.ports, local->port);
-        if (is_taken(s, &names, addr_len))
+        if (is_taken(s, &names, addr_len) && reusable_wait(s, &names, addr_len) == 0)
             return -ESTAB_EADDRINUSE;
+    }
+    iss = estab_conn_isn(s, &names, addr_len, env.now);
+    waits = reusable_wait(s, &names, addr_len);
+    if (waits != 0) {
+        iss = estab_time_wait_next_iss(&estab_tw_at(s, waits)->tw, iss);
+        estab_tw_end(s, waits, CAUSE_REUSED, &env);
     }
     if (opts != NULL) {
         own = estab_options_new(s, opts);
@@ -124,7 +152,7 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
     }
     *conn = c->poll.handle;
     estab_trace_call(s, c, ESTAB_CALL_OPEN_ACTIVE, 0, env.now);
-    estab_tcp_open_active(&c->tcb, &env, estab_conn_isn(s, &names, addr_len, env.now));
+    estab_tcp_open_active(&c->tcb, &env, iss);
     done(s, c, &env);
     return 0;
 }
@@ -206,6 +234,9 @@ estab_listen(struct estab_stack *s, const struct estab_endpoint *local, uint32_t
         err = add_listener_names(s, l, 4);
     if (err == 0 && addr_len != 4)
         err = add_listener_names(s, l, 16);
+    l->group_n = err == 0;
+    if (err == -ESTAB_EADDRINUSE && !l->has_names[0])
+        err = estab_listener_join(s, l);
     if (err < 0) {
         /* (MUST-41) it never touches another record */
         estab_listener_close(s, l, &env);
