@@ -135,15 +135,35 @@ estab_ip_is_broadcast(const struct ip_routes *t, const uint8_t *addr, unsigned a
 int
 estab_ip_route(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len)
 {
+    const struct ip_prefix *best = NULL;
     uint32_t i;
 
     if (estab_ip_is_ours(t, dst, addr_len))
         return 0;
-    for (i = 0; i < t->routes; i++)
+    /* the longest prefix; of equal ones the least doubted, then the first */
+    for (i = 0; i < t->routes && (best == NULL || t->route[i].len == best->len); i++)
         if (t->route[i].addr_len == addr_len &&
-            prefix_matches(t->route[i].octets, dst, t->route[i].len))
-            return t->route[i].ifindex;
-    return -ESTAB_ENETUNREACH;
+            prefix_matches(t->route[i].octets, dst, t->route[i].len) &&
+            (best == NULL || t->route[i].doubts < best->doubts))
+            best = &t->route[i];
+    return best != NULL ? best->ifindex : -ESTAB_ENETUNREACH;
+}
+
+void
+estab_ip_doubt(struct ip_routes *t, const uint8_t *dst, unsigned addr_len, unsigned ifindex)
+{
+    uint32_t i;
+
+    for (i = 0; i < t->routes; i++) {
+        struct ip_prefix *r = &t->route[i];
+
+        if (r->addr_len != addr_len || r->ifindex != ifindex ||
+            !prefix_matches(r->octets, dst, r->len))
+            continue;
+        if (r->doubts < UINT32_MAX)
+            r->doubts++;
+        return;
+    }
 }
 
 static bool

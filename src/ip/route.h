@@ -20,6 +20,7 @@ struct ip_prefix {
     uint8_t addr_len; /* 4 or 16 */
     uint8_t len;      /* bits */
     uint8_t ifindex;
+    uint32_t doubts; /* how often TCP got no answer that way */
 };
 
 struct ip_routes {
@@ -42,6 +43,9 @@ bool estab_ip_is_loopback(const uint8_t *addr, unsigned addr_len);
 bool estab_ip_is_unspecified(const uint8_t *addr, unsigned addr_len);
 /* The interface towards `dst`; 0: loopback, that is ourselves; negative: no route. */
 int estab_ip_route(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len);
+/* Advice of TCP: several retransmissions towards `dst` on that interface met no answer (RFC 9293
+ * §3.8.3, R1). Where another route is as good, it is the next connection's (RFC 1122 §3.3.1.4). */
+void estab_ip_doubt(struct ip_routes *t, const uint8_t *dst, unsigned addr_len, unsigned ifindex);
 /* The address of ours to use towards `dst` on that interface; NULL: none. */
 const uint8_t *estab_ip_source(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len,
                                unsigned ifindex);

@@ -252,6 +252,10 @@ estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env)
         finish(s, c, env);
         return;
     }
+    if (UNLIKELY(tcb->path_doubted)) {
+        tcb->path_doubted = false;
+        estab_ip_doubt(&s->routes, names_remote(&c->names, c->addr_len), c->addr_len, c->ifindex);
+    }
     if (c->send.next == NULL && estab_tcp_has_output(tcb))
         list_append(&s->interface[c->ifindex].send, &c->send);
     arm_timer(s, c, env);

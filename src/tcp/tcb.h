@@ -121,12 +121,13 @@ struct tcb {
     bool reordering_seen : 1; /* RACK.reordering_seen */
     bool rtt_since_probe : 1; /* an RTT sample was taken since the last loss probe */
     bool loss_probe_owed : 1;
-    bool ecn : 1;         /* agreed in the handshake (RFC 3168) */
-    bool ece_owed : 1;    /* a CE mark has arrived, and no CWR since */
-    bool cwr_owed : 1;    /* cwnd was reduced for an ECE; the next new text says so */
-    bool ecn_reduced : 1; /* ecn_high counts */
-    bool uto_owed : 1;    /* the peer should be told our user timeout */
-    bool dsack_owed : 1;  /* octets came twice, the peer should know: dsack_left, dsack_right */
+    bool ecn : 1;          /* agreed in the handshake (RFC 3168) */
+    bool ece_owed : 1;     /* a CE mark has arrived, and no CWR since */
+    bool cwr_owed : 1;     /* cwnd was reduced for an ECE; the next new text says so */
+    bool ecn_reduced : 1;  /* ecn_high counts */
+    bool path_doubted : 1; /* R1 is reached: IP should know (RFC 9293 §3.8.3) */
+    bool uto_owed : 1;     /* the peer should be told our user timeout */
+    bool dsack_owed : 1;   /* octets came twice, the peer should know: dsack_left, dsack_right */
     /* RFC 7413 */
     bool fast_open : 1;       /* the first SYN's text was taken, by us or the peer */
     bool fast_open_owed : 1;  /* the first SYN or SYN,ACK may carry the option */

@@ -102,6 +102,7 @@ count_retransmission(struct tcb *tcb, const struct tcp_env *env)
         tcb->backoff++;
     /* RFC 9293 §3.8.3 (a): at R1 the user and IP learn of the trouble (MUST-20, SHLD-9, SHLD-10). */
     if (tcb->retransmissions == env->cfg->r1) {
+        tcb->path_doubted = true;
         tcb->soft_error = ESTAB_ETIMEDOUT;
         if (!tcb->opt->quiet_soft_errors)
             tcb->events |= ESTAB_SOFT_ERROR;

@@ -36,8 +36,14 @@ static void
 sends(struct world *w, uint32_t number, uint8_t ctl, uint32_t seq, uint32_t ack)
 {
     static const uint8_t us[4] = { 10, 0, 0, 1 };
-    const uint8_t them[4] = { 10, 0, (uint8_t)(1 + number / 60000 / 200), (uint8_t)(2 + number / 60000 % 200) };
-    struct tcp_seg seg = { .src_port = (uint16_t)(1024 + number % 60000), .dst_port = 80, .seq = seq, .ack = ack, .ctl = ctl, .wnd = 65535 };
+    const uint8_t them[4] = { 10, 0, (uint8_t)(1 + number / 60000 / 200),
+                              (uint8_t)(2 + number / 60000 % 200) };
+    struct tcp_seg seg = { .src_port = (uint16_t)(1024 + number % 60000),
+                           .dst_port = 80,
+                           .seq = seq,
+                           .ack = ack,
+                           .ctl = ctl,
+                           .wnd = 65535 };
     uint8_t packet[60];
     struct estab_frame f = { .data = packet };
     uint32_t header = estab_tcp_write(packet + 20, &seg, 0);
@@ -126,8 +132,9 @@ TEST(a_million_time_waits_do_not_slow_a_new_connection)
     assert_int_equal(st.time_wait, n);
     assert_int_equal(st.connections, 0);
     measure(&w.stack->demux.now, &mean, &most);
-    printf("%u in TIME-WAIT: %.1f octets each with table and slabs; %.2f steps to find one, %u at worst\n",
-           n, (double)st.bytes_taken / n, mean / 100.0, most);
+    printf(
+        "%u in TIME-WAIT: %.1f octets each with table and slabs; %.2f steps to find one, %u at worst\n",
+        n, (double)st.bytes_taken / n, mean / 100.0, most);
     assert_in_range(w.stack->tws[0].record_size, 1, 64);
     assert_true(st.bytes_taken <= (uint64_t)n * 128 + (2u << 20));
     assert_true(mean <= 400 && most <= 400);

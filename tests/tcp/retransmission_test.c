@@ -167,6 +167,37 @@ TEST(r1_reports_trouble)
     peer_done_quietly(p);
 }
 
+/* MUST-20: IP is told too, and gives the next connection another way, if there is one as good. */
+TEST(r1_moves_the_next_connection_to_another_route)
+{
+    struct peer *p = peer_host(NULL);
+    struct estab_link link = { .mtu = 1500 };
+    struct estab_addr second = p->us.addr, net = { .family = p->us.addr.family };
+    struct estab_endpoint far = p->them;
+    uint8_t packet[2048];
+    struct estab_frame f = { .data = packet, .cap = sizeof(packet) };
+    estab_conn a, b;
+    int other;
+
+    far.addr.bytes[0] = peer_family == 4 ? 203 : 0x26;
+    other = estab_stack_add_interface(p->stack, &link);
+    assert_true(other > 0);
+    second.bytes[peer_family == 4 ? 1 : 5] ^= 0x55;
+    assert_int_equal(estab_stack_add_address(p->stack, (unsigned)other, &second, peer_family == 4 ? 24 : 64), 0);
+    assert_int_equal(estab_stack_add_route(p->stack, p->ifindex, &net, 0), 0);
+    assert_int_equal(estab_stack_add_route(p->stack, (unsigned)other, &net, 0), 0);
+
+    assert_int_equal(estab_connect(p->stack, NULL, &far, NULL, &a, p->now), 0);
+    assert_int_equal(estab_stack_output(p->stack, (unsigned)other, &f, 1, p->now), 0);
+    time_passes(p, SEC(8)); /* three repetitions, to the first interface */
+    assert_true(p->n >= 4);
+    peer_forgets(p);
+    far.port++;
+    assert_int_equal(estab_connect(p->stack, NULL, &far, NULL, &b, p->now), 0);
+    assert_int_equal(estab_stack_output(p->stack, (unsigned)other, &f, 1, p->now), 1);
+    peer_done_quietly(p);
+}
+
 /* SHLD-20: unless it does not want to hear. */
 TEST(soft_errors_can_be_silenced)
 {
