@@ -201,7 +201,7 @@ extern "C" {
     X(SEND_RING,    "send buffer")                                                                  \
     X(RECEIVE_RING, "receive buffer")                                                               \
     X(RANGES,       "out-of-order ranges")                                                          \
-    X(SCOREBOARD,   "what is on the way")                                                           \
+    X(SCOREBOARD,   "scoreboard")                                                                   \
     X(OPTIONS,      "options of its own")
 
 /* The user's calls (RFC 9293 §3.9.1). */
