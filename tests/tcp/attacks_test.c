@@ -306,7 +306,7 @@ TEST(two_hosts_out_of_step_do_not_storm)
 }
 
 /* vuln: PAWS poisoning with spoofed timestamp
- * RFC7323-5.3-R3: a segment that is not accepted does not move TS.Recent, so that it shuts nobody
+ * RFC 7323 §5.3, R3: a segment that is not accepted does not move TS.Recent, so that it shuts nobody
  * out. */
 TEST(forged_timestamps_do_not_shut_the_peer_out)
 {
