@@ -161,6 +161,9 @@ update(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
     }
     if (again)
         update_segment(f, d->again_at, d->again_end, now);
+    /* in ascending order of the time sent, so that RACK.rtt is that of the later one */
+    if (again && d->once && sent_after(d->once_at, d->once_end, d->again_at, d->again_end))
+        f->rack_rtt = now - d->once_at;
     if (d->octets > 0 && seq_gt(d->highest_end, f->fack))
         f->fack = d->highest_end;
 }
@@ -292,7 +295,7 @@ judge_probe(struct tcb *tcb, const struct tcp_seg *seg, bool moved_una, bool dsa
 
     if (!f->probe_out || seq_lt(seg->ack, f->probe_end))
         return;
-    if (!f->probe_again || dsack) {
+    if (!f->probe_again || (dsack && seg->sack[0][1] == f->probe_end)) {
         f->probe_out = false;
     } else if (seq_gt(seg->ack, f->probe_end)) {
         /* the probe has repaired a loss that nobody else has seen: answer it all the same */
@@ -353,6 +356,7 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
         f = tcb->flight;
         (void)estab_scoreboard_sacked(&f->sb, tcb->snd_una, seq_max(left, tcb->snd_una), right, &d);
     }
+    update(tcb, env, seg, &d);
     judge_probe(tcb, seg, moved, dsack);
     if (tcb->recovery != RECOVERY_NONE && seq_geq(tcb->snd_una, tcb->recover))
         leave_recovery(tcb);
@@ -362,7 +366,6 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     }
     if (dsack)
         count_dsack(tcb);
-    update(tcb, env, seg, &d);
     lost_before = f->sb.lost;
     timeout = d.octets > 0 || dsack ? detect_loss(tcb, env) : 0;
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE)
@@ -414,7 +417,7 @@ estab_rack_schedule_probe(struct tcb *tcb, const struct tcp_env *env)
     /* RFC 8985 §7.2: not in recovery, not while something is SACKed; and §7.3: one probe at a
      * time, with an RTT sample since the last (RFC8985-7.3-ONE). */
     if (tcb->flight == NULL || tcb->recovery != RECOVERY_NONE || tcb->flight->sb.sacked > 0 ||
-        tcb->flight->probe_out || !tcb->rtt_since_probe || tcb->snd_wnd == 0 ||
+        tcb->flight->probe_out || !tcb->rtt_since_probe || tcb->ecn_waits || tcb->snd_wnd == 0 ||
         tcb->timer_kind != TIMER_RETRANSMIT || tcb->rtx_at == ESTAB_NEVER)
         return;
     pto = tcb->srtt > 0 ? (estab_time)(tcb->srtt / 4) * US : ESTAB_SEC(1);
