@@ -103,7 +103,8 @@ acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
         tcb->snd_up_valid = false;
     /* RFC 3168 and RFC 5681 count text only: the SYN's ACK does not open cwnd
      * (RFC5681-3.1-SYNACKNOGROW). */
-    estab_tcp_new_ack(tcb, env, text);
+    /* RFC 3168 §6.1.2: no growth by an ACK that tells of congestion. */
+    estab_tcp_new_ack(tcb, env, text, tcb->ecn && seg->ctl & CTL_ECE && !(seg->ctl & CTL_SYN));
     sample_rtt_for_cc(tcb, env, seg);
 
     /* RFC 6298 §5.2, §5.3: stop when all is acknowledged, else a full RTO from now (RFC6298-5.2, RFC6298-5.3). */
@@ -211,7 +212,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     } else if (tcb->flight == NULL && is_duplicate_ack(tcb, seg, wnd))
         estab_tcp_duplicate_ack(tcb, env);
     estab_rack_ack(tcb, env, seg, old_una);
-    estab_ecn_echo(tcb, env, seg);
+    estab_ecn_echo(tcb, env, seg, old_una);
 
     /* A peer that answers probes is alive, however long its window stays closed (MUST-37). */
     if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)

@@ -59,27 +59,36 @@ estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg)
     }
 }
 
-/* An acceptable ACK with ECE. */
+/* An acceptable ACK with ECE; `old_una`: SND.UNA before it. */
 void
-estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
+estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
+               tcp_seq old_una)
 {
-    if (!tcb->ecn || (seg->ctl & (CTL_ECE | CTL_SYN)) != CTL_ECE || tcb->snd_una == tcb->snd_nxt)
+    uint32_t flight = tcb->snd_nxt - old_una, floor = 2u * tcb->smss;
+
+    if (!tcb->ecn || (seg->ctl & (CTL_ECE | CTL_SYN)) != CTL_ECE || flight == 0)
         return;
-    /* §6.1.2 (RFC3168-6.1.2-CUT): like a single loss, at most once per window, and nothing is sent
-     * again for it. In recovery the reduction has been made. */
+    /* §6.1.2 (RFC3168-6.1.2-CWND1): one segment cannot be halved: the timer starts anew, and the
+     * next segment waits until it expires (RFC9438-4.6-ECE). */
+    if (tcb->cwnd <= tcb->smss) {
+        tcb->ecn_waits = true;
+        tcb->cwr_owed = true;
+        estab_tcp_arm_rtx(tcb, env);
+        return;
+    }
+    /* (RFC3168-6.1.2-CUT) like a single loss, at most once per window, and nothing is sent again
+     * for it. In recovery the reduction has been made. */
     if ((tcb->ecn_reduced && seq_lt(tcb->snd_una, tcb->ecn_high)) || tcb->recovery != RECOVERY_NONE)
         return;
     tcb->ecn_reduced = true;
     tcb->ecn_high = tcb->snd_nxt;
     tcb->cwr_owed = true;
-    /* (RFC3168-6.1.2-CWND1) nothing left to reduce: the next segment waits for the timer */
-    if (tcb->cwnd <= tcb->smss) {
-        estab_tcp_arm_rtx(tcb, env);
-        return;
-    }
-    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
+    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight);
     if (tcb->cwnd > tcb->ssthresh)
         tcb->cwnd = tcb->ssthresh;
+    /* ssthresh stays at two segments, cwnd goes down to one */
+    if (flight <= floor && tcb->cwnd <= floor)
+        tcb->cwnd = tcb->smss;
     tcb->bytes_acked = 0;
 }
 

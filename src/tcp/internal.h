@@ -157,7 +157,8 @@ void estab_tcp_start_syn(struct tcb *tcb, const struct tcp_env *env);
 
 /* loss.c */
 void estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env);
-void estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked);
+/* `marked`: with an ECE that counts: cwnd does not grow by it. */
+void estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool marked);
 void estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env);
 
 /* user_timeout.c: RFC 5482 */
@@ -171,7 +172,8 @@ bool estab_ecn_may_answer(const struct tcp_env *env, const struct tcp_seg *syn);
 uint8_t estab_ecn_syn_flags(const struct tcb *tcb, const struct tcp_env *env, bool answer);
 void estab_ecn_take_syn(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg);
 void estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg);
-void estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg);
+void estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
+                    tcp_seq old_una);
 void estab_ecn_mark(struct tcb *tcb, struct tcp_seg *seg, bool fresh);
 
 /* keepalive.c */

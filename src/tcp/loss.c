@@ -45,7 +45,7 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
 }
 
 void
-estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
+estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool marked)
 {
     uint32_t flight = flight_size(tcb);
 
@@ -73,7 +73,8 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
         return;
     case RECOVERY_RTO:
         tcb->high_rxt = seq_max(tcb->high_rxt, tcb->snd_una);
-        tcb->cc->acked(tcb, env, acked);
+        if (!marked)
+            tcb->cc->acked(tcb, env, acked);
         if (tcb->flight == NULL && seq_geq(tcb->snd_una, tcb->recover)) {
             tcb->recovery = RECOVERY_NONE;
             tcb->dupacks = 0;
@@ -81,6 +82,8 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
         return;
     default:
         tcb->dupacks = 0;
+        if (marked)
+            return;
         /* Growth only where cwnd is what limits: a window never filled proves nothing. */
         if ((uint64_t)(flight + acked) * 2 >= tcb->cwnd)
             tcb->cc->acked(tcb, env, acked);

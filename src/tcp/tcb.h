@@ -124,6 +124,7 @@ struct tcb {
     bool ecn : 1;          /* agreed in the handshake (RFC 3168) */
     bool ece_owed : 1;     /* a CE mark has arrived, and no CWR since */
     bool cwr_owed : 1;     /* cwnd was reduced for an ECE; the next new text says so */
+    bool ecn_waits : 1;    /* cwnd is one segment and was marked: the next waits for the timer */
     bool ecn_reduced : 1;  /* ecn_high counts */
     bool path_doubted : 1; /* R1 is reached: IP should know (RFC 9293 §3.8.3) */
     bool uto_owed : 1;     /* the peer should be told our user timeout */

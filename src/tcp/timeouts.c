@@ -40,6 +40,10 @@ estab_tcp_set_send_timer(struct tcb *tcb, const struct tcp_env *env)
         arm_once(tcb, TIMER_PERSIST, env->now + estab_tcp_rto(tcb, env));
         return;
     }
+    if (tcb->ecn_waits) {
+        arm_once(tcb, TIMER_RETRANSMIT, env->now + estab_tcp_rto(tcb, env));
+        return;
+    }
     if (tcb->snd_una != tcb->snd_nxt) {
         if (tcb->flight != NULL && tcb->rtx_at != ESTAB_NEVER &&
             (tcb->timer_kind == TIMER_REORDER || tcb->timer_kind == TIMER_LOSS_PROBE))
@@ -127,6 +131,7 @@ retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
         estab_tcp_arm_rtx(tcb, env);
         return;
     }
+    tcb->ecn_waits = false;
     if (tcb->snd_una == tcb->snd_nxt) {
         tcb->rtx_at = ESTAB_NEVER;
         return;

@@ -151,6 +151,8 @@ estab_tcp_sendable(const struct tcb *tcb, bool *wants_override)
     bool idle, ends_queue;
 
     *wants_override = false;
+    if (tcb->ecn_waits)
+        return 0;
     if (d == 0 || seq_leq(edge, tcb->snd_nxt)) /* the window may have shrunk: U < 0 (MUST-34) */
         return 0;
     u = edge - tcb->snd_nxt;

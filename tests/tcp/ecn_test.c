@@ -158,16 +158,30 @@ TEST(an_echo_is_answered_like_a_loss_once_a_window)
     user_sends(p, 30 * MSS);
     expect_texts(p, 0, 10, 0);
     peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(1));
-    assert_int_equal(user_status(p).tcb.ssthresh, 4500);
-    assert_int_equal(user_status(p).tcb.cwnd, 4500);
+    assert_int_equal(user_status(p).tcb.ssthresh, 5000);
+    assert_int_equal(user_status(p).tcb.cwnd, 5000);
     peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(4));
-    assert_int_equal(user_status(p).tcb.ssthresh, 4500);
+    assert_int_equal(user_status(p).tcb.ssthresh, 5000);
     expect_nothing_sent(p);
-    peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(7));
+    peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(6));
     expect_texts(p, 10, 11, CWR);
     peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(10));
-    assert_int_equal(user_status(p).tcb.ssthresh, 4500);
-    expect_texts(p, 11, 14, 0);
+    assert_int_equal(user_status(p).tcb.ssthresh, 5000);
+    expect_texts(p, 11, 15, 0);
+    peer_done_quietly(p);
+}
+
+/* RFC3168-6.1.2-CUT: also when the ACK that says it leaves nothing out. */
+TEST(an_echo_on_the_last_ack_counts)
+{
+    struct peer *p = established();
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10, 0);
+    peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(10));
+    assert_int_equal(user_status(p).tcb.cwnd, 5000);
+    user_sends(p, MSS);
+    expect_texts(p, 10, 11, CWR);
     peer_done_quietly(p);
 }
 
@@ -190,19 +204,48 @@ TEST(only_new_text_is_ect)
     peer_done_quietly(p);
 }
 
-/* RFC3168-6.1.2-CWND1: with one segment of cwnd there is nothing to halve. */
-TEST(one_segment_is_not_halved)
+/* RFC3168-6.1.2-CWND1, RFC9438-4.6-ECE: echoes that do not end bring cwnd down to one segment, and
+ * then the next waits for the retransmission timer, which starts anew with each. */
+TEST(at_one_segment_the_next_waits_for_the_timer)
 {
-    struct peer *p = established();
+    for (uint8_t cc = ESTAB_CC_RENO; cc <= ESTAB_CC_CUBIC; cc++) {
+        struct estab_config cfg = peer_config(NULL);
+        estab_time rto;
+        struct peer *p;
+        uint32_t n = 0;
 
-    user_sends(p, 3 * MSS);
-    expect_texts(p, 0, 3, 0);
-    (void)time_until_sent(p, SEC(3));
-    peer_forgets(p);
-    assert_int_equal(user_status(p).tcb.cwnd, MSS);
-    peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = ISS + 1);
-    assert_int_equal(user_status(p).tcb.cwnd, MSS);
-    peer_done_quietly(p);
+        cfg.tcp.cc = cc;
+        p = peer_of_listener_with(&cfg);
+        peer_sends (p, .ctl = CTL_SYN | ECE | CWR, .seq = 100, .mss = MSS);
+        expect_sent(p, .ctl = CTL_SYN | CTL_ACK | ECE, .seq = ISS, .ack = 101);
+        time_passes(p, MS(100));
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+        user_accepts(p);
+        user_sends(p, 60 * MSS);
+        while (user_status(p).tcb.cwnd > MSS) { /* each flight is marked */
+            n += p->n;
+            assert_true(p->n > 0 && n < 60);
+            peer_forgets(p);
+            time_passes(p, MS(100));
+            peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(n));
+        }
+        peer_forgets(p);
+        n = (user_status(p).tcb.snd_nxt - p->iss - 1) / MSS;
+        time_passes(p, MS(100));
+        peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(n));
+        expect_nothing_sent(p); /* though nothing is out and cwnd has room */
+        assert_int_equal(user_status(p).tcb.cwnd, MSS);
+        rto = ESTAB_US(user_status(p).tcb.rto_us);
+        assert_int_equal(time_until_sent(p, SEC(10)), rto);
+        expect_sent(p, .ctl = CTL_ACK | CWR, .seq = T(n), .ack = 101, .len = MSS, .ip_ecn = ECT0,
+                    .reason = ESTAB_WHY_DATA);
+        expect_nothing_sent(p);
+        /* without an echo it goes on as ever */
+        time_passes(p, MS(100));
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n + 1));
+        assert_true(p->n > 0);
+        peer_done_quietly(p);
+    }
 }
 
 /* Without the agreement ECE and CWR mean nothing. */
