@@ -113,9 +113,9 @@ check_syn(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
     if (!(seg->ctl & CTL_SYN) || !RULE(env, syn_challenge))
         return SEG_CONTINUE;
     /* RFC 5961 §4.2: a challenge ACK, and drop (RFC5961-4.2-SYN); in SYN-RECEIVED of an active
-     * OPEN too (RFC9293-3.10.7.4-SYNRCVD-SYN).
+     * OPEN too (RFC9293-3.10.7.4-SYNRCVD-SYN). A peer that has restarted answers with a RST.
      * Differs from RFC 9293 §3.10.7.4, fourth check: a connection opened by Fast Open does not go
-     * back to LISTEN, because the user may be at work on its text. A peer that has restarted answers with a RST. */
+     * back to LISTEN, because the user may be at work on its text. */
     estab_tcp_challenge(tcb, env);
     return SEG_DROP_SYN_CHALLENGED;
 }

@@ -90,7 +90,7 @@ estab_fast_open_accept(struct tcb *tcb, struct tcp_env *env, const struct tcp_se
     /* RFC 7413 §4.2.2 (RFC7413-4.2.2-DATA): what the user answers may go out before the handshake
      * ends, up to the initial window: a forged address draws no more than that. */
     tcb->cwnd = estab_cc_initial_window(tcb, env);
-    tcb->ssthresh = UINT32_MAX / 2;
+    tcb->ssthresh = CC_SSTHRESH_INITIAL;
     tcb->events |= ESTAB_WRITABLE;
     /* The text stands behind the SYN. Without memory for it the SYN,ACK acknowledges the SYN alone,
      * and the peer sends the rest again. */
