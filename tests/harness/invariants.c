@@ -89,3 +89,21 @@ check_host_is_empty(struct estab_stack *s)
     assert_int_equal(st.record_bytes, 0);
     assert_int_equal(st.ring_bytes, 0);
 }
+
+void
+table_steps(const struct estab_stack *s, uint32_t *mean, uint32_t *most)
+{
+    const struct demux_table *t = &s->demux.now;
+    uint64_t sum = 0;
+
+    *most = 0;
+    for (uint32_t i = 0; i <= t->mask; i++) {
+        uint32_t steps = 1 + ((i - t->slot[i].hash) & t->mask);
+
+        if (t->slot[i].ref == 0)
+            continue;
+        sum += steps;
+        *most = steps > *most ? steps : *most;
+    }
+    *mean = (uint32_t)(sum * 100 / (t->used > 0 ? t->used : 1));
+}

@@ -2,6 +2,7 @@
 /* A million connections in TIME-WAIT: what they cost, and what a new connection costs beside them,
  * counted in octets and in steps along the table, not in time. */
 #include "base/bytes.h"
+#include "harness/invariants.h"
 #include "harness/test.h"
 #include "stack/internal.h"
 #include "wire/ip_header.h"
@@ -80,25 +81,6 @@ opens_and_closes(struct world *w, uint32_t number)
     (void)takes(w);
 }
 
-/* The steps to find what is in the table, on average times 100, and at worst. */
-static void
-measure(const struct demux_table *t, uint32_t *mean, uint32_t *most)
-{
-    uint64_t sum = 0;
-
-    *most = 0;
-    for (uint32_t i = 0; i <= t->mask; i++) {
-        uint32_t steps;
-
-        if (t->slot[i].ref == 0)
-            continue;
-        steps = 1 + ((i - t->slot[i].hash) & t->mask);
-        sum += steps;
-        *most = steps > *most ? steps : *most;
-    }
-    *mean = (uint32_t)(sum * 100 / (t->used > 0 ? t->used : 1));
-}
-
 /* N13, vuln: TIME-WAIT exhaustion */
 TEST(a_million_time_waits_do_not_slow_a_new_connection)
 {
@@ -132,7 +114,7 @@ TEST(a_million_time_waits_do_not_slow_a_new_connection)
     estab_stack_status(w.stack, &st);
     assert_int_equal(st.time_wait, n);
     assert_int_equal(st.connections, 0);
-    measure(&w.stack->demux.now, &mean, &most);
+    table_steps(w.stack, &mean, &most);
     printf(
         "%u in TIME-WAIT: %.1f octets each with table and slabs; %.2f steps to find one, %u at worst\n",
         n, (double)st.bytes_taken / n, mean / 100.0, most);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Ways in which stacks have been broken (docs/rfc/tcp-vulns.tsv), played against this one. */
+#include "harness/invariants.h"
 #include "harness/peer.h"
 
 #include <string.h>
@@ -153,16 +154,11 @@ TEST(timestamps_do_not_show_a_common_clock)
     p->now += SEC(5);
     for (unsigned i = 0; i < N; i++) {
         peer_sends_from(p, (uint16_t)(1024 + i), (struct step){ .ctl = CTL_SYN, .seq = 100, .ts_val = 1 });
-        if (p->n == 0)
-            break;
         ts[i] = peer_takes(p)->seg.ts_val;
         close += i > 0 && ts[i] - ts[i - 1] < 1000000;
         peer_sends_from(p, (uint16_t)(1024 + i), (struct step){ .ctl = CTL_RST, .seq = 101 });
-        assert_int_equal(p->n, 0);
-        assert_true(i < N);
-        if (i == N - 1)
-            check_random(ts, N);
     }
+    check_random(ts, N);
     assert_true(close < 10);
     peer_done_quietly(p);
 }
@@ -501,20 +497,16 @@ TEST(time_waits_are_bounded)
 }
 
 /* vuln: Timer tick wrap leaves TIME-WAIT or timers stuck
- * Across each place where a clock of milliseconds or microseconds in 31, 32 or 33 bits would wrap:
- * TIME-WAIT ends, a retransmission comes, on time. */
+ * Across each place where a clock of milliseconds, microseconds or nanoseconds in 31 to 33 bits would
+ * wrap: TIME-WAIT ends, a retransmission comes, on time. */
 TEST(no_clock_wraps)
 {
-    static const estab_time edges[] = { MS(1ll << 31), MS(1ll << 32), US(1ll << 31), US(1ll << 32), 1ll << 31, 1ll << 32, MS(1ll << 33), SEC(1ll << 31) };
+    static const estab_time edges[] = { MS(1ll << 31), MS(1ll << 32), MS(1ll << 33), US(1ll << 31), US(1ll << 32), SEC(10) + (1ll << 31), SEC(10) + (1ll << 32), SEC(1ll << 31) };
 
     for (unsigned i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
         struct peer *p = peer_host(NULL);
         struct estab_endpoint at = { .port = 80 };
 
-        if (edges[i] < p->now + SEC(30)) {
-            peer_done(p);
-            continue;
-        }
         p->now = edges[i] - SEC(10);
         assert_int_equal(estab_listen(p->stack, &at, 5, NULL, &p->listener, p->now), 0);
         peer_sends(p, .ctl = CTL_SYN, .seq = 100);
@@ -648,12 +640,13 @@ TEST(stripped_options_are_done_without)
 }
 
 /* vuln: Hash-collision attack on connection table
- * The key of the table is the host's own: names chosen to collide under another key do not here, and
- * ten thousand of them are found as fast as others: the sum of steps is counted in demux_test.c. */
-TEST(ten_thousand_regular_names_are_all_found)
+ * The key of the table is the host's own: names as regular as can be are found in as few steps as
+ * others. */
+TEST(regular_names_are_found_in_few_steps)
 {
     struct estab_config cfg = peer_config(NULL);
     struct estab_stack_status st;
+    uint32_t mean, most;
     struct peer *p;
 
     cfg.max_half_open = 20000;
@@ -670,6 +663,9 @@ TEST(ten_thousand_regular_names_are_all_found)
     }
     estab_stack_status(p->stack, &st);
     assert_int_equal(st.half_open, 10000);
+    table_steps(p->stack, &mean, &most);
+    assert_in_range(mean, 100, 400);
+    assert_in_range(most, 1, 200);
     for (uint32_t i = 0; i < 10000; i++) {
         p->them.addr.bytes[peer_family == 4 ? 3 : 15] = (uint8_t)(2 + i / 64);
         peer_sends_from(p, (uint16_t)(1024 + i % 64 * 1000), (struct step){ .ctl = CTL_RST, .seq = i + 1 });

@@ -310,40 +310,43 @@ TEST(a_cookie_waits_for_the_accept_queue)
 }
 
 /* vuln: Accept queue overflow handling
- * The setting makes the overflow known to the peer instead. */
+ * A third segment that finds the queue full: by default it is dropped and the half-open record stays;
+ * the setting makes it known to the peer instead, and the record goes. */
 TEST(an_overflow_may_be_answered_with_rst)
 {
-    struct estab_config cfg = peer_config(NULL);
-    struct peer *p;
-    struct estab_endpoint at = { .port = 80 };
+    for (int reset = 0; reset < 2; reset++) {
+        struct estab_config cfg = peer_config(NULL);
+        struct estab_endpoint at = { .port = 80 };
+        struct estab_stack_status st;
+        struct peer *p;
+        uint32_t iss;
 
-    cfg.accept_overflow_reset = true;
-    p = peer_host_with(&cfg);
-    assert_int_equal(estab_listen(p->stack, &at, 0, NULL, &p->listener, p->now), 0);
-    p->them.port = 40001;
-    peer_sends (p, .ctl = CTL_SYN, .seq = 100);
-    peer_forgets(p);
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-    p->them.port = 40000;
-    p->iss_known = false;
-    peer_sends (p, .ctl = CTL_SYN, .seq = 100);
-    expect_verdict(p, DROP_ACCEPT_QUEUE_FULL);
-    peer_done_quietly(p);
-
-    /* the queue fills between the SYN and the ACK */
-    p = peer_host_with(&cfg);
-    assert_int_equal(estab_listen(p->stack, &at, 8, NULL, &p->listener, p->now), 0);
-    for (uint16_t port = 40000; port < 40010; port++) {
-        p->them.port = port;
-        p->iss_known = false;
-        peer_sends (p, .ctl = CTL_SYN, .seq = 100);
+        cfg.accept_overflow_reset = reset;
+        p = peer_host_with(&cfg);
+        assert_int_equal(estab_listen(p->stack, &at, 2, NULL, &p->listener, p->now), 0);
+        p->them.port = 50000;
+        peer_sends(p, .ctl = CTL_SYN, .seq = 100);
         peer_forgets(p);
-        if (port < 40008)
-            peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-        else if (port == 40008)
-            continue;
+        iss = p->iss;
+        for (uint16_t port = 40000; port < 40003; port++) { /* backlog + 1 */
+            p->them.port = port;
+            p->iss_known = false;
+            peer_sends(p, .ctl = CTL_SYN, .seq = 100);
+            peer_forgets(p);
+            peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+            expect_state(p, TCPS(ESTABLISHED));
+        }
+        p->them.port = 50000;
+        p->iss = iss;
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+        expect_verdict(p, DROP_ACCEPT_QUEUE_FULL);
+        estab_stack_status(p->stack, &st);
+        assert_int_equal(st.half_open, !reset);
+        if (reset)
+            expect_sent(p, .ctl = CTL_RST, .seq = ISS + 1, .reason = ESTAB_WHY_RST_LIMIT);
+        expect_nothing_sent(p);
+        peer_done_quietly(p);
     }
-    peer_done_quietly(p);
 }
 
 /* vuln: ACK before SYN memory leak */
