@@ -207,8 +207,8 @@ emit_again(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq se
 static bool
 fin_is_due(const struct tcb *tcb)
 {
-    return tcb->fin_queued && !tcb->fin_sent && tcb->snd_nxt == snd_queued_end(tcb) &&
-           is_synchronized(tcb);
+    return tcb->fin_queued && !tcb->fin_sent && !tcb->ecn_waits &&
+           tcb->snd_nxt == snd_queued_end(tcb) && is_synchronized(tcb);
 }
 
 /* Room in the peer's window for `n` more octets of sequence space. */

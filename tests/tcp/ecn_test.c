@@ -204,48 +204,74 @@ TEST(only_new_text_is_ect)
     peer_done_quietly(p);
 }
 
+/* Every flight is marked until cwnd is one segment, and that one is marked too: nothing is out.
+ * Returns how many segments that took. */
+static uint32_t
+to_one_segment(struct peer *p)
+{
+    uint32_t n = 0;
+
+    peer_sends (p, .ctl = CTL_SYN | ECE | CWR, .seq = 100, .mss = MSS);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK | ECE, .seq = ISS, .ack = 101);
+    time_passes(p, MS(100));
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    for (uint32_t cwnd = 0; cwnd != MSS;) {
+        cwnd = user_status(p).tcb.cwnd;
+        user_sends(p, cwnd / MSS * MSS);
+        assert_int_equal(p->n, cwnd / MSS);
+        peer_forgets(p);
+        n += cwnd / MSS;
+        time_passes(p, MS(100));
+        peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(n));
+    }
+    assert_int_equal(user_status(p).tcb.cwnd, MSS);
+    return n;
+}
+
 /* RFC3168-6.1.2-CWND1, RFC9438-4.6-ECE: echoes that do not end bring cwnd down to one segment, and
  * then the next waits for the retransmission timer, which starts anew with each. */
 TEST(at_one_segment_the_next_waits_for_the_timer)
 {
     for (uint8_t cc = ESTAB_CC_RENO; cc <= ESTAB_CC_CUBIC; cc++) {
         struct estab_config cfg = peer_config(NULL);
-        estab_time rto;
         struct peer *p;
-        uint32_t n = 0;
+        uint32_t n;
 
         cfg.tcp.cc = cc;
         p = peer_of_listener_with(&cfg);
-        peer_sends (p, .ctl = CTL_SYN | ECE | CWR, .seq = 100, .mss = MSS);
-        expect_sent(p, .ctl = CTL_SYN | CTL_ACK | ECE, .seq = ISS, .ack = 101);
-        time_passes(p, MS(100));
-        peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-        user_accepts(p);
-        user_sends(p, 60 * MSS);
-        while (user_status(p).tcb.cwnd > MSS) { /* each flight is marked */
-            n += p->n;
-            assert_true(p->n > 0 && n < 60);
-            peer_forgets(p);
-            time_passes(p, MS(100));
-            peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(n));
-        }
-        peer_forgets(p);
-        n = (user_status(p).tcb.snd_nxt - p->iss - 1) / MSS;
-        time_passes(p, MS(100));
-        peer_sends(p, .ctl = CTL_ACK | ECE, .seq = 101, .ack = T(n));
+        n = to_one_segment(p);
+        user_sends(p, MSS);
         expect_nothing_sent(p); /* though nothing is out and cwnd has room */
-        assert_int_equal(user_status(p).tcb.cwnd, MSS);
-        rto = ESTAB_US(user_status(p).tcb.rto_us);
-        assert_int_equal(time_until_sent(p, SEC(10)), rto);
+        assert_int_equal(time_until_sent(p, SEC(10)), ESTAB_US(user_status(p).tcb.rto_us));
         expect_sent(p, .ctl = CTL_ACK | CWR, .seq = T(n), .ack = 101, .len = MSS, .ip_ecn = ECT0,
                     .reason = ESTAB_WHY_DATA);
         expect_nothing_sent(p);
         /* without an echo it goes on as ever */
         time_passes(p, MS(100));
         peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n + 1));
-        assert_true(p->n > 0);
+        user_sends(p, MSS);
+        expect_sent(p, .ctl = CTL_ACK, .seq = T(n + 1), .ack = 101, .len = MSS, .ip_ecn = ECT0);
         peer_done_quietly(p);
     }
+}
+
+/* The same for a FIN: it waits, and is repeated an RTO after it was sent, not after the echo. */
+TEST(at_one_segment_the_fin_waits_for_the_timer)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p = peer_of_listener_with(&cfg);
+    uint32_t n = to_one_segment(p);
+    estab_time rto = ESTAB_US(user_status(p).tcb.rto_us);
+
+    time_passes(p, rto / 2);
+    user_closes(p);
+    expect_nothing_sent(p);
+    assert_int_equal(time_until_sent(p, SEC(10)), rto - rto / 2);
+    expect_sent(p, .ctl = CTL_FIN | CTL_ACK, .seq = T(n), .ack = 101);
+    peer_forgets(p);
+    assert_true(time_until_sent(p, SEC(10)) >= rto);
+    peer_done_quietly(p);
 }
 
 /* Without the agreement ECE and CWR mean nothing. */
