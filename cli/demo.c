@@ -8,6 +8,7 @@
 #include "cli/demo_show.h"
 #include "cli/demo_web.h"
 #include "cli/numbers.h"
+#include "cli/terminal.h"
 #include "drivers/alloc.h"
 #include "drivers/memory.h"
 #include "drivers/netns.h"
@@ -82,18 +83,6 @@ usage_error(const char *option, const char *value, const char *what)
     return 2;
 }
 
-static bool
-is_ascii_only(void)
-{
-    const char *locale = getenv("LC_ALL");
-
-    if (locale == NULL || *locale == '\0')
-        locale = getenv("LC_CTYPE");
-    if (locale == NULL || *locale == '\0')
-        locale = getenv("LANG");
-    return locale != NULL && (strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0);
-}
-
 /* Takes the option's value: "--msl 2s" or "--msl=2s"; NULL: it has none. */
 static const char *
 value_of(char **argv, int argc, int *i)
@@ -118,15 +107,15 @@ is_option(const char *arg, const char *name, bool has_value)
 static int
 parse(struct demo_options *o, int argc, char **argv)
 {
-    const char *no_color = getenv("NO_COLOR"), *value;
+    const char *value;
     bool msl_given = false;
     uint64_t n;
 
     *o = (struct demo_options){
         .msl = ESTAB_SEC(1), .delay = ESTAB_MS(10), .pcap = "demo.pcapng", .size = 100000
     };
-    o->no_colour = !isatty(STDOUT_FILENO) || (no_color != NULL && *no_color != '\0');
-    o->ascii = is_ascii_only();
+    o->no_colour = !terminal_has_colour(STDOUT_FILENO);
+    o->ascii = terminal_is_ascii_only();
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
 

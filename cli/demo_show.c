@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the demo shows; see demo_show.h. */
 #include "cli/demo_show.h"
+#include "cli/terminal.h"
 
 #include "view/view.h"
 
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,14 +70,6 @@ put(void *ctx, const void *p, size_t n)
     return -b->error;
 }
 
-static unsigned
-terminal_width(void)
-{
-    struct winsize size;
-
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 static int
 open_capture(struct demo_show *s, int64_t origin, struct failure *why)
 {
@@ -110,7 +102,7 @@ estab_demo_show_open(struct demo_show **show, const struct demo_show_options *o,
                      struct failure *why)
 {
     const struct view_ladder_options ladder = {
-        .width = o->width != 0 ? o->width : terminal_width(),
+        .width = o->width != 0 ? o->width : terminal_width(STDOUT_FILENO),
         .colour = o->colour,
         .ascii = o->ascii,
         .both = o->both,

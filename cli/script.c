@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/new_file.h"
 #include "cli/numbers.h"
+#include "cli/terminal.h"
 #include "drivers/alloc.h"
 #include "sim/script_run.h"
 #include "view/view.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct script_options {
@@ -64,18 +64,6 @@ usage_error(const char *option, const char *what)
     fprintf(stderr, "estab script: %.200s: %s (estab script --help lists the options)\n", option,
             what);
     return 2;
-}
-
-static bool
-is_ascii_only(void)
-{
-    const char *locale = getenv("LC_ALL");
-
-    if (locale == NULL || *locale == '\0')
-        locale = getenv("LC_CTYPE");
-    if (locale == NULL || *locale == '\0')
-        locale = getenv("LANG");
-    return locale != NULL && (strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0);
 }
 
 /* "--name value" or "--name=value": 1 and the value (NULL: it has none); 0: another option. */
@@ -133,14 +121,12 @@ parse_option(struct script_options *o, char **argv, int argc, int *i)
 static int
 parse(struct script_options *o, int argc, char **argv)
 {
-    const char *no_colour = getenv("NO_COLOR");
-    struct winsize size;
     bool only_files = false;
 
     *o = (struct script_options){ .language = SIM_SAY_ENGLISH, .files = argv };
-    o->colour = isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0');
-    o->ascii = is_ascii_only();
-    o->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    o->colour = terminal_has_colour(STDOUT_FILENO);
+    o->ascii = terminal_is_ascii_only();
+    o->width = terminal_width(STDOUT_FILENO);
     for (int i = 1; i < argc; i++) {
         if (!only_files && strcmp(argv[i], "--") == 0) {
             only_files = true;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a host's trace goes; see sinks.h. */
 #include "cli/sinks.h"
+#include "cli/terminal.h"
 #include "view/view.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,34 +95,13 @@ finish_output(struct output *o, struct failure *why)
 
 /* --- the sinks --- */
 
-static unsigned
-terminal_width(void)
-{
-    struct winsize size;
-
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
-static bool
-is_ascii_only(void)
-{
-    const char *locale = getenv("LC_ALL");
-
-    if (locale == NULL || *locale == '\0')
-        locale = getenv("LC_CTYPE");
-    if (locale == NULL || *locale == '\0')
-        locale = getenv("LANG");
-    return locale != NULL && (strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0);
-}
-
 static int
 open_ladder(struct sinks *s, estab_time msl, struct failure *why)
 {
-    const char *no_colour = getenv("NO_COLOR");
     const struct view_ladder_options options = {
-        .width = terminal_width(),
-        .colour = isatty(STDERR_FILENO) && (no_colour == NULL || *no_colour == '\0'),
-        .ascii = is_ascii_only(),
+        .width = terminal_width(STDERR_FILENO),
+        .colour = terminal_has_colour(STDERR_FILENO),
+        .ascii = terminal_is_ascii_only(),
         .name = { "estab", "peer" },
         .msl = msl,
     };

@@ -824,6 +824,23 @@ peer_of_listener_with(const struct estab_config *cfg)
 }
 
 struct peer *
+peer_with_cc(uint8_t cc)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+
+    cfg.tcp.cc = cc;
+    cfg.tcp.send_buffer_max = 1 << 22;
+    p = peer_of_listener_with(&cfg);
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 1000, .ws = 8);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
+    time_passes(p, MS(100));
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    return p;
+}
+
+struct peer *
 peer_of_listener(void)
 {
     struct estab_config cfg = peer_config(NULL);

@@ -120,23 +120,6 @@ TEST(the_function_has_no_edge_to_fall_from)
 /* ---- ladders ---- */
 
 /* Passive, no SACK and no timestamps, the round trip 100 ms; a large window of the peer. */
-static struct peer *
-established(uint8_t cc)
-{
-    struct estab_config cfg = peer_config(NULL);
-    struct peer *p;
-
-    cfg.tcp.cc = cc;
-    cfg.tcp.send_buffer_max = 1 << 22;
-    p = peer_of_listener_with(&cfg);
-    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .ws = 8);
-    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
-    time_passes(p, MS(100));
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-    user_accepts(p);
-    return p;
-}
-
 static struct estab_status
 status(struct peer *p)
 {
@@ -220,7 +203,7 @@ climb(struct peer *p, uint32_t *una)
 static struct peer *
 grown_to(uint8_t cc, uint32_t segments, uint32_t *una)
 {
-    struct peer *p = established(cc);
+    struct peer *p = peer_with_cc(cc);
 
     *una = 0;
     fill(p);
@@ -269,7 +252,7 @@ TEST(a_loss_takes_three_tenths)
 /* RFC9438-4.6: ssthresh comes from the flight, not from cwnd, and is never below two segments. */
 TEST(ssthresh_comes_from_the_flight)
 {
-    struct peer *p = established(ESTAB_CC_CUBIC);
+    struct peer *p = peer_with_cc(ESTAB_CC_CUBIC);
 
     user_sends(p, 5 * MSS);
     for (unsigned i = 0; i < 3; i++)
@@ -277,7 +260,7 @@ TEST(ssthresh_comes_from_the_flight)
     assert_int_equal(status(p).tcb.ssthresh, 3500);
     peer_done_quietly(p);
 
-    p = established(ESTAB_CC_CUBIC);
+    p = peer_with_cc(ESTAB_CC_CUBIC);
     user_sends(p, MSS);
     for (unsigned i = 0; i < 3; i++)
         peer_acks(p, 0);

@@ -7,23 +7,6 @@
 #define MSS 1000u
 #define T(n) (ISS + 1 + (n) * MSS)
 
-static struct peer *
-established(uint8_t cc)
-{
-    struct estab_config cfg = peer_config(NULL);
-    struct peer *p;
-
-    cfg.tcp.cc = cc;
-    cfg.tcp.send_buffer_max = 1 << 22;
-    p = peer_of_listener_with(&cfg);
-    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .ws = 8);
-    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
-    time_passes(p, MS(100));
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-    user_accepts(p);
-    return p;
-}
-
 static uint32_t
 cwnd(struct peer *p)
 {
@@ -76,7 +59,7 @@ model_loss(struct model *m, double flight, double window)
  * segment above what slow start, congestion avoidance and fast recovery allow. */
 TEST(reno_is_no_more_aggressive_than_its_model)
 {
-    struct peer *p = established(ESTAB_CC_RENO);
+    struct peer *p = peer_with_cc(ESTAB_CC_RENO);
     struct model m = { .cwnd = cwnd(p), .ssthresh = 1e9 };
     uint32_t una = 0, grown = 0;
 
@@ -122,7 +105,7 @@ TEST(reno_is_no_more_aggressive_than_its_model)
 TEST(ssthresh_is_high_until_something_is_lost)
 {
     for (uint8_t cc = ESTAB_CC_RENO; cc <= ESTAB_CC_CUBIC; cc++) {
-        struct peer *p = established(cc);
+        struct peer *p = peer_with_cc(cc);
         uint32_t una = 0, before;
 
         assert_true(ssthresh(p) >= 1u << 30);
@@ -191,7 +174,7 @@ TEST(a_syn_lost_twice_leaves_one_segment)
 TEST(the_restart_window_is_no_larger_than_cwnd)
 {
     for (uint8_t cc = ESTAB_CC_RENO; cc <= ESTAB_CC_CUBIC; cc++) {
-        struct peer *p = established(cc);
+        struct peer *p = peer_with_cc(cc);
         uint32_t before;
 
         user_sends(p, 10 * MSS);
@@ -213,7 +196,7 @@ TEST(the_restart_window_is_no_larger_than_cwnd)
  * timeout. */
 TEST(a_stretch_ack_adds_two_segments)
 {
-    struct peer *p = established(ESTAB_CC_RENO);
+    struct peer *p = peer_with_cc(ESTAB_CC_RENO);
 
     user_sends(p, 30 * MSS);
     peer_acks(p, 8);
