@@ -105,6 +105,7 @@ sim_record_encode(uint8_t *out, const struct estab_trace *r)
     p = put8(p, r->timer);
     p = put8(p, r->memory);
     p = put8(p, r->call);
+    p = put8(p, r->recovery);
     p = put8(p, r->ifindex);
     p = put64(p, is_ring ? (uint64_t)r->bytes : r->bytes > 0);
     p = put64(p, (uint64_t)r->result);

@@ -279,8 +279,8 @@ estab_view_json_new(const struct view_json_options *options, view_write_fn *writ
 int
 estab_view_json_record(struct view_json *v, const struct estab_trace *r)
 {
-    static const char *const kinds[] = { "packet_in", "packet_out", "state",
-                                         "timer",     "memory",     "call" };
+    static const char *const kinds[] = { "packet_in", "packet_out", "state",   "timer",
+                                         "memory",    "call",       "recovery" };
     char text[24];
 
     if (v->error != 0)
@@ -294,7 +294,7 @@ estab_view_json_record(struct view_json *v, const struct estab_trace *r)
         put_text(v, "time", text);
     }
     put_number(v, "host", r->host);
-    put_text(v, "kind", r->kind < 6 ? kinds[r->kind] : "?");
+    put_text(v, "kind", r->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[r->kind] : "?");
     if (r->conn != 0) {
         snprintf(text, sizeof(text), "%llu", (unsigned long long)r->conn);
         put_text(v, "conn", text);
@@ -316,6 +316,10 @@ estab_view_json_record(struct view_json *v, const struct estab_trace *r)
         break;
     case ESTAB_TRACE_TIMER:
         put_text(v, "timer", estab_timer_text(r->timer));
+        break;
+    case ESTAB_TRACE_RECOVERY:
+        put_why(v, estab_recovery_name(r->recovery), estab_recovery_text(r->recovery),
+                estab_recovery_rule(r->recovery));
         break;
     case ESTAB_TRACE_MEMORY:
         put_text(v, "memory", estab_memory_text(r->memory));

@@ -112,7 +112,8 @@ is_continued(const struct view_ladder *v, const struct estab_trace *r)
         return true;
     if (r->kind == ESTAB_TRACE_PACKET_OUT && v->due[side].waits && v->due[side].at == r->at)
         return true; /* the state will stand beside the segment */
-    return (r->kind == ESTAB_TRACE_STATE || r->kind == ESTAB_TRACE_MEMORY) &&
+    return (r->kind == ESTAB_TRACE_STATE || r->kind == ESTAB_TRACE_MEMORY ||
+            r->kind == ESTAB_TRACE_RECOVERY) &&
            estab_ladder_is_effect(v, r, side) && v->last[side].known && v->last[side].at == r->at;
 }
 

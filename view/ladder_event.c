@@ -68,7 +68,16 @@ is_said(const struct view_ladder *v, const struct estab_trace *r, int side)
     return v->last[side].kind == ESTAB_TRACE_TIMER && r->cause == ESTAB_CAUSE_TIME_WAIT_OVER;
 }
 
-/* A state or memory record that stands for itself. */
+static void
+draw_recovery(struct view_ladder *v, const struct estab_trace *r, int side)
+{
+    struct phrase p = { .len = 0 };
+
+    estab_phrase_add(&p, "%s (cwnd %u)", estab_recovery_text(r->recovery), r->tcb.cwnd);
+    estab_ladder_note(v, r->at, side, STYLE_TIMER, p.s, estab_recovery_rule(r->recovery));
+}
+
+/* A state, memory or recovery record that stands for itself. */
 static void
 draw_alone(struct view_ladder *v, const struct estab_trace *r)
 {
@@ -76,6 +85,10 @@ draw_alone(struct view_ladder *v, const struct estab_trace *r)
 
     if (r->kind == ESTAB_TRACE_MEMORY) {
         estab_ladder_memory_note(v, r->at, side, r->memory, r->bytes, r->bytes_held);
+        return;
+    }
+    if (r->kind == ESTAB_TRACE_RECOVERY) {
+        draw_recovery(v, r, side);
         return;
     }
     take_state(v, r, side);
@@ -220,7 +233,7 @@ estab_ladder_is_effect(const struct view_ladder *v, const struct estab_trace *r,
         return false;
     switch (v->last[side].kind) {
     case ESTAB_TRACE_TIMER:
-        return r->bytes < 0;
+        return r->kind == ESTAB_TRACE_RECOVERY || r->bytes < 0;
     case ESTAB_TRACE_CALL:
         if (v->last[side].call == ESTAB_CALL_OPEN_PASSIVE)
             return r->memory == ESTAB_MEM_LISTENER;
@@ -252,7 +265,7 @@ draw_group_memory(struct view_ladder *v, unsigned from)
     unsigned i;
 
     for (i = from; i < v->n_held; i++)
-        if (v->held[i].kind == ESTAB_TRACE_MEMORY)
+        if (v->held[i].kind != ESTAB_TRACE_STATE)
             draw_alone(v, &v->held[i]);
     v->n_held = 0;
 }
@@ -446,6 +459,7 @@ estab_ladder_event(struct view_ladder *v, const struct estab_trace *r)
         break;
     case ESTAB_TRACE_STATE:
     case ESTAB_TRACE_MEMORY:
+    case ESTAB_TRACE_RECOVERY:
         hold(v, r, side);
         return;
     default:

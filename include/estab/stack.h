@@ -92,6 +92,7 @@ struct estab_stack_status {
     uint64_t replies_dropped; /* answers for which the queue was full (64 KiB an interface) */
     uint64_t verdicts[ESTAB_VERDICT_COUNT];
     uint64_t reasons[ESTAB_REASON_COUNT];
+    uint64_t recoveries[ESTAB_RECOVERY_COUNT];
 };
 ESTAB_API void estab_stack_status(const struct estab_stack *stack, struct estab_stack_status *out);
 

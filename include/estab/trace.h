@@ -193,6 +193,17 @@ extern "C" {
     X(USER,       "user timeout")
 
 /* What memory is taken for. */
+/* What congestion control and loss recovery have decided; cwnd and ssthresh are in the record. */
+#define ESTAB_RECOVERIES(X)                                                                         \
+    X(NONE,             "", "")                                                                     \
+    X(LOSS,             "a segment is lost: recovery begins", "RFC 5681 §3.2; RFC 9937 §6")         \
+    X(TIMEOUT,          "nothing is on the way any more: slow start", "RFC 5681 §3.1")              \
+    X(MARKED,           "congestion experienced: the window is reduced", "RFC 3168 §6.1.2")         \
+    X(PROBE_REPAIRED,   "the probe has repaired a loss: the window is reduced", "RFC 8985 §7.4")    \
+    X(OVER,             "all that was lost has arrived", "RFC 6582 §3.2; RFC 9937 §6")              \
+    X(UNDONE_FRTO,      "what was sent before the timeout arrives: it was spurious", "RFC 5682 §3") \
+    X(UNDONE_TIMESTAMP, "the ACK is older than the repetition: that was for nothing", "RFC 3522 §3.2") \
+    X(UNDONE_DSACK,     "all repetitions came twice: they were for nothing", "RFC 2883 §5; RFC 3708")
 #define ESTAB_MEMORY(X)                                                                             \
     X(CONNECTION,   "connection record")                                                            \
     X(HALF_OPEN,    "half-open record")                                                             \
@@ -246,6 +257,12 @@ enum estab_timer {
 #undef X
         ESTAB_TIMER_COUNT
 };
+enum estab_recovery {
+#define X(name, text, rule) ESTAB_RECOVERY_##name,
+    ESTAB_RECOVERIES(X)
+#undef X
+        ESTAB_RECOVERY_COUNT
+};
 enum estab_memory {
 #define X(name, text) ESTAB_MEM_##name,
     ESTAB_MEMORY(X)
@@ -270,6 +287,9 @@ ESTAB_API const char *estab_cause_name(unsigned cause);
 ESTAB_API const char *estab_cause_text(unsigned cause);
 ESTAB_API const char *estab_cause_rule(unsigned cause);
 ESTAB_API const char *estab_timer_text(unsigned timer);
+ESTAB_API const char *estab_recovery_name(unsigned recovery);
+ESTAB_API const char *estab_recovery_text(unsigned recovery);
+ESTAB_API const char *estab_recovery_rule(unsigned recovery);
 ESTAB_API const char *estab_memory_text(unsigned memory);
 ESTAB_API const char *estab_call_text(unsigned call);
 
@@ -292,6 +312,7 @@ enum estab_trace_kind {
     ESTAB_TRACE_TIMER,      /* a timer fired */
     ESTAB_TRACE_MEMORY,     /* memory was taken (bytes > 0) or returned (bytes < 0) */
     ESTAB_TRACE_CALL,       /* the user called; `result` is what the call gave */
+    ESTAB_TRACE_RECOVERY,   /* congestion control or loss recovery has decided something */
 };
 
 /* A segment, as read from or written to the wire. Absent options are zero. */
@@ -337,6 +358,7 @@ struct estab_trace {
     uint8_t timer;                     /* enum estab_timer, TIMER */
     uint8_t memory;                    /* enum estab_memory, MEMORY */
     uint8_t call;                      /* enum estab_call, CALL */
+    uint8_t recovery;                  /* enum estab_recovery, RECOVERY */
     uint8_t ifindex;
     int64_t bytes;       /* MEMORY: taken or returned */
     uint64_t bytes_held; /* MEMORY: held by records and rings after it */

@@ -94,6 +94,10 @@ print_record(void *ctx, const struct estab_trace *r)
         printf("memory: %s %+" PRId64 ", held %" PRIu64, estab_memory_text(r->memory), r->bytes,
                r->bytes_held);
         break;
+    case ESTAB_TRACE_RECOVERY:
+        printf("recovery: %s, ssthresh %" PRIu32, estab_recovery_name(r->recovery),
+               r->tcb.ssthresh);
+        break;
     case ESTAB_TRACE_CALL:
         printf("call: %s = %" PRId64, estab_call_text(r->call), r->result);
         break;

@@ -64,6 +64,18 @@ cause_words(unsigned i)
     return i < COUNT(table) ? &table[i] : &unknown;
 }
 
+static const struct words *
+recovery_words(unsigned i)
+{
+    static const struct words table[] = {
+#define X(name, text, rule) { #name, text, rule },
+        ESTAB_RECOVERIES(X)
+#undef X
+    };
+
+    return i < COUNT(table) ? &table[i] : &unknown;
+}
+
 const char *
 estab_verdict_name(unsigned verdict)
 {
@@ -116,6 +128,24 @@ const char *
 estab_cause_rule(unsigned cause)
 {
     return cause_words(cause)->rule;
+}
+
+const char *
+estab_recovery_name(unsigned recovery)
+{
+    return recovery_words(recovery)->name;
+}
+
+const char *
+estab_recovery_text(unsigned recovery)
+{
+    return recovery_words(recovery)->text;
+}
+
+const char *
+estab_recovery_rule(unsigned recovery)
+{
+    return recovery_words(recovery)->rule;
 }
 
 const char *

@@ -195,6 +195,7 @@ struct estab_stack {
     uint64_t packets_in, packets_out;
     uint64_t verdicts[ESTAB_VERDICT_COUNT];
     uint64_t reasons[ESTAB_REASON_COUNT];
+    uint64_t recoveries[ESTAB_RECOVERY_COUNT];
     size_t record_bytes;
 };
 

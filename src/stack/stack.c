@@ -46,6 +46,7 @@ estab_stack_env(struct estab_stack *s, estab_time now)
         .arena = &s->arena,
         .chunks = &s->chunks,
         .ranges = &s->ranges,
+        .recoveries = s->recoveries,
         .trace = s->cfg.trace != NULL ? trace_for_tcp : NULL,
         .host = s,
     };
@@ -395,6 +396,7 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .replies_dropped = s->replies_dropped,
     };
     memcpy(out->verdicts, s->verdicts, sizeof(out->verdicts));
+    memcpy(out->recoveries, s->recoveries, sizeof(out->recoveries));
     memcpy(out->reasons, s->reasons, sizeof(out->reasons));
 }
 

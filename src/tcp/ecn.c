@@ -90,6 +90,7 @@ estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg 
     if (flight <= floor && tcb->cwnd <= floor)
         tcb->cwnd = tcb->smss;
     tcb->bytes_acked = 0;
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MARKED);
 }
 
 /* What ECN has to say on a segment with an ACK; `fresh`: new text. */

@@ -12,6 +12,8 @@ void estab_tcp_enter_state(struct tcb *tcb, const struct tcp_env *env, enum tcp_
 /* The connection is over: error for the user (0: in order), events, state CLOSED. */
 void estab_tcp_end(struct tcb *tcb, const struct tcp_env *env, enum estab_err err,
                    enum state_cause cause);
+/* What has been decided about cwnd, counted and traced. */
+void estab_tcp_explain(const struct tcb *tcb, const struct tcp_env *env, enum estab_recovery what);
 void estab_tcp_trace_timer(const struct tcb *tcb, const struct tcp_env *env, enum conn_timer timer);
 #define enter_state estab_tcp_enter_state
 

@@ -15,7 +15,6 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
     /* of those that were out when recovery began: the ones sent since are its fruit */
     uint32_t segments_out = (tcb->recover - tcb->snd_una) / tcb->smss + 1;
 
-    (void)env;
     if (tcb->recovery == RECOVERY_RTO)
         return;
     if (tcb->dupacks < UINT8_MAX)
@@ -42,6 +41,7 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
     tcb->cwnd = tcb->ssthresh + DUP_THRESH * tcb->smss;
     resend_front(tcb, WHY_RETRANSMIT_FAST);
     tcb->rtt_timing = false;
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_LOSS);
 }
 
 void
@@ -62,6 +62,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
             tcb->cwnd = tcb->ssthresh < soft ? tcb->ssthresh : soft;
             tcb->recovery = RECOVERY_NONE;
             tcb->bytes_acked = 0;
+            estab_tcp_explain(tcb, env, ESTAB_RECOVERY_OVER);
             return;
         }
         /* Partial ACK: the next hole at once; deflate by what was acknowledged, and one SMSS back
@@ -78,6 +79,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
         if (tcb->flight == NULL && seq_geq(tcb->snd_una, tcb->recover)) {
             tcb->recovery = RECOVERY_NONE;
             tcb->dupacks = 0;
+            estab_tcp_explain(tcb, env, ESTAB_RECOVERY_OVER);
         }
         return;
     default:
@@ -115,4 +117,5 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
     tcb->rtt_timing = false;
     tcb->loss_probe_owed = false;
     estab_rack_retransmission_timeout(tcb, env);
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_TIMEOUT);
 }

@@ -223,7 +223,8 @@ detect_loss(struct tcb *tcb, const struct tcp_env *env)
 }
 
 static void
-enter_recovery(struct tcb *tcb, uint32_t newly_acked, uint32_t newly_sacked)
+enter_recovery(struct tcb *tcb, const struct tcp_env *env, uint32_t newly_acked,
+               uint32_t newly_sacked)
 {
     struct flight *f = tcb->flight;
 
@@ -238,10 +239,11 @@ enter_recovery(struct tcb *tcb, uint32_t newly_acked, uint32_t newly_sacked)
     /* RFC 8985 §7.1 */
     f->probe_out = false;
     tcb->rtt_timing = false;
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_LOSS);
 }
 
 static void
-leave_recovery(struct tcb *tcb)
+leave_recovery(struct tcb *tcb, const struct tcp_env *env)
 {
     /* RFC 9937 §6.4 (RFC9937-6.4): cwnd = ssthresh */
     if (tcb->recovery == RECOVERY_FAST)
@@ -251,6 +253,7 @@ leave_recovery(struct tcb *tcb)
     /* RFC 8985 §6.2, step 4: the larger window lasts for 16 recoveries. */
     if (tcb->reo_wnd_persist > 0 && --tcb->reo_wnd_persist == 0)
         tcb->reo_wnd_steps = 0;
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_OVER);
 }
 
 /* RFC 9937 §6.2: what may be sent for what this ACK says has left the network. */
@@ -289,7 +292,8 @@ reduce_proportionally(struct tcb *tcb, uint32_t delivered, bool safe)
 
 /* RFC 8985 §7.4: what the answer to a loss probe says (RFC8985-7.4). */
 static void
-judge_probe(struct tcb *tcb, const struct tcp_seg *seg, bool moved_una, bool dsack)
+judge_probe(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg, bool moved_una,
+            bool dsack)
 {
     struct flight *f = tcb->flight;
 
@@ -303,6 +307,7 @@ judge_probe(struct tcb *tcb, const struct tcp_seg *seg, bool moved_una, bool dsa
         tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, f->probe_flight);
         if (tcb->cwnd > tcb->ssthresh)
             tcb->cwnd = tcb->ssthresh;
+        estab_tcp_explain(tcb, env, ESTAB_RECOVERY_PROBE_REPAIRED);
     } else if (!moved_una && seg->sack_blocks == 0 && seg->len == 0) {
         f->probe_out = false;
     }
@@ -357,9 +362,9 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
         (void)estab_scoreboard_sacked(&f->sb, tcb->snd_una, seq_max(left, tcb->snd_una), right, &d);
     }
     update(tcb, env, seg, &d);
-    judge_probe(tcb, seg, moved, dsack);
+    judge_probe(tcb, env, seg, moved, dsack);
     if (tcb->recovery != RECOVERY_NONE && seq_geq(tcb->snd_una, tcb->recover))
-        leave_recovery(tcb);
+        leave_recovery(tcb, env);
     if (tcb->snd_una == tcb->snd_nxt) {
         estab_rack_release(tcb, env);
         return;
@@ -369,7 +374,7 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     lost_before = f->sb.lost;
     timeout = d.octets > 0 || dsack ? detect_loss(tcb, env) : 0;
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE)
-        enter_recovery(tcb, tcb->snd_una - old, d.octets - acked);
+        enter_recovery(tcb, env, tcb->snd_una - old, d.octets - acked);
     if (tcb->recovery == RECOVERY_FAST)
         reduce_proportionally(tcb, d.octets, moved && f->sb.lost <= lost_before);
     if (d.octets > 0 || dsack)
@@ -403,7 +408,7 @@ estab_rack_reorder_timeout(struct tcb *tcb, struct tcp_env *env)
     lost_before = f->sb.lost;
     timeout = detect_loss(tcb, env);
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE) {
-        enter_recovery(tcb, 0, 0);
+        enter_recovery(tcb, env, 0, 0);
         tcb->cwnd = flight_pipe(tcb) + tcb->smss; /* (RFC9937-6.2-FR) */
     }
     arm_reorder(tcb, env, timeout);

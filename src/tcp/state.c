@@ -62,3 +62,20 @@ estab_tcp_trace_timer(const struct tcb *tcb, const struct tcp_env *env, enum con
     };
     env->trace(env, tcb, &t);
 }
+
+void
+estab_tcp_explain(const struct tcb *tcb, const struct tcp_env *env, enum estab_recovery what)
+{
+    struct estab_trace t;
+
+    env->recoveries[what]++;
+    if (LIKELY(env->trace == NULL))
+        return;
+    t = (struct estab_trace){
+        .kind = ESTAB_TRACE_RECOVERY,
+        .state_before = tcb->state,
+        .state_after = tcb->state,
+        .recovery = (uint8_t)what,
+    };
+    env->trace(env, tcb, &t);
+}

@@ -26,6 +26,7 @@ TEST(every_verdict_reason_and_cause_has_its_words)
     check_table(ESTAB_VERDICT_COUNT, estab_verdict_name, estab_verdict_text);
     check_table(ESTAB_REASON_COUNT, estab_reason_name, estab_reason_text);
     check_table(ESTAB_CAUSE_COUNT, estab_cause_name, estab_cause_text);
+    check_table(ESTAB_RECOVERY_COUNT, estab_recovery_name, estab_recovery_text);
     check_table(ESTAB_TIMER_COUNT, estab_timer_text, estab_timer_text);
     check_table(ESTAB_MEMORY_COUNT, estab_memory_text, estab_memory_text);
     check_table(ESTAB_TCPS_TIME_WAIT + 1, estab_state_name, estab_state_name);

@@ -116,6 +116,10 @@ on_trace(void *ctx, const struct estab_trace *t)
     case ESTAB_TRACE_TIMER:
         note(p, "%12.3f      timer: %s\n", ms, estab_timer_text(t->timer));
         break;
+    case ESTAB_TRACE_RECOVERY:
+        note(p, "%12.3f      %s: cwnd %u, ssthresh %u\n", ms, estab_recovery_text(t->recovery),
+             t->tcb.cwnd, t->tcb.ssthresh);
+        break;
     default:
         break;
     }
