@@ -213,6 +213,7 @@ extern "C" {
     X(RECEIVE_RING, "receive buffer")                                                               \
     X(RANGES,       "out-of-order ranges")                                                          \
     X(SCOREBOARD,   "scoreboard")                                                                   \
+    X(UNDO,         "what a reduction has taken")                                                   \
     X(OPTIONS,      "options of its own")
 
 /* The user's calls (RFC 9293 §3.9.1). */

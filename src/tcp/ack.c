@@ -7,6 +7,7 @@
 #include "tcp/cc.h"
 #include "tcp/fast_open.h"
 #include "tcp/rack.h"
+#include "tcp/undo.h"
 
 static void
 update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
@@ -167,7 +168,8 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     /* SEG.WND is scaled, but for that of a SYN (RFC7323-2.3-SHIFT, RFC7323-2.2-UNSCALED). */
     uint32_t wnd = (uint32_t)seg->wnd << (seg->ctl & CTL_SYN ? 0 : tcb->snd_wind_shift);
     tcp_seq old_una = tcb->snd_una;
-    bool moved_una;
+    struct delivered delivered = { 0 };
+    bool moved_una, duplicate;
 
     /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
     if (!(seg->ctl & CTL_ACK))
@@ -205,13 +207,15 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     }
 
     moved_una = seq_gt(seg->ack, tcb->snd_una) && RULE(env, ack_moves_una);
+    duplicate = !moved_una && is_duplicate_ack(tcb, seg, wnd);
     if (moved_una) {
         acknowledge(tcb, env, seg);
         if (tcb->orphan)
             tcb->orphan_at = env->now + env->cfg->orphan_timeout;
-    } else if (tcb->flight == NULL && is_duplicate_ack(tcb, seg, wnd))
+    } else if (tcb->flight == NULL && duplicate) {
         estab_tcp_duplicate_ack(tcb, env);
-    estab_rack_ack(tcb, env, seg, old_una);
+    }
+    estab_rack_ack(tcb, env, seg, old_una, &delivered);
     estab_ecn_echo(tcb, env, seg, old_una);
 
     /* A peer that answers probes is alive, however long its window stays closed (MUST-37). */
@@ -219,6 +223,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         tcb->unanswered_since = ESTAB_NEVER;
     if (seq_geq(seg->ack, tcb->snd_una))
         update_send_window(tcb, env, seg, wnd, moved_una);
+    estab_undo_ack(tcb, env, seg, old_una, &delivered, duplicate);
 
     /* Is our FIN acknowledged? It stands at SND.NXT - 1. */
     if (tcb->fin_sent && tcb->snd_una == tcb->snd_nxt && RULE(env, fin_acked)) {

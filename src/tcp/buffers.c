@@ -5,6 +5,7 @@
  */
 #include "base/bits.h"
 #include "tcp/rack.h"
+#include "tcp/undo.h"
 
 #include <string.h>
 
@@ -112,4 +113,5 @@ estab_tcp_release(struct tcb *tcb, struct tcp_env *env)
     estab_tcp_ring_return(tcb, env, &tcb->rcv);
     estab_tcp_ranges_return(tcb, env);
     estab_rack_release(tcb, env);
+    estab_undo_forget(tcb, env);
 }

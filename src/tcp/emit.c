@@ -7,6 +7,7 @@
 #include "tcp/cc.h"
 #include "tcp/fast_open.h"
 #include "tcp/rack.h"
+#include "tcp/undo.h"
 
 static void
 fill_options(const struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg)
@@ -169,6 +170,8 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     } else if (tcb->rtt_timing && seq_leq(seq, tcb->rtt_seq)) {
         tcb->rtt_timing = false;
     }
+    if (!fresh)
+        estab_undo_sent_again(tcb, env, seq, end);
     estab_rack_sent(tcb, env, seq, end, fresh);
     if (seq_gt(end, tcb->snd_nxt)) {
         tcb->bytes_sent += len - (seq_gt(tcb->snd_nxt, seq) ? tcb->snd_nxt - seq : 0);
@@ -377,7 +380,7 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
             if (emit_loss_probe(tcb, env, out))
                 return true;
         }
-        if (estab_rack_next_lost(tcb, &left, &right)) {
+        if (!undo_sends_new(tcb) && estab_rack_next_lost(tcb, &left, &right)) {
             emit_again(tcb, env, out, left, right,
                        tcb->rto_fired                  ? WHY_RETRANSMIT_RTO
                        : tcb->recovery == RECOVERY_RTO ? WHY_RETRANSMIT_LOST
@@ -385,7 +388,7 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
             tcb->rto_fired = false;
             return true;
         }
-        if (tcb->flight == NULL && tcb->recovery == RECOVERY_RTO &&
+        if (!undo_sends_new(tcb) && tcb->flight == NULL && tcb->recovery == RECOVERY_RTO &&
             seq_lt(tcb->high_rxt, tcb->recover) && tcb->snd_wnd > 0 &&
             tcb->high_rxt - tcb->snd_una + (tcb->snd_nxt - tcb->recover) < tcb->cwnd) {
             /* RFC 6298 §5.4: the earliest first; then on, as cwnd grows again (RFC6298-5.4) */

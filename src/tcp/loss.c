@@ -6,6 +6,7 @@
  */
 #include "tcp/cc.h"
 #include "tcp/rack.h"
+#include "tcp/undo.h"
 
 #define DUP_THRESH 3
 
@@ -33,6 +34,7 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
      * of an earlier loss (RFC6582-3.2-1). */
     if (seq_leq(tcb->snd_una, tcb->recover) && tcb->recover != tcb->iss)
         return;
+    estab_undo_remember(tcb, env, false);
     /* RFC 5681 §3.2 (2)-(3): ssthresh from the flight without what limited transmit added;
      * the segment at SND.UNA now; cwnd for the three that have left (RFC5681-3.2-FRECOV). */
     tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
@@ -98,6 +100,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
 void
 estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
 {
+    estab_undo_remember(tcb, env, true);
     /* RFC 5681 (4): for a segment that the timer has not sent again before; later timeouts of the
      * same one keep ssthresh (RFC5681-3.1-RTO-SSTHRESH). */
     if (tcb->retransmissions == 0)

@@ -8,6 +8,7 @@
 #include "tcp/rack.h"
 
 #include "tcp/cc.h"
+#include "tcp/undo.h"
 
 #include <string.h>
 
@@ -223,11 +224,11 @@ detect_loss(struct tcb *tcb, const struct tcp_env *env)
 }
 
 static void
-enter_recovery(struct tcb *tcb, const struct tcp_env *env, uint32_t newly_acked,
-               uint32_t newly_sacked)
+enter_recovery(struct tcb *tcb, struct tcp_env *env, uint32_t newly_acked, uint32_t newly_sacked)
 {
     struct flight *f = tcb->flight;
 
+    estab_undo_remember(tcb, env, false);
     /* RFC 6675 §5 (RFC6675-5-ONCE): one reduction for all that is lost of one window. */
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
@@ -334,10 +335,10 @@ is_dsack(const struct tcb *tcb, const struct tcp_seg *seg, unsigned i)
 }
 
 void
-estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, tcp_seq old)
+estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, tcp_seq old,
+               struct delivered *d)
 {
     struct flight *f = tcb->flight;
-    struct delivered d = { 0 };
     bool moved = tcb->snd_una != old, dsack = false;
     uint32_t lost_before, timeout, acked;
     unsigned i;
@@ -345,13 +346,14 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     if (f == NULL)
         return;
     if (moved)
-        estab_scoreboard_acked(&f->sb, old, tcb->snd_una, &d);
-    acked = d.octets;
+        estab_scoreboard_acked(&f->sb, old, tcb->snd_una, d);
+    acked = d->octets;
     for (i = 0; i < seg->sack_blocks; i++) {
         tcp_seq left = seg->sack[i][0], right = seg->sack[i][1];
 
         if (is_dsack(tcb, seg, i)) {
             dsack = true;
+            estab_undo_dsack(tcb, left, right);
             continue;
         }
         /* A block must lie in what is on the way (RFC 2018 §5); the rest of it is of no use. */
@@ -359,9 +361,9 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
             continue;
         grow(tcb, env);
         f = tcb->flight;
-        (void)estab_scoreboard_sacked(&f->sb, tcb->snd_una, seq_max(left, tcb->snd_una), right, &d);
+        (void)estab_scoreboard_sacked(&f->sb, tcb->snd_una, seq_max(left, tcb->snd_una), right, d);
     }
-    update(tcb, env, seg, &d);
+    update(tcb, env, seg, d);
     judge_probe(tcb, env, seg, moved, dsack);
     if (tcb->recovery != RECOVERY_NONE && seq_geq(tcb->snd_una, tcb->recover))
         leave_recovery(tcb, env);
@@ -372,12 +374,12 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     if (dsack)
         count_dsack(tcb);
     lost_before = f->sb.lost;
-    timeout = d.octets > 0 || dsack ? detect_loss(tcb, env) : 0;
+    timeout = d->octets > 0 || dsack ? detect_loss(tcb, env) : 0;
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE)
-        enter_recovery(tcb, env, tcb->snd_una - old, d.octets - acked);
+        enter_recovery(tcb, env, tcb->snd_una - old, d->octets - acked);
     if (tcb->recovery == RECOVERY_FAST)
-        reduce_proportionally(tcb, d.octets, moved && f->sb.lost <= lost_before);
-    if (d.octets > 0 || dsack)
+        reduce_proportionally(tcb, d->octets, moved && f->sb.lost <= lost_before);
+    if (d->octets > 0 || dsack)
         arm_reorder(tcb, env, timeout);
     if (moved)
         estab_rack_schedule_probe(tcb, env);

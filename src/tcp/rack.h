@@ -45,8 +45,10 @@ flight_pipe(const struct tcb *tcb)
 
 /* Text or a FIN from `seq` to `end` leaves now; `fresh`: for the first time. */
 void estab_rack_sent(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, tcp_seq end, bool fresh);
-/* What an acceptable ACK says, after SND.UNA has moved from `old`. */
-void estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, tcp_seq old);
+/* What an acceptable ACK says, after SND.UNA has moved from `old`; `d`, all zero, gets what it has
+ * newly delivered. */
+void estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, tcp_seq old,
+                    struct delivered *d);
 /* The next segment to send again: lost, and allowed by cwnd; [*left, *right), at most SMSS. */
 bool estab_rack_next_lost(const struct tcb *tcb, tcp_seq *left, tcp_seq *right);
 /* The timers RACK.reorder, TLP's PTO, and the RTO's part that concerns the scoreboard. */

@@ -31,7 +31,12 @@ estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt)
     uint32_t k_rttvar, rto, min = to_us(env->cfg->rto_min), max = to_us(env->cfg->rto_max);
 
     tcb->rtt_since_probe = true;
-    if (tcb->srtt == 0) {
+    if (tcb->rtt_reseed) {
+        /* RFC 4015 §3.1 (11): after a spurious timeout SRTT <- max(SRTT, R), RTTVAR <- max(RTTVAR, R/2) */
+        tcb->rtt_reseed = false;
+        tcb->srtt = tcb->srtt > r * 8 ? tcb->srtt : r * 8;
+        tcb->rttvar = tcb->rttvar > r * 2 ? tcb->rttvar : r * 2;
+    } else if (tcb->srtt == 0) {
         /* (2.2) SRTT <- R, RTTVAR <- R/2 (RFC6298-2.2) */
         tcb->srtt = r * 8 > 0 ? r * 8 : 1;
         tcb->rttvar = r * 2;

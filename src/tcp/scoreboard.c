@@ -220,6 +220,16 @@ estab_scoreboard_forget_sacks(struct scoreboard *sb)
     sb->sacked = 0;
 }
 
+void
+estab_scoreboard_forget_losses(struct scoreboard *sb)
+{
+    uint32_t i;
+
+    for (i = 0; i < sb->n; i++)
+        sb->run[i].fate &= ~(uint32_t)RUN_LOST;
+    sb->lost = 0;
+}
+
 bool
 estab_scoreboard_first_lost(const struct scoreboard *sb, tcp_seq una, uint32_t limit, tcp_seq *left,
                             tcp_seq *right)

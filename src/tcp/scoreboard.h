@@ -78,6 +78,8 @@ bool estab_scoreboard_sacked(struct scoreboard *sb, tcp_seq una, tcp_seq left, t
 void estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i);
 /* The peer has gone back on its SACKs, or may have (RFC 2018 §8): nothing is SACKed any more. */
 void estab_scoreboard_forget_sacks(struct scoreboard *sb);
+/* Nothing is lost after all. */
+void estab_scoreboard_forget_losses(struct scoreboard *sb);
 /* The first octets that are lost, at most `limit`: [*left, *right); false: none. What is SACKed
  * between two losses is sent along: many small holes are not worth a segment each. */
 bool estab_scoreboard_first_lost(const struct scoreboard *sb, tcp_seq una, uint32_t limit,

@@ -75,8 +75,14 @@ struct cubic {
     uint64_t w_est;      /* in units of 2^-24 octets */
 };
 
+union cc_state {
+    struct hystart hystart;
+    struct cubic cubic;
+};
+
 struct cc_ops;
 struct flight;
+struct undo;
 
 struct tcb {
     uint8_t state; /* enum tcp_state; written by enter_state() alone */
@@ -117,6 +123,7 @@ struct tcb {
     bool user_waits_room : 1; /* a SEND was refused: tell when there is room */
     bool fin_ahead : 1;       /* a FIN arrived out of order; it stands at fin_seq */
     bool cwnd_limited : 1;    /* cwnd, not the window or the user, held the last segment back */
+    bool rtt_reseed : 1;      /* the next RTT sample counts as the first (RFC 4015 §3.6) */
     bool rto_fired : 1;       /* the next segment sent again is the timeout's own */
     bool reordering_seen : 1; /* RACK.reordering_seen */
     bool rtt_since_probe : 1; /* an RTT sample was taken since the last loss probe */
@@ -188,10 +195,8 @@ struct tcb {
     tcp_seq ecn_high; /* SND.NXT at the last reduction for an ECE */
     tcp_seq high_rxt; /* RECOVERY_RTO: the first octet not sent again yet */
     const struct cc_ops *cc;
-    union {
-        struct hystart hystart;
-        struct cubic cubic;
-    } ca;                         /* by cc_phase */
+    union cc_state ca;            /* by cc_phase */
+    struct undo *undo;            /* NULL: no reduction that may have been wrong */
     struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
     uint32_t min_rtt, min_rtt_at; /* microseconds: RACK.min_RTT and when it was seen */
     estab_time last_sent_at;

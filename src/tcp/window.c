@@ -132,8 +132,8 @@ estab_tcp_window_opened(struct tcb *tcb, const struct tcp_env *env)
 
 /* Octets in flight as congestion control counts them: after a timeout what was out is taken for
  * lost until it is sent again. */
-static uint32_t
-pipe_size(const struct tcb *tcb)
+uint32_t
+estab_tcp_pipe(const struct tcb *tcb)
 {
     if (tcb->flight != NULL)
         return flight_pipe(tcb);
@@ -161,7 +161,7 @@ estab_tcp_sendable(const struct tcb *tcb, bool *wants_override)
     cwnd = tcb->cwnd;
     if (tcb->recovery == RECOVERY_NONE)
         cwnd += (tcb->dupacks < 2 ? tcb->dupacks : 2u) * smss;
-    pipe = pipe_size(tcb);
+    pipe = estab_tcp_pipe(tcb);
     if (pipe >= cwnd)
         return 0;
     n = d < u ? d : u;

@@ -118,6 +118,7 @@ TEST(encoded_record_has_no_padding_and_leaves_out_what_depends_on_the_machine)
     a.proto = b.proto = a.state_before = b.state_before = a.state_after = b.state_after = 0;
     a.verdict = b.verdict = a.reason = b.reason = a.cause = b.cause = 0;
     a.timer = b.timer = a.call = b.call = a.ifindex = b.ifindex = 0;
+    a.recovery = b.recovery = 0;
     a.result = b.result = 0;
     a.conn = b.conn = 7;
     memset(&a.local, 0, sizeof a.local);
