@@ -61,6 +61,21 @@ estab_undo_remember(struct tcb *tcb, struct tcp_env *env, bool timeout)
     };
 }
 
+static void
+note_piece(struct undo *u, tcp_seq left, tcp_seq right)
+{
+    if (u->pieces > 0 && u->pieces <= UNDO_PIECES && u->piece[u->pieces - 1][1] == left) {
+        u->piece[u->pieces - 1][1] = right;
+        return;
+    }
+    if (u->pieces < UNDO_PIECES) {
+        u->piece[u->pieces][0] = left;
+        u->piece[u->pieces][1] = right;
+    }
+    if (u->pieces <= UNDO_PIECES)
+        u->pieces++;
+}
+
 void
 estab_undo_sent_again(struct tcb *tcb, const struct tcp_env *env, tcp_seq seq, tcp_seq end)
 {
@@ -75,17 +90,32 @@ estab_undo_sent_again(struct tcb *tcb, const struct tcp_env *env, tcp_seq seq, t
     }
     if (seq == u->una)
         u->front_end = end;
-    u->octets += end - seq;
+    note_piece(u, seq, end);
 }
 
 void
 estab_undo_dsack(struct tcb *tcb, tcp_seq left, tcp_seq right)
 {
     struct undo *u = tcb->undo;
+    uint32_t i;
 
-    if (u == NULL || seq_geq(left, right) || seq_lt(left, u->una) || seq_gt(right, u->end))
+    if (u == NULL || seq_geq(left, right) || u->pieces > UNDO_PIECES)
         return;
-    u->octets -= right - left < u->octets ? right - left : u->octets;
+    for (i = 0; i < u->pieces; i++) {
+        tcp_seq *p = u->piece[i], end = p[1];
+
+        if (seq_lt(left, p[0]) || seq_gt(right, end))
+            continue; /* the network has doubled what we sent once, or it is another piece */
+        p[1] = left;
+        if (p[0] == p[1]) {
+            u->pieces--;
+            p[0] = u->piece[u->pieces][0];
+            p[1] = u->piece[u->pieces][1];
+        }
+        if (right != end)
+            note_piece(u, right, end);
+        return;
+    }
 }
 
 /* The response, RFC 4015 §3.1 (8)-(11) (RFC5682-3-RESP). */
@@ -167,9 +197,9 @@ take_frto_step(struct tcb *tcb, const struct tcp_seg *seg, tcp_seq old_una,
         if (tcb->flight != NULL ? d->octets > 0 && seq_leq(d->highest_end, u->frto_recover)
                                 : moved && seq_leq(tcb->snd_una, u->frto_recover))
             return true;
-        /* (3a) (RFC5682-2-FRTO2) cwnd =< 3 * SMSS, and what is not acknowledged is sent again */
-        if (tcb->cwnd > 3u * tcb->smss)
-            tcb->cwnd = 3u * tcb->smss;
+        /* (3a) (RFC5682-2-FRTO2) 3 * SMSS, as far as slow start would be two round trips after the
+         * timeout; what is not acknowledged is sent again */
+        tcb->cwnd = 3u * tcb->smss;
         return false;
     default:
         (void)seg;
@@ -198,7 +228,7 @@ estab_undo_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     if (why == ESTAB_RECOVERY_NONE && u->frto != FRTO_OFF &&
         take_frto_step(tcb, seg, old_una, d, duplicate))
         why = ESTAB_RECOVERY_UNDONE_FRTO;
-    if (why == ESTAB_RECOVERY_NONE && u->again && u->octets == 0)
+    if (why == ESTAB_RECOVERY_NONE && u->again && u->pieces == 0)
         why = ESTAB_RECOVERY_UNDONE_DSACK;
     if (why != ESTAB_RECOVERY_NONE) {
         /* RFC 4015 §3.4: not when the ACK tells of congestion itself */
@@ -213,6 +243,7 @@ estab_undo_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
         u->until = tcb->snd_nxt;
     }
     /* D-SACKs are at most a round trip behind. */
-    if (tcb->snd_una == tcb->snd_nxt || (u->over && seq_gt(tcb->snd_una, u->until)))
+    if ((tcb->snd_una == tcb->snd_nxt && tcb->snd.used == 0) ||
+        (u->over && seq_gt(tcb->snd_una, u->until)))
         estab_undo_forget(tcb, env);
 }

@@ -11,6 +11,9 @@
 #include "tcp/internal.h"
 #include "tcp/scoreboard.h"
 
+/* What was sent again in so many pieces that they are not remembered is not undone by D-SACKs. */
+#define UNDO_PIECES 16
+
 /* The steps of RFC 5682 §2.1 and §3.1. */
 enum frto {
     FRTO_OFF,    /* not a timeout, or it was needed */
@@ -32,7 +35,10 @@ struct undo {
     bool answered; /* SND.UNA has moved since: timestamps say no more (RFC 3522 §3.2, step 4) */
     uint8_t frto;
     uint32_t ts;
-    uint32_t octets;      /* sent again and not reported as duplicates */
+    /* sent again and not reported as duplicates, pieces in any order; more than UNDO_PIECES: who
+     * knows */
+    uint32_t pieces;
+    tcp_seq piece[UNDO_PIECES][2];
     tcp_seq una, end;     /* SND.UNA and SND.NXT at the reduction */
     tcp_seq front_end;    /* where the segment that the timeout has sent again ends */
     tcp_seq frto_recover; /* `recover` of RFC 5682: SND.NXT at the first ACK */
