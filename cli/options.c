@@ -205,7 +205,7 @@ static const struct option_rule host_rules[] = {
     { "json", 0, "FILE", "write every trace record as a line of JSON", take_json },
     { "msl", 0, "TIME", "maximum segment lifetime; TIME-WAIT lasts twice as long", take_msl },
     { "keepalive", 0, "I,V,N", "probe after I idle, every V, N times; or on, off", take_keepalive },
-    { "cc", 0, "NAME", "congestion control: cubic, reno", take_cc },
+    { "cc", 0, "NAME", "congestion control: cubic, bbr, reno", take_cc },
     { "profile", 0, "NAME", "settings of: rfc, linux, bsd, lan, tiny", take_profile },
     { NULL, '4', NULL, "IPv4 only", take_ipv4 },
     { NULL, '6', NULL, "IPv6 only", take_ipv6 },

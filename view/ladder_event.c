@@ -104,8 +104,8 @@ draw_timer(struct view_ladder *v, const struct estab_trace *r, int side)
 {
     struct phrase p = { .len = 0 };
 
-    if (r->timer == ESTAB_TIMER_DELAYED_ACK)
-        return; /* the ACK says so itself */
+    if (r->timer == ESTAB_TIMER_DELAYED_ACK || r->timer == ESTAB_TIMER_PACING)
+        return; /* the segment says so itself, or nothing is to be said */
     if (r->timer == ESTAB_TIMER_TIME_WAIT) {
         estab_ladder_note(v, r->at, side, STYLE_TIMER, "2MSL are over", "RFC 9293 §3.10.8");
         return;
@@ -450,7 +450,7 @@ estab_ladder_event(struct view_ladder *v, const struct estab_trace *r)
         draw_out(v, r, side);
         break;
     case ESTAB_TRACE_TIMER:
-        if (r->timer != ESTAB_TIMER_DELAYED_ACK)
+        if (r->timer != ESTAB_TIMER_DELAYED_ACK && r->timer != ESTAB_TIMER_PACING)
             estab_ladder_settle(v);
         draw_timer(v, r, side);
         break;

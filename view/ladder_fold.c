@@ -29,7 +29,7 @@ is_plain(const struct estab_trace *r)
     case ESTAB_TRACE_CALL:
         return (r->call == ESTAB_CALL_SEND || r->call == ESTAB_CALL_RECEIVE) && r->result > 0;
     case ESTAB_TRACE_TIMER:
-        return r->timer == ESTAB_TIMER_DELAYED_ACK;
+        return r->timer == ESTAB_TIMER_DELAYED_ACK || r->timer == ESTAB_TIMER_PACING;
     case ESTAB_TRACE_MEMORY:
         return r->memory == ESTAB_MEM_SEND_RING || r->memory == ESTAB_MEM_RECEIVE_RING;
     default:

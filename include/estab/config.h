@@ -41,7 +41,8 @@ enum estab_syn_layout {
 /* clang-format off */
 #define ESTAB_CC_ALGORITHMS(X)                                                                      \
     X(RENO,  0, "reno")  /* RFC 5681 */                                                             \
-    X(CUBIC, 1, "cubic") /* RFC 9438, with HyStart++ (RFC 9406) */
+    X(CUBIC, 1, "cubic") /* RFC 9438, with HyStart++ (RFC 9406) */                                   \
+    X(BBR,   2, "bbr")   /* draft-ietf-ccwg-bbr (version 3); needs SACK, else CUBIC */
 /* clang-format on */
 
 enum estab_cc {
@@ -100,6 +101,7 @@ struct estab_tcp_options {
     estab_time user_timeout;  /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
     bool cork;                /* no segment less than full-sized, for sws_override at most */
     bool quick_ack;           /* no delayed ACKs */
+    bool pacing;              /* text leaves spread over the round trip (always so with bbr); off */
     bool reuse_port;          /* a listener that shares its endpoint with others that say so:
                                       SYNs are spread over at most 64 of them */
     uint16_t max_segment;     /* MSS to announce and use at most, from the SYN on; 0: the link's */

@@ -184,6 +184,7 @@ extern "C" {
     X(OVERRIDE,   "silly-window override")                                                          \
     X(REORDER,    "reordering")                                                                     \
     X(LOSS_PROBE, "loss probe")                                                                     \
+    X(PACING,     "pacing")                                                                         \
     X(DELAYED_ACK, "delayed ACK")                                                                   \
     X(KEEPALIVE,  "keepalive")                                                                      \
     X(FIN_WAIT_2, "FIN-WAIT-2")                                                                     \
@@ -214,6 +215,7 @@ extern "C" {
     X(RANGES,       "out-of-order ranges")                                                          \
     X(SCOREBOARD,   "scoreboard")                                                                   \
     X(UNDO,         "what a reduction has taken")                                                   \
+    X(MODEL,        "model of the path")                                                            \
     X(OPTIONS,      "options of its own")
 
 /* The user's calls (RFC 9293 §3.9.1). */

@@ -7,8 +7,6 @@
 #include "stack/internal.h"
 
 #include "tcp/cc.h"
-#include "tcp/rack.h"
-#include "tcp/undo.h"
 
 #include <string.h>
 
@@ -191,8 +189,7 @@ finish(struct estab_stack *s, struct conn *c, struct tcp_env *env)
     stop(s, c);
     estab_tcp_ring_return(&c->tcb, env, &c->tcb.snd);
     estab_tcp_ranges_return(&c->tcb, env);
-    estab_rack_release(&c->tcb, env);
-    estab_undo_forget(&c->tcb, env);
+    estab_tcp_release_sender(&c->tcb, env);
     if (c->tcb.orphan || c->listener != 0) {
         estab_conn_free(s, c, env);
         return;

@@ -6,6 +6,7 @@
  */
 #include "tcp/cc.h"
 #include "tcp/fast_open.h"
+#include "tcp/pacing.h"
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
@@ -186,6 +187,8 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         established(tcb, env, seg, wnd);
         acknowledge(tcb, env, seg);
         restore_rto(tcb);
+        if (UNLIKELY(tcb->opt->pacing) && tcb->cc->model == NULL)
+            estab_pace_follow(tcb);
         if (tcb->fin_queued)
             enter_state(tcb, env, TCPS_FIN_WAIT_1, CAUSE_CLOSE_CALL);
         return SEG_CONTINUE;
@@ -217,6 +220,8 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     }
     estab_rack_ack(tcb, env, seg, old_una, &delivered);
     estab_ecn_echo(tcb, env, seg, old_una);
+    if (UNLIKELY(tcb->opt->pacing || tcb->pacing_rate != 0) && tcb->cc->model == NULL)
+        estab_pace_follow(tcb);
 
     /* A peer that answers probes is alive, however long its window stays closed (MUST-37). */
     if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)

@@ -4,6 +4,7 @@
  * and every octet taken or returned is traced. Called from user_calls.c, text.c and ack.c.
  */
 #include "base/bits.h"
+#include "tcp/cc.h"
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
@@ -106,12 +107,20 @@ estab_tcp_ranges_return(struct tcb *tcb, struct tcp_env *env)
     estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, -(int64_t)sizeof(struct ranges));
 }
 
+/* What only text on the way needs. */
+void
+estab_tcp_release_sender(struct tcb *tcb, struct tcp_env *env)
+{
+    estab_rack_release(tcb, env);
+    estab_undo_forget(tcb, env);
+    cc_release(tcb, env);
+}
+
 void
 estab_tcp_release(struct tcb *tcb, struct tcp_env *env)
 {
     estab_tcp_ring_return(tcb, env, &tcb->snd);
     estab_tcp_ring_return(tcb, env, &tcb->rcv);
     estab_tcp_ranges_return(tcb, env);
-    estab_rack_release(tcb, env);
-    estab_undo_forget(tcb, env);
+    estab_tcp_release_sender(tcb, env);
 }

@@ -5,6 +5,8 @@
  */
 #include "tcp/cc.h"
 
+#include "tcp/undo.h"
+
 #include <string.h>
 
 const struct cc_ops *
@@ -15,19 +17,26 @@ estab_cc_by_number(unsigned cc)
         return &estab_cc_reno;
     case ESTAB_CC_CUBIC:
         return &estab_cc_cubic;
+    case ESTAB_CC_BBR:
+        return &estab_cc_bbr;
     default:
         return NULL;
     }
 }
 
 void
-estab_cc_select(struct tcb *tcb, unsigned cc)
+estab_cc_select(struct tcb *tcb, struct tcp_env *env, unsigned cc)
 {
     const struct cc_ops *ops = estab_cc_by_number(cc);
 
     ESTAB_ASSERT(ops != NULL);
     if (ops == tcb->cc)
         return;
+    estab_undo_forget(tcb, env);
+    cc_release(tcb, env);
+    /* a model has left ssthresh alone: go on from here */
+    if (tcb->cc->model != NULL && tcb->cwnd > 0)
+        tcb->ssthresh = tcb->cwnd;
     /* cwnd and ssthresh say the same in every algorithm; what it remembers besides does not. */
     tcb->cc = ops;
     tcb->cc_phase = CC_INITIAL;

@@ -7,12 +7,28 @@
 #ifndef TCP_CC_H
 #define TCP_CC_H
 
+#include "tcp/delivery_rate.h"
 #include "tcp/internal.h"
 
 /* The initial ssthresh, "arbitrarily high" (RFC5681-3.1-SSTHRESH0): nothing was lost yet. */
 #define CC_SSTHRESH_INITIAL (UINT32_MAX / 2)
 /* No window of TCP is larger (RFC 7323 §2.3), so no cwnd need be. */
 #define CC_CWND_MAX ((uint32_t)1 << 30)
+
+/* What loss recovery tells an algorithm that has cwnd to itself. */
+enum cc_recovery {
+    CC_RECOVERY_BEGINS,  /* something is lost */
+    CC_RECOVERY_TIMEOUT, /* the retransmission timer has expired */
+    CC_RECOVERY_ENDS,
+    CC_RECOVERY_UNDONE, /* nothing was lost after all */
+    CC_MARKED,          /* congestion without a loss to repair */
+};
+
+/* What an ACK has told, after the scoreboard has been brought up to date. */
+struct cc_news {
+    struct rate_news rate;
+    uint32_t pipe; /* octets in the network now */
+};
 
 struct cc_ops {
     /* `acked` octets were newly acknowledged outside fast recovery, and cwnd is what limits. */
@@ -26,15 +42,26 @@ struct cc_ops {
     void (*not_limiting)(struct tcb *tcb, const struct tcp_env *env);
     /* A round trip took `us` microseconds. */
     void (*rtt)(struct tcb *tcb, uint32_t us);
+    /* Text leaves; before SND.NXT has moved. */
+    void (*sent)(struct tcb *tcb, struct tcp_env *env, uint32_t octets);
+    /* Not NULL: cwnd is the algorithm's own while there is a scoreboard, and this sets it after each
+     * ACK; neither ssthresh nor PRR apply, and recovery() tells the rest. */
+    void (*model)(struct tcb *tcb, struct tcp_env *env, const struct cc_news *news);
+    void (*recovery)(struct tcb *tcb, enum cc_recovery what);
+    /* The user has given nothing more to send. */
+    void (*dry)(struct tcb *tcb);
+    /* Returns memory. */
+    void (*release)(struct tcb *tcb, struct tcp_env *env);
 };
 
 extern const struct cc_ops estab_cc_reno;
 extern const struct cc_ops estab_cc_cubic;
+extern const struct cc_ops estab_cc_bbr;
 
 /* By enum estab_cc; NULL: no such algorithm. */
 const struct cc_ops *estab_cc_by_number(unsigned cc);
 /* From now on this one, which begins with cwnd and ssthresh as they are. */
-void estab_cc_select(struct tcb *tcb, unsigned cc);
+void estab_cc_select(struct tcb *tcb, struct tcp_env *env, unsigned cc);
 
 /* The initial window, RFC 6928 §2: min(n * SMSS, max(2 * SMSS, n * 1460)). */
 uint32_t estab_cc_initial_window(const struct tcb *tcb, const struct tcp_env *env);
@@ -52,6 +79,20 @@ void estab_hystart_not_limiting(struct tcb *tcb);
 uint32_t estab_cubic_window(uint32_t w_max, uint32_t k_ms, uint32_t t_ms, uint32_t smss);
 /* K of RFC 9438 §4.2 in milliseconds. */
 uint32_t estab_cubic_k(uint32_t w_max, uint32_t cwnd_epoch, uint32_t smss);
+
+/* Is cwnd the algorithm's own? */
+static inline bool
+cc_has_model(const struct tcb *tcb)
+{
+    return tcb->cc->model != NULL && tcb->flight != NULL;
+}
+
+static inline void
+cc_release(struct tcb *tcb, struct tcp_env *env)
+{
+    if (tcb->cc != NULL && tcb->cc->release != NULL)
+        tcb->cc->release(tcb, env);
+}
 
 static inline void
 cc_not_limiting(struct tcb *tcb, const struct tcp_env *env)

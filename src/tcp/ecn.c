@@ -83,6 +83,11 @@ estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg 
     tcb->ecn_reduced = true;
     tcb->ecn_high = tcb->snd_nxt;
     tcb->cwr_owed = true;
+    if (cc_has_model(tcb)) {
+        tcb->cc->recovery(tcb, CC_MARKED);
+        estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MARKED);
+        return;
+    }
     tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight);
     if (tcb->cwnd > tcb->ssthresh)
         tcb->cwnd = tcb->ssthresh;

@@ -6,6 +6,7 @@
  */
 #include "tcp/cc.h"
 #include "tcp/fast_open.h"
+#include "tcp/pacing.h"
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
@@ -170,6 +171,8 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     } else if (tcb->rtt_timing && seq_leq(seq, tcb->rtt_seq)) {
         tcb->rtt_timing = false;
     }
+    if (UNLIKELY(tcb->cc->sent != NULL))
+        tcb->cc->sent(tcb, env, end - seq);
     if (!fresh)
         estab_undo_sent_again(tcb, env, seq, end);
     estab_rack_sent(tcb, env, seq, end, fresh);
@@ -177,6 +180,7 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
         tcb->bytes_sent += len - (seq_gt(tcb->snd_nxt, seq) ? tcb->snd_nxt - seq : 0);
         tcb->snd_nxt = end;
     }
+    pace_sent(tcb, env, end - seq);
     tcb->last_sent_at = env->now;
     tcb->override = false;
     if (tcb->unanswered_since == ESTAB_NEVER)
@@ -230,7 +234,7 @@ restart_after_idle(struct tcb *tcb, const struct tcp_env *env)
     if (tcb->snd_una != tcb->snd_nxt)
         return;
     cc_not_limiting(tcb, env);
-    if (env->now - tcb->last_sent_at <= estab_tcp_rto(tcb, env))
+    if (tcb->cc->model != NULL || env->now - tcb->last_sent_at <= estab_tcp_rto(tcb, env))
         return;
     iw = estab_cc_initial_window(tcb, env);
     if (tcb->cwnd > iw)
@@ -247,7 +251,7 @@ emit_new_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 
     restart_after_idle(tcb, env);
     n = estab_tcp_sendable(tcb, &wants_override);
-    if (n > 0) {
+    if (n > 0 && pace_allows(tcb, env)) {
         if (tcb->recovery == RECOVERY_NONE && tcb->dupacks > 0)
             reason = WHY_LIMITED_TRANSMIT;
         fin = is_synchronized(tcb) && window_has_room(tcb, n + 1);
@@ -380,7 +384,8 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
             if (emit_loss_probe(tcb, env, out))
                 return true;
         }
-        if (!undo_sends_new(tcb) && estab_rack_next_lost(tcb, &left, &right)) {
+        if (!undo_sends_new(tcb) && estab_rack_next_lost(tcb, &left, &right) &&
+            (tcb->rto_fired || pace_allows(tcb, env))) {
             emit_again(tcb, env, out, left, right,
                        tcb->rto_fired                  ? WHY_RETRANSMIT_RTO
                        : tcb->recovery == RECOVERY_RTO ? WHY_RETRANSMIT_LOST
@@ -409,6 +414,8 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
         emit_ack(tcb, env, out);
         return true;
     }
+    if (UNLIKELY(tcb->cc->dry != NULL) && snd_unsent(tcb) < tcb->smss)
+        tcb->cc->dry(tcb);
     estab_tcp_set_send_timer(tcb, env);
     return false;
 }

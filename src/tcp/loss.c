@@ -76,7 +76,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
         return;
     case RECOVERY_RTO:
         tcb->high_rxt = seq_max(tcb->high_rxt, tcb->snd_una);
-        if (!marked)
+        if (!marked && !cc_has_model(tcb))
             tcb->cc->acked(tcb, env, acked);
         if (tcb->flight == NULL && seq_geq(tcb->snd_una, tcb->recover)) {
             tcb->recovery = RECOVERY_NONE;
@@ -86,7 +86,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
         return;
     default:
         tcb->dupacks = 0;
-        if (marked)
+        if (marked || cc_has_model(tcb))
             return;
         /* Growth only where cwnd is what limits: a window never filled proves nothing. */
         if ((uint64_t)(flight + acked) * 2 >= tcb->cwnd)
@@ -100,16 +100,19 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
 void
 estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
 {
+    bool has_model = cc_has_model(tcb);
+
     estab_undo_remember(tcb, env, true);
     /* RFC 5681 (4): for a segment that the timer has not sent again before; later timeouts of the
      * same one keep ssthresh (RFC5681-3.1-RTO-SSTHRESH). */
-    if (tcb->retransmissions == 0)
+    if (tcb->retransmissions == 0 && !has_model)
         tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
     if (tcb->cc->timeout != NULL)
         tcb->cc->timeout(tcb);
     /* cwnd = LW = one segment (RFC5681-3.1-LW); RFC 6582 §3.2: remember how far we had got
      * (RFC6582-3.2-RTO). */
-    tcb->cwnd = tcb->smss;
+    if (!has_model)
+        tcb->cwnd = tcb->smss;
     tcb->bytes_acked = 0;
     tcb->recovery = RECOVERY_RTO;
     tcb->recover = tcb->snd_nxt;
@@ -120,5 +123,7 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
     tcb->rtt_timing = false;
     tcb->loss_probe_owed = false;
     estab_rack_retransmission_timeout(tcb, env);
+    if (has_model)
+        tcb->cc->recovery(tcb, CC_RECOVERY_TIMEOUT);
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_TIMEOUT);
 }

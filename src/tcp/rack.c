@@ -16,6 +16,8 @@
 #define DUP_THRESH 3
 #define MIN_RTT_LIFE 10000000u /* microseconds: a longer path is noticed after 10 s */
 #define MAX_ACK_DELAY ESTAB_MS(200)
+#define PTO_MIN                                                                                    \
+    ESTAB_MS(1) /* a round trip within the host takes no time: that is no reason to probe */
 
 static uint32_t
 now_us(const struct tcp_env *env)
@@ -145,13 +147,16 @@ answers_first_copy(const struct tcb *tcb, const struct tcp_env *env, const struc
 
 static void
 update(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
-       const struct delivered *d)
+       const struct delivered *d, struct rate_news *news)
 {
     struct flight *f = tcb->flight;
     uint32_t now = now_us(env);
     bool again = d->again && !answers_first_copy(tcb, env, seg, d->again_at);
 
     if (d->once) {
+        news->has_at = true;
+        news->at = d->once_at;
+        news->rtt = now - d->once_at;
         update_min_rtt(tcb, now - d->once_at, now);
         cc_rtt(tcb, now - d->once_at);
         /* Step 3: what was sent once and stands below the highest delivered has been overtaken
@@ -160,8 +165,12 @@ update(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
             tcb->reordering_seen = true;
         update_segment(f, d->once_at, d->once_end, now);
     }
-    if (again)
+    if (again) {
+        if (!news->has_at || (int32_t)(d->again_at - news->at) > 0)
+            news->at = d->again_at;
+        news->has_at = true;
         update_segment(f, d->again_at, d->again_end, now);
+    }
     /* in ascending order of the time sent, so that RACK.rtt is that of the later one */
     if (again && d->once && sent_after(d->once_at, d->once_end, d->again_at, d->again_end))
         f->rack_rtt = now - d->once_at;
@@ -216,7 +225,7 @@ detect_loss(struct tcb *tcb, const struct tcp_env *env)
             continue;
         remaining = (int32_t)(r->at + f->rack_rtt + wnd - now);
         if (remaining <= 0)
-            estab_scoreboard_mark_lost(&f->sb, tcb->snd_una, i);
+            f->lost_untold += estab_scoreboard_mark_lost(&f->sb, tcb->snd_una, i);
         else if ((uint32_t)remaining > timeout)
             timeout = (uint32_t)remaining;
     }
@@ -232,7 +241,10 @@ enter_recovery(struct tcb *tcb, struct tcp_env *env, uint32_t newly_acked, uint3
     /* RFC 6675 §5 (RFC6675-5-ONCE): one reduction for all that is lost of one window. */
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
-    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
+    if (cc_has_model(tcb))
+        tcb->cc->recovery(tcb, CC_RECOVERY_BEGINS);
+    else
+        tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
     /* RFC 9937 §6.1 (RFC9937-6.1) */
     f->prr_delivered = 0;
     f->prr_out = 0;
@@ -247,7 +259,9 @@ static void
 leave_recovery(struct tcb *tcb, const struct tcp_env *env)
 {
     /* RFC 9937 §6.4 (RFC9937-6.4): cwnd = ssthresh */
-    if (tcb->recovery == RECOVERY_FAST)
+    if (cc_has_model(tcb))
+        tcb->cc->recovery(tcb, CC_RECOVERY_ENDS);
+    else if (tcb->recovery == RECOVERY_FAST)
         tcb->cwnd = tcb->ssthresh;
     tcb->recovery = RECOVERY_NONE;
     tcb->bytes_acked = 0;
@@ -305,9 +319,13 @@ judge_probe(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *se
     } else if (seq_gt(seg->ack, f->probe_end)) {
         /* the probe has repaired a loss that nobody else has seen: answer it all the same */
         f->probe_out = false;
-        tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, f->probe_flight);
-        if (tcb->cwnd > tcb->ssthresh)
-            tcb->cwnd = tcb->ssthresh;
+        if (cc_has_model(tcb)) {
+            tcb->cc->recovery(tcb, CC_MARKED);
+        } else {
+            tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, f->probe_flight);
+            if (tcb->cwnd > tcb->ssthresh)
+                tcb->cwnd = tcb->ssthresh;
+        }
         estab_tcp_explain(tcb, env, ESTAB_RECOVERY_PROBE_REPAIRED);
     } else if (!moved_una && seg->sack_blocks == 0 && seg->len == 0) {
         f->probe_out = false;
@@ -334,12 +352,27 @@ is_dsack(const struct tcb *tcb, const struct tcp_seg *seg, unsigned i)
                        seq_leq(seg->sack[0][1], seg->sack[1][1])));
 }
 
+static void
+tell_model(struct tcb *tcb, struct tcp_env *env, struct cc_news *news, uint32_t delivered)
+{
+    struct flight *f = tcb->flight;
+
+    if (LIKELY(tcb->cc->model == NULL) || (delivered == 0 && f->lost_untold == 0))
+        return;
+    news->rate.delivered = delivered;
+    news->rate.lost = f->lost_untold;
+    news->pipe = flight_pipe(tcb);
+    f->lost_untold = 0;
+    tcb->cc->model(tcb, env, news);
+}
+
 void
 estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, tcp_seq old,
                struct delivered *d)
 {
     struct flight *f = tcb->flight;
     bool moved = tcb->snd_una != old, dsack = false;
+    struct cc_news news = { .rate.now = now_us(env) };
     uint32_t lost_before, timeout, acked;
     unsigned i;
 
@@ -363,11 +396,12 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
         f = tcb->flight;
         (void)estab_scoreboard_sacked(&f->sb, tcb->snd_una, seq_max(left, tcb->snd_una), right, d);
     }
-    update(tcb, env, seg, d);
+    update(tcb, env, seg, d, &news.rate);
     judge_probe(tcb, env, seg, moved, dsack);
     if (tcb->recovery != RECOVERY_NONE && seq_geq(tcb->snd_una, tcb->recover))
         leave_recovery(tcb, env);
     if (tcb->snd_una == tcb->snd_nxt) {
+        tell_model(tcb, env, &news, d->octets);
         estab_rack_release(tcb, env);
         return;
     }
@@ -377,7 +411,8 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     timeout = d->octets > 0 || dsack ? detect_loss(tcb, env) : 0;
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE)
         enter_recovery(tcb, env, tcb->snd_una - old, d->octets - acked);
-    if (tcb->recovery == RECOVERY_FAST)
+    tell_model(tcb, env, &news, d->octets);
+    if (tcb->recovery == RECOVERY_FAST && !cc_has_model(tcb))
         reduce_proportionally(tcb, d->octets, moved && f->sb.lost <= lost_before);
     if (d->octets > 0 || dsack)
         arm_reorder(tcb, env, timeout);
@@ -411,7 +446,8 @@ estab_rack_reorder_timeout(struct tcb *tcb, struct tcp_env *env)
     timeout = detect_loss(tcb, env);
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE) {
         enter_recovery(tcb, env, 0, 0);
-        tcb->cwnd = flight_pipe(tcb) + tcb->smss; /* (RFC9937-6.2-FR) */
+        if (!cc_has_model(tcb))
+            tcb->cwnd = flight_pipe(tcb) + tcb->smss; /* (RFC9937-6.2-FR) */
     }
     arm_reorder(tcb, env, timeout);
 }
@@ -430,6 +466,8 @@ estab_rack_schedule_probe(struct tcb *tcb, const struct tcp_env *env)
     pto = tcb->srtt > 0 ? (estab_time)(tcb->srtt / 4) * US : ESTAB_SEC(1);
     if (flight_size(tcb) <= tcb->smss)
         pto += MAX_ACK_DELAY;
+    if (pto < PTO_MIN)
+        pto = PTO_MIN;
     if (env->now + pto >= tcb->rtx_at)
         return;
     tcb->timer_kind = TIMER_LOSS_PROBE;
@@ -468,6 +506,6 @@ estab_rack_retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
         if (r->fate & (RUN_SACKED | RUN_LOST))
             continue;
         if (i == 0 || (int32_t)(r->at + f->rack_rtt + wnd - now) <= 0)
-            estab_scoreboard_mark_lost(&f->sb, tcb->snd_una, i);
+            f->lost_untold += estab_scoreboard_mark_lost(&f->sb, tcb->snd_una, i);
     }
 }

@@ -29,6 +29,8 @@ struct flight {
     tcp_seq probe_end;
     uint32_t probe_flight; /* octets out when it left */
 
+    uint32_t lost_untold; /* octets marked lost of which the algorithm has not heard */
+
     /* RFC 9937 §6: since recovery began */
     uint32_t prr_delivered, prr_out, recover_fs;
 

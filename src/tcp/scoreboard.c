@@ -203,10 +203,13 @@ estab_scoreboard_sacked(struct scoreboard *sb, tcp_seq una, tcp_seq left, tcp_se
     return d->octets != before;
 }
 
-void
+uint32_t
 estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i)
 {
-    set_fate(sb, i, sb->run[i].end - run_start(sb, una, i), sb->run[i].fate | RUN_LOST);
+    uint32_t len = sb->run[i].end - run_start(sb, una, i);
+
+    set_fate(sb, i, len, sb->run[i].fate | RUN_LOST);
+    return len;
 }
 
 void

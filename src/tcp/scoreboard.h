@@ -75,7 +75,8 @@ void estab_scoreboard_acked(struct scoreboard *sb, tcp_seq old, tcp_seq una, str
 /* A SACK block, within (SND.UNA, SND.NXT]; false: it said nothing new. */
 bool estab_scoreboard_sacked(struct scoreboard *sb, tcp_seq una, tcp_seq left, tcp_seq right,
                              struct delivered *d);
-void estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i);
+/* Its octets. */
+uint32_t estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i);
 /* The peer has gone back on its SACKs, or may have (RFC 2018 §8): nothing is SACKed any more. */
 void estab_scoreboard_forget_sacks(struct scoreboard *sb);
 /* Nothing is lost after all. */

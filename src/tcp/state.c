@@ -12,6 +12,7 @@ stop_timers(struct tcb *tcb)
     tcb->delack_at = ESTAB_NEVER;
     tcb->keepalive_at = ESTAB_NEVER;
     tcb->orphan_at = ESTAB_NEVER;
+    tcb->paced = false;
 }
 
 void

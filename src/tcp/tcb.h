@@ -75,9 +75,11 @@ struct cubic {
     uint64_t w_est;      /* in units of 2^-24 octets */
 };
 
+struct bbr;
 union cc_state {
     struct hystart hystart;
     struct cubic cubic;
+    struct bbr *bbr;
 };
 
 struct cc_ops;
@@ -122,7 +124,7 @@ struct tcb {
     bool window_update_owed : 1;
     bool user_waits_room : 1; /* a SEND was refused: tell when there is room */
     bool fin_ahead : 1;       /* a FIN arrived out of order; it stands at fin_seq */
-    bool cwnd_limited : 1;    /* cwnd, not the window or the user, held the last segment back */
+    bool paced : 1;           /* text waits for pace_at */
     bool rtt_reseed : 1;      /* the next RTT sample counts as the first (RFC 4015 §3.6) */
     bool rto_fired : 1;       /* the next segment sent again is the timeout's own */
     bool reordering_seen : 1; /* RACK.reordering_seen */
@@ -200,6 +202,8 @@ struct tcb {
     struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
     uint32_t min_rtt, min_rtt_at; /* microseconds: RACK.min_RTT and when it was seen */
     estab_time last_sent_at;
+    uint64_t pacing_rate; /* octets per second; 0: not paced */
+    estab_time pace_at;   /* when what may leave at once may again */
 
     /* Deadlines; ESTAB_NEVER: not running */
     estab_time rtx_at;

@@ -77,7 +77,8 @@ tcp_take_events(struct tcb *tcb)
 /* A TCB in CLOSED; `mtu` of the path, IP header of `ip_header_len`. */
 void estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tcp_options *opt,
                     uint32_t mtu, uint8_t ip_header_len, uint32_t ts_offset);
-/* Returns rings and ranges. */
+/* Returns what is lent for sending; all that is lent. */
+void estab_tcp_release_sender(struct tcb *tcb, struct tcp_env *env);
 void estab_tcp_release(struct tcb *tcb, struct tcp_env *env);
 
 /* ---- the user's calls, RFC 9293 §3.10.1-6 ---- */

@@ -81,6 +81,10 @@ estab_tcp_next_deadline(const struct tcb *tcb, const struct tcp_env *env, enum c
         at = r2;
         *which = TIMER_USER;
     }
+    if (tcb->paced && tcb->pace_at < at) {
+        at = tcb->pace_at;
+        *which = TIMER_PACING;
+    }
     if (tcb->delack_at < at) {
         at = tcb->delack_at;
         *which = TIMER_DELAYED_ACK;
@@ -175,6 +179,10 @@ estab_tcp_timeouts(struct tcb *tcb, struct tcp_env *env)
         }
         estab_tcp_end(tcb, env, err, CAUSE_USER_TIMEOUT);
         return;
+    }
+    if (tcb->paced && now >= tcb->pace_at) {
+        estab_tcp_trace_timer(tcb, env, TIMER_PACING);
+        tcb->paced = false;
     }
     if (now >= tcb->delack_at) {
         tcb->delack_at = ESTAB_NEVER;

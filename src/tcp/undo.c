@@ -136,19 +136,23 @@ undo(struct tcb *tcb, struct tcp_env *env, uint32_t acked, enum estab_recovery w
         /* RFC 5682 §2.1 (3b): fast retransmit is possible again from here on */
         tcb->recover = tcb->snd_una;
     }
-    /* (9) cwnd <- FlightSize + min(bytes_acked, IW): no burst, and from there ssthresh <- pipe_prev
+    if (cc_has_model(tcb)) {
+        tcb->cc->recovery(tcb, CC_RECOVERY_UNDONE);
+    } else {
+        /* (9) cwnd <- FlightSize + min(bytes_acked, IW): no burst, and from there ssthresh <- pipe_prev
      * leads back in slow start. */
-    pipe = tcb->flight != NULL ? flight_pipe(tcb) : flight_size(tcb);
-    cwnd = pipe + (acked < burst ? acked : burst);
-    if (cwnd > u->cwnd)
-        cwnd = u->cwnd;
-    if (!u->over || cwnd > tcb->cwnd)
-        tcb->cwnd = cwnd > tcb->smss ? cwnd : tcb->smss;
-    if (!u->over || u->pipe_prev > tcb->ssthresh)
-        tcb->ssthresh = u->pipe_prev;
-    tcb->bytes_acked = u->bytes_acked;
-    tcb->ca = u->ca;
-    tcb->cc_phase = u->cc_phase;
+        pipe = tcb->flight != NULL ? flight_pipe(tcb) : flight_size(tcb);
+        cwnd = pipe + (acked < burst ? acked : burst);
+        if (cwnd > u->cwnd)
+            cwnd = u->cwnd;
+        if (!u->over || cwnd > tcb->cwnd)
+            tcb->cwnd = cwnd > tcb->smss ? cwnd : tcb->smss;
+        if (!u->over || u->pipe_prev > tcb->ssthresh)
+            tcb->ssthresh = u->pipe_prev;
+        tcb->bytes_acked = u->bytes_acked;
+        tcb->ca = u->ca;
+        tcb->cc_phase = u->cc_phase;
+    }
     if (u->timeout) {
         /* (11) The first sample from text that is new now begins the estimate anew. */
         tcb->srtt = tcb->srtt > u->srtt ? tcb->srtt : u->srtt;

@@ -20,7 +20,8 @@ estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tc
     estab_tcp_update_smss(tcb);
     tcb->ts_offset = ts_offset;
     tcb->rcv_mss = 536;
-    estab_cc_select(tcb, opt->cc);
+    tcb->cc = estab_cc_by_number(opt->cc);
+    ESTAB_ASSERT(tcb->cc != NULL);
     tcb->rtt_since_probe = true;
     tcb->rtx_at = ESTAB_NEVER;
     tcb->delack_at = ESTAB_NEVER;
@@ -263,7 +264,7 @@ estab_tcp_abort(struct tcb *tcb, struct tcp_env *env, enum send_reason reason,
 void
 estab_tcp_options_changed(struct tcb *tcb, struct tcp_env *env)
 {
-    estab_cc_select(tcb, tcb->opt->cc);
+    estab_cc_select(tcb, env, tcb->opt->cc);
     tcb->uto_owed = tcb->opt->user_timeout_option;
     if (tcb->opt->quick_ack && tcb->delack_at != ESTAB_NEVER)
         owe_one_ack(tcb, WHY_ACK_NOW);

@@ -22,6 +22,7 @@ struct stage {
     struct sim_checks checks;
     struct curve curve;
     uint32_t last_cwnd;
+    uint32_t srtt_us;
 };
 
 static void
@@ -43,6 +44,7 @@ look(void *ctx, const struct estab_trace *r)
     if (c->lost_at != 0 && (r->at - c->lost_at) / ESTAB_SEC(1) < 64)
         c->after[(r->at - c->lost_at) / ESTAB_SEC(1)] = r->tcb.cwnd;
     s->last_cwnd = r->tcb.cwnd;
+    s->srtt_us = r->tcb.srtt_us;
 }
 
 static void
@@ -181,9 +183,10 @@ TEST(two_flows_share_a_short_path)
     static const uint8_t pairs[][2] = { { ESTAB_CC_CUBIC, ESTAB_CC_RENO },
                                         { ESTAB_CC_RENO, ESTAB_CC_CUBIC },
                                         { ESTAB_CC_CUBIC, ESTAB_CC_CUBIC },
-                                        { ESTAB_CC_RENO, ESTAB_CC_RENO } };
+                                        { ESTAB_CC_RENO, ESTAB_CC_RENO },
+                                        { ESTAB_CC_BBR, ESTAB_CC_BBR } };
 
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         static struct stage s;
         struct sim_link_config link = { .delay = ESTAB_MS(10),
                                         .bits_per_second = 10000000,
@@ -225,4 +228,52 @@ TEST(slow_start_ends_before_the_queue_is_full)
     }
     assert_true(lost[ESTAB_CC_RENO] > 100);
     assert_int_equal(lost[ESTAB_CC_CUBIC], 0);
+}
+
+/* What one flow brings through a bottleneck in ten seconds. */
+static uint64_t
+bottleneck(uint8_t cc, uint64_t bits_per_second, estab_time delay, estab_time queue,
+           uint32_t loss_ppm, uint32_t *srtt_us)
+{
+    static struct stage s;
+    struct sim_link_config link = { .delay = delay,
+                                    .bits_per_second = bits_per_second,
+                                    .queue_max = queue,
+                                    .faults = { .loss_ppm = loss_ppm },
+                                    .heal_at = ESTAB_NEVER };
+    uint64_t heard;
+
+    build(&s, 3, &link);
+    add_flow(&s, cc);
+    run(&s, ESTAB_SEC(10));
+    heard = s.apps.actors[1].heard;
+    *srtt_us = s.srtt_us;
+    take_down(&s);
+    return heard;
+}
+
+/* BBR sends as fast as the path delivers, and leaves the queue nearly empty where CUBIC fills it. */
+TEST(bbr_fills_the_path_and_not_the_queue)
+{
+    uint32_t bbr, cubic;
+    uint64_t whole = 10 * 20000000 / 8;
+
+    assert_true(bottleneck(ESTAB_CC_BBR, 20000000, ESTAB_MS(10), ESTAB_MS(100), 0, &bbr) >
+                whole / 100 * 90);
+    assert_true(bottleneck(ESTAB_CC_CUBIC, 20000000, ESTAB_MS(10), ESTAB_MS(100), 0, &cubic) >
+                whole / 100 * 90);
+    assert_true(bbr < 50000);
+    assert_true(cubic > 80000);
+}
+
+/* Losses by chance, 1 %, say nothing of congestion, and BBR's rate does not fall for them. */
+TEST(bbr_is_not_slowed_by_chance)
+{
+    uint32_t srtt;
+    uint64_t whole = 10 * 20000000 / 8;
+
+    assert_true(bottleneck(ESTAB_CC_BBR, 20000000, ESTAB_MS(50), ESTAB_MS(100), 10000, &srtt) >
+                whole / 100 * 75);
+    assert_true(bottleneck(ESTAB_CC_CUBIC, 20000000, ESTAB_MS(50), ESTAB_MS(100), 10000, &srtt) <
+                whole / 100 * 30);
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR and pacing, segment by segment: when each leaves. What BBR makes of a path is in
+ * tests/sim/congestion_test.c. A segment is 1,000 octets, the round trip 100 ms; T(n) is the first
+ * octet of the n-th. */
+#include "harness/peer.h"
+
+#define MSS 1000u
+#define T(n) (ISS + 1 + (n) * MSS)
+#define RTT MS(100)
+
+static struct peer *
+established(uint8_t cc, bool pacing, bool sack)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+
+    cfg.tcp.cc = cc;
+    cfg.tcp.pacing = pacing;
+    p = peer_of_listener_with(&cfg);
+    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .sackok = sack);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .sackok = sack);
+    time_passes(p, RTT);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    return p;
+}
+
+static void
+expect_texts(struct peer *p, unsigned from, unsigned to)
+{
+    for (unsigned n = from; n < to; n++)
+        expect_sent(p, .ctl = CTL_ACK, .seq = T(n), .ack = 101, .len = MSS);
+}
+
+#define peer_acks(p, n) peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n))
+
+/* The initial window is spread at 2.77 times its size a round trip: two segments each 7.22 ms. */
+TEST(bbr_paces_from_the_first_segment_on)
+{
+    struct peer *p = established(ESTAB_CC_BBR, false, true);
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 2);
+    for (unsigned n = 2; n < 10; n += 2) {
+        expect_nothing_sent(p);
+        assert_int_equal(user_status(p).tcb.timer, ESTAB_TIMER_PACING);
+        assert_in_range(time_until_sent(p, SEC(1)), US(7150), US(7300));
+        expect_texts(p, n, n + 2);
+    }
+    time_passes(p, RTT);
+    peer_acks(p, 10);
+    peer_done_quietly(p);
+}
+
+/* Each ACK in startup lets cwnd grow by what it acknowledges, and the rate follows the delivery. */
+TEST(bbr_starts_up_by_doubling)
+{
+    struct peer *p = established(ESTAB_CC_BBR, false, true);
+    unsigned acked = 0;
+
+    user_sends(p, 60 * MSS);
+    for (unsigned round = 0; round < 2; round++) {
+        time_passes(p, RTT); /* all that cwnd allows has left */
+        assert_int_equal(user_status(p).tcb.flight, (10u << round) * MSS);
+        peer_forgets(p);
+        while (acked < (10u << (round + 1)) - 10) {
+            peer_acks(p, ++acked);
+            time_passes(p, MS(1));
+        }
+    }
+    assert_in_range(user_status(p).tcb.cwnd, 30 * MSS, 40 * MSS);
+    peer_done_quietly(p);
+}
+
+/* A loss does not halve what BBR has measured: cwnd is back as soon as all is repaired. */
+TEST(bbr_comes_back_from_a_loss)
+{
+    struct peer *p = established(ESTAB_CC_BBR, false, true);
+
+    user_sends(p, 10 * MSS);
+    time_passes(p, RTT);
+    expect_texts(p, 0, 10);
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(0), .sack = { { T(1), T(10) } });
+    (void)time_until_sent(p, SEC(1));
+    expect_sent(p, .ctl = CTL_ACK, .seq = T(0), .ack = 101, .len = MSS,
+                .reason = ESTAB_WHY_RETRANSMIT_RACK);
+    time_passes(p, RTT);
+    peer_acks(p, 10);
+    assert_true(user_status(p).tcb.cwnd >= 10 * MSS);
+    peer_done_quietly(p);
+}
+
+/* The model needs SACK: without it the connection goes on with CUBIC, unpaced. */
+TEST(without_sack_bbr_gives_way_to_cubic)
+{
+    struct peer *p = established(ESTAB_CC_BBR, false, false);
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    peer_done_quietly(p);
+}
+
+/* Another algorithm takes over in the middle; the model's memory goes back. */
+TEST(bbr_can_be_left_and_entered_on_the_way)
+{
+    struct peer *p = established(ESTAB_CC_BBR, false, true);
+    struct estab_tcp_options o = user_options(p);
+    struct estab_stack_status st;
+    uint64_t held;
+
+    user_sends(p, 30 * MSS);
+    time_passes(p, RTT);
+    peer_forgets(p);
+    estab_stack_status(p->stack, &st);
+    held = st.ring_bytes;
+    o.cc = ESTAB_CC_RENO;
+    assert_int_equal(estab_set_options(p->stack, p->conn, &o, p->now), 0);
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.ring_bytes, held - 2048);
+    peer_acks(p, 10);
+    assert_true(p->n >= 10); /* at once */
+    peer_forgets(p);
+    o.cc = ESTAB_CC_BBR;
+    assert_int_equal(estab_set_options(p->stack, p->conn, &o, p->now), 0);
+    peer_acks(p, 20);
+    time_passes(p, RTT);
+    peer_done_quietly(p);
+}
+
+/* opt->pacing spreads what the other algorithms send, once the round trip is known. */
+TEST(pacing_is_an_option_of_all)
+{
+    for (uint8_t cc = ESTAB_CC_RENO; cc <= ESTAB_CC_CUBIC; cc++) {
+        struct peer *p = established(cc, true, true);
+
+        user_sends(p, 30 * MSS);
+        expect_texts(p, 0, 2); /* twice cwnd per round trip: two each 10 ms */
+        assert_int_equal(time_until_sent(p, SEC(1)), MS(10));
+        expect_texts(p, 2, 4);
+        time_passes(p, RTT);
+        expect_texts(p, 4, 10);
+        peer_acks(p, 2);
+        assert_in_range(p->n, 2, 3);
+        peer_done_quietly(p);
+        p = established(cc, false, true);
+        user_sends(p, 30 * MSS);
+        expect_texts(p, 0, 10);
+        peer_done_quietly(p);
+    }
+}
+
+/* What a rule sends at once does not wait for its turn: the front at a timeout, a probe, a FIN. */
+TEST(a_timeout_is_not_paced)
+{
+    struct peer *p = established(ESTAB_CC_RENO, true, false);
+
+    user_sends(p, 2 * MSS);
+    expect_texts(p, 0, 2);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(300));
+    expect_texts(p, 0, 1);
+    peer_done_quietly(p);
+}
