@@ -25,6 +25,8 @@ static const struct setting tcp_settings[] = {
     TCP("nodelay", IS_BOOL, nodelay),
     TCP("ttl", IS_U8, ttl),
     TCP("user-timeout", IS_TIME, user_timeout),
+    TCP("send-buffer-start", IS_U32, send_buffer),
+    TCP("receive-buffer-start", IS_U32, receive_buffer),
     TCP("send-buffer", IS_U32, send_buffer_max),
     TCP("receive-buffer", IS_U32, receive_buffer_max),
 };

@@ -79,6 +79,8 @@ plan_config(struct plan *p, struct estab_config *cfg)
     if (chance(p, 10))
         cfg->rfc1337 = !cfg->rfc1337;
     if (chance(p, 50)) {
+        cfg->tcp.send_buffer = chance(p, 50) ? 0 : (uint32_t)1 << between(p, 11, 17);
+        cfg->tcp.receive_buffer = chance(p, 50) ? 0 : (uint32_t)1 << between(p, 11, 17);
         cfg->tcp.send_buffer_max = (uint32_t)1 << between(p, 11, 20);
         cfg->tcp.receive_buffer_max = (uint32_t)1 << between(p, 11, 20);
     }

@@ -65,8 +65,9 @@ estab_sock_new(struct estab_sock_host *host, bool ipv6)
     s->ipv6 = ipv6;
     s->opt = host->defaults;
     /* Linux counts its own overhead in these sizes and tells twice what was asked for. */
-    s->rcvbuf = 2 * s->opt.receive_buffer_max;
-    s->sndbuf = s->opt.send_buffer_max;
+    s->rcvbuf =
+        2 * (s->opt.receive_buffer != 0 ? s->opt.receive_buffer : s->opt.receive_buffer_max);
+    s->sndbuf = s->opt.send_buffer != 0 ? s->opt.send_buffer : s->opt.send_buffer_max;
     s->rcvlowat = 1;
     s->rcvtimeo = s->sndtimeo = ESTAB_NEVER;
     s->next = host->all;

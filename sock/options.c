@@ -320,10 +320,12 @@ set_socket_level(struct estab_sock *s, int name, const void *value, socklen_t le
         return 0;
     case SO_SNDBUF:
         s->sndbuf = doubled(v, SNDBUF_MIN);
+        s->opt.send_buffer = 0; /* whoever sets it wants it */
         s->opt.send_buffer_max = s->sndbuf;
         break;
     case SO_RCVBUF:
         s->rcvbuf = doubled(v, RCVBUF_MIN);
+        s->opt.receive_buffer = 0;
         s->opt.receive_buffer_max = s->rcvbuf / 2;
         break;
     case SO_RCVLOWAT:

@@ -13,10 +13,8 @@
 static bool
 has_room(struct estab_sock *s)
 {
-    uint32_t limit = 1024, queued = s->status.tcb.send_queued;
+    uint32_t limit = s->status.send_limit, queued = s->status.tcb.send_queued;
 
-    while (limit * 2 <= s->opt.send_buffer_max)
-        limit *= 2;
     return queued < limit && limit - queued >= queued / 2;
 }
 

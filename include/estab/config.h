@@ -98,15 +98,17 @@ struct estab_tcp_options {
     /* RFC 5482: tell the peer our user timeout, and take the longer of the two, within the host's
      * limits, unless user_timeout was set to other than the host's default; off */
     bool user_timeout_option;
-    estab_time user_timeout;  /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
-    bool cork;                /* no segment less than full-sized, for sws_override at most */
-    bool quick_ack;           /* no delayed ACKs */
-    bool pacing;              /* text leaves spread over the round trip (always so with bbr); off */
-    bool reuse_port;          /* a listener that shares its endpoint with others that say so:
+    estab_time user_timeout; /* R2 for data (RFC 9293 §3.8.3); ESTAB_NEVER: never give up */
+    bool cork;               /* no segment less than full-sized, for sws_override at most */
+    bool quick_ack;          /* no delayed ACKs */
+    bool pacing;             /* text leaves spread over the round trip (always so with bbr); off */
+    bool reuse_port;         /* a listener that shares its endpoint with others that say so:
                                       SYNs are spread over at most 64 of them */
-    uint16_t max_segment;     /* MSS to announce and use at most, from the SYN on; 0: the link's */
-    uint32_t send_buffer_max; /* bytes, a power of two is used: the largest =< this */
-    uint32_t receive_buffer_max;
+    uint16_t max_segment;    /* MSS to announce and use at most, from the SYN on; 0: the link's */
+    /* Bytes. The buffers may hold the first two from the start, and up to the maxima (of which the
+     * largest power of two below is used) as the path needs; 0: the maximum from the start. */
+    uint32_t send_buffer, receive_buffer;
+    uint32_t send_buffer_max, receive_buffer_max;
 };
 
 struct estab_config {

@@ -148,6 +148,7 @@ struct estab_status {
     bool timestamps, sack, window_scaling; /* in use */
     bool fast_open; /* RFC 7413: the SYN's text was taken before the handshake had ended */
     uint8_t snd_wind_shift, rcv_wind_shift;
+    uint32_t send_limit, receive_limit; /* what the two buffers may hold now */
     uint32_t sacked, lost; /* octets of the flight: acknowledged out of order, taken for lost */
     uint8_t recovery;      /* 0: none, 1: of a loss, 2: of a timeout */
     bool ecn;              /* agreed in the handshake (RFC 3168) */

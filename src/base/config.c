@@ -47,8 +47,10 @@ estab_config_init(struct estab_config *cfg)
     cfg->tcp.user_timeout = ESTAB_SEC(15 * 60);
     cfg->user_timeout_min = ESTAB_SEC(100);
     cfg->user_timeout_max = ESTAB_SEC(3600);
-    cfg->tcp.send_buffer_max = 256 * 1024;
-    cfg->tcp.receive_buffer_max = 256 * 1024;
+    cfg->tcp.send_buffer = 128 * 1024;
+    cfg->tcp.receive_buffer = 128 * 1024;
+    cfg->tcp.send_buffer_max = 8 * 1024 * 1024;
+    cfg->tcp.receive_buffer_max = 8 * 1024 * 1024;
     cfg->memory_budget = (size_t)256 << 20;
     cfg->max_connections = 1u << 20;
     cfg->max_half_open = 4096;
@@ -83,6 +85,8 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->rto_min = ESTAB_MS(10);
         cfg->delayed_ack = ESTAB_MS(10);
     } else if (strcmp(name, "tiny") == 0) {
+        cfg->tcp.send_buffer = 0;
+        cfg->tcp.receive_buffer = 0;
         cfg->tcp.send_buffer_max = 4096;
         cfg->tcp.receive_buffer_max = 4096;
         cfg->memory_budget = (size_t)2 << 20;

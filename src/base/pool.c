@@ -2,7 +2,7 @@
 /*
  * The arena and the record pools; see pool.h. An index is the slab's place in the directory and
  * the slot in the slab, side by side as bits: index -> record is a shift, a mask and two loads.
- * Called from stack/ for its records and from tcp/ for the ranges of out-of-order text.
+ * Called from stack/ for its records and from tcp/ for what undoing needs.
  */
 #include "base/pool.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A short, bounded list of disjoint, non-touching ranges of offsets [left, right), ascending: what
- * has arrived out of order, counted from RCV.NXT. Each range remembers how recently it grew, for
- * RFC 2018 §4. Adding costs at most RANGES_MAX steps, whatever a peer sends.
+ * A bounded list of disjoint, non-touching ranges of offsets [left, right), ascending: what has
+ * arrived out of order, counted from RCV.NXT. It remembers which ranges grew last, for RFC 2018 §4.
+ * Finding a place takes as many steps as the list has doublings, whatever a peer sends; the list
+ * is in memory of the caller's and can be copied into a larger one.
  */
 #ifndef BASE_RANGES_H
 #define BASE_RANGES_H
@@ -10,19 +11,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RANGES_MAX 32
+#define RANGES_RECENT 8
 
 struct range {
     uint32_t left, right;
-    uint32_t stamp; /* larger: grew more recently */
 };
 
 struct ranges {
-    uint32_t n;
-    uint32_t stamp; /* the last one given */
-    struct range r[RANGES_MAX];
+    uint32_t size;   /* of this memory, octets */
+    uint32_t max, n; /* ranges */
+    uint32_t first;  /* of `r`: those before it have been shifted out */
+    uint32_t origin; /* `r` and `recent` count from 0 when the list was made: offset + origin */
+    uint32_t total;  /* octets covered */
+    uint32_t n_recent;
+    uint32_t
+        recent[RANGES_RECENT]; /* an octet of each of the ranges that grew last, latest first */
+    struct range r[];
 };
 
+/* An empty list in `size` octets of memory. */
+void estab_ranges_init(struct ranges *rs, uint32_t size);
+/* The same ranges in `size` octets, more than before. */
+void estab_ranges_copy(struct ranges *to, const struct ranges *from, uint32_t size);
+/* Range i, from 0, ascending. */
+static inline struct range
+ranges_at(const struct ranges *rs, uint32_t i)
+{
+    struct range r = rs->r[rs->first + i];
+
+    return (struct range){ r.left - rs->origin, r.right - rs->origin };
+}
 /* Finds the first part of [left, right) that no range covers; false: all covered. */
 bool estab_ranges_gap(const struct ranges *rs, uint32_t left, uint32_t right, uint32_t *gap_left,
                       uint32_t *gap_right);
@@ -38,11 +56,13 @@ uint32_t estab_ranges_shift(struct ranges *rs, uint32_t n);
 /* The first part of [left, right) that a range covers; false: none. */
 bool estab_ranges_overlap(const struct ranges *rs, uint32_t left, uint32_t right,
                           uint32_t *overlap_left, uint32_t *overlap_right);
-/* Up to `max` ranges, the most recently grown first, into out; returns how many. */
+/* Up to `max` ranges into out, those that grew last first, then others; returns how many. */
 unsigned estab_ranges_recent(const struct ranges *rs, struct range *out, unsigned max);
-/* The octets covered. */
-uint32_t estab_ranges_total(const struct ranges *rs);
 /* The largest right edge, 0 when empty. */
-uint32_t estab_ranges_end(const struct ranges *rs);
+static inline uint32_t
+ranges_end(const struct ranges *rs)
+{
+    return rs->n > 0 ? ranges_at(rs, rs->n - 1).right : 0;
+}
 
 #endif

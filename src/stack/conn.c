@@ -39,6 +39,8 @@ estab_options_check(const struct estab_tcp_options *opt)
     if (opt->ttl == 0 || opt->dscp > 63 || opt->keepalive_idle <= 0 ||
         opt->keepalive_interval <= 0 || opt->keepalive_count == 0 || opt->keepalive_count > 255 ||
         opt->user_timeout <= 0 || opt->send_buffer_max < 1024 || opt->receive_buffer_max < 1024 ||
+        (opt->send_buffer != 0 && opt->send_buffer < 1024) ||
+        (opt->receive_buffer != 0 && opt->receive_buffer < 1024) ||
         (opt->max_segment != 0 && opt->max_segment < 48) || opt->send_buffer_max > 1u << 30 ||
         opt->receive_buffer_max > 1u << 30 || estab_cc_by_number(opt->cc) == NULL)
         return -ESTAB_EINVAL;

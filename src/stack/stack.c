@@ -46,7 +46,6 @@ estab_stack_env(struct estab_stack *s, estab_time now)
 #endif
         .arena = &s->arena,
         .chunks = &s->chunks,
-        .ranges = &s->ranges,
         .undos = &s->undos,
         .recoveries = s->recoveries,
         .trace = s->cfg.trace != NULL ? trace_for_tcp : NULL,
@@ -75,12 +74,11 @@ estab_stack_record_put(struct estab_stack *s, struct pool *p, uint32_t index)
     s->record_bytes -= p->record_size;
 }
 
-/* tcp/ takes these from their pools by itself. */
+/* tcp/ takes its undo records from their pool by itself. */
 size_t
 estab_stack_record_bytes(const struct estab_stack *s)
 {
-    return s->record_bytes + (size_t)s->ranges.lent * s->ranges.record_size +
-           (size_t)s->undos.lent * s->undos.record_size;
+    return s->record_bytes + (size_t)s->undos.lent * s->undos.record_size;
 }
 
 /* For the table: the octets that a reference's record is known by. */
@@ -163,7 +161,6 @@ setup(struct estab_stack *s)
                         cfg->max_time_wait);
     }
     estab_pool_init(&s->listeners, &s->arena, sizeof(struct listener), cfg->max_listeners);
-    estab_pool_init(&s->ranges, &s->arena, sizeof(struct ranges), cfg->max_connections);
     estab_pool_init(&s->undos, &s->arena, sizeof(struct undo), cfg->max_connections);
     estab_pool_init(&s->options, &s->arena, sizeof(struct shared_options), cfg->max_connections);
     estab_wheel_init(&s->conn_wheel, 0);
@@ -241,7 +238,6 @@ estab_stack_free(struct estab_stack *s)
         estab_pool_fini(&s->tws[i]);
     }
     estab_pool_fini(&s->listeners);
-    estab_pool_fini(&s->ranges);
     estab_pool_fini(&s->undos);
     estab_pool_fini(&s->options);
     estab_chunks_fini(&s->chunks);

@@ -518,6 +518,8 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
         .sacked = tcb->flight != NULL ? tcb->flight->sb.sacked : 0,
         .lost = tcb->flight != NULL ? tcb->flight->sb.lost : 0,
         .recovery = tcb->recovery,
+        .send_limit = estab_tcp_send_limit(tcb),
+        .receive_limit = estab_tcp_receive_limit(tcb),
         .ecn = tcb->ecn,
         .bytes_sent = tcb->bytes_sent,
         .bytes_received = tcb->bytes_received,

@@ -21,18 +21,6 @@ estab_tcp_power_of_two_below(uint32_t n)
     return 1u << (n >> CHUNK_MAX_LOG2 != 0 ? CHUNK_MAX_LOG2 : highest_bit(n));
 }
 
-uint32_t
-estab_tcp_send_limit(const struct tcb *tcb)
-{
-    return estab_tcp_power_of_two_below(tcb->opt->send_buffer_max);
-}
-
-uint32_t
-estab_tcp_receive_limit(const struct tcb *tcb)
-{
-    return estab_tcp_power_of_two_below(tcb->opt->receive_buffer_max);
-}
-
 void
 estab_tcp_trace_memory(const struct tcb *tcb, const struct tcp_env *env, enum estab_memory what,
                        int64_t bytes)
@@ -100,11 +88,14 @@ estab_tcp_ring_return(const struct tcb *tcb, struct tcp_env *env, struct ring *r
 void
 estab_tcp_ranges_return(struct tcb *tcb, struct tcp_env *env)
 {
+    uint32_t size;
+
     if (tcb->ooo == NULL)
         return;
-    estab_pool_put(env->ranges, tcb->ooo_index);
+    size = tcb->ooo->size;
+    estab_chunks_put(env->chunks, tcb->ooo, size);
     tcb->ooo = NULL;
-    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, -(int64_t)sizeof(struct ranges));
+    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, -(int64_t)size);
 }
 
 /* What only text on the way needs. */

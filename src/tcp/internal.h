@@ -110,8 +110,6 @@ uint32_t estab_tcp_syn_window(const struct tcp_env *env, const struct estab_tcp_
 
 /* buffers.c */
 uint32_t estab_tcp_power_of_two_below(uint32_t n);
-uint32_t estab_tcp_send_limit(const struct tcb *tcb);
-uint32_t estab_tcp_receive_limit(const struct tcb *tcb);
 /* Makes the ring hold at least `need` octets, keeping `keep`; false: limit or budget. */
 bool estab_tcp_ring_grow(const struct tcb *tcb, struct tcp_env *env, struct ring *ring,
                          uint32_t need, uint32_t keep, uint32_t limit);
@@ -119,6 +117,12 @@ void estab_tcp_ring_return(const struct tcb *tcb, struct tcp_env *env, struct ri
 void estab_tcp_ranges_return(struct tcb *tcb, struct tcp_env *env);
 void estab_tcp_trace_memory(const struct tcb *tcb, const struct tcp_env *env,
                             enum estab_memory what, int64_t bytes);
+
+/* autotune.c */
+uint32_t estab_tcp_send_limit(const struct tcb *tcb);
+uint32_t estab_tcp_receive_limit(const struct tcb *tcb);
+uint32_t estab_tcp_receive_start(const struct estab_tcp_options *opt);
+void estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n);
 
 /* challenge.c */
 /* An ACK that tells a possibly blind sender nothing it can count. */

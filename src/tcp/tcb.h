@@ -165,13 +165,15 @@ struct tcb {
     tcp_seq fin_seq;
     tcp_seq last_ack_sent; /* Last.ACK.sent, RFC 7323 §4.3 */
     uint32_t remote_uto;   /* seconds, the peer's user timeout (RFC 5482); 0: it has not told */
-    uint32_t rcv_mss;      /* the largest text seen in one segment: what "full-sized" means */
+    /* autotune.c: the limit of the receive buffer; what the user takes since tune_at (microseconds),
+     * and the most it ever took in a round trip */
+    uint32_t rcv_limit, tune_taken, tune_at, tune_space;
+    uint32_t rcv_mss; /* the largest text seen in one segment: what "full-sized" means */
 
     /* snd: from SND.UNA on (from ISS + 1 before the SYN is acknowledged). rcv: used octets wait
      * for the user, text out of order stands behind them, where `ooo` says. */
     struct ring snd, rcv;
     struct ranges *ooo; /* NULL: nothing is out of order */
-    uint32_t ooo_index; /* of `ooo` in its pool */
     tcp_seq dsack_left, dsack_right;
 
     /* Segment sizes (RFC 9293 §3.7.1) */

@@ -26,7 +26,6 @@ struct tcp_env {
 #endif
     struct arena *arena;
     struct chunks *chunks; /* ring memory */
-    struct pool *ranges;   /* struct ranges */
     struct pool *undos;    /* struct undo */
     uint64_t *recoveries;  /* counters, by enum estab_recovery */
     /* For a SYN with tcb->fast_open_owed; NULL: no option. Lent until the segment is written. */

@@ -8,6 +8,9 @@
 
 /* Text ahead of RCV.NXT may hold at most this many times its own octets of ring memory. */
 #define OOO_SHARE 4
+#define OOO_PLENTY 4          /* beyond this part of the budget memory is scarce */
+#define RANGES_SIZE_MIN 1024u /* 120 ranges */
+#define RANGES_SIZE_MAX 8192u /* 1,016 */
 
 /* RFC 2883 §4 (RFC2883-4): the next ACK reports what came twice, once, before all other blocks. */
 void
@@ -80,7 +83,7 @@ advance(struct tcb *tcb, uint32_t len)
 static enum seg_verdict
 take_in_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uint32_t len)
 {
-    uint32_t keep = tcb->rcv.used + (tcb->ooo != NULL ? estab_ranges_end(tcb->ooo) : 0);
+    uint32_t keep = tcb->rcv.used + (tcb->ooo != NULL ? ranges_end(tcb->ooo) : 0);
     uint32_t need = tcb->rcv.used + len;
     uint32_t more = len;
     bool filled = false;
@@ -109,34 +112,52 @@ take_in_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uint32_
     return SEG_ACCEPTED;
 }
 
+/* A list to begin with, or one twice as long; false: as it was. */
+static bool
+grow_ranges(struct tcb *tcb, struct tcp_env *env)
+{
+    uint32_t old = tcb->ooo != NULL ? tcb->ooo->size : 0;
+    uint32_t size = old != 0 ? 2 * old : RANGES_SIZE_MIN;
+    struct ranges *rs;
+
+    if (size > RANGES_SIZE_MAX)
+        return false;
+    rs = estab_chunks_get(env->chunks, size);
+    if (rs == NULL)
+        return false;
+    if (old != 0) {
+        estab_ranges_copy(rs, tcb->ooo, size);
+        estab_chunks_put(env->chunks, tcb->ooo, old);
+    } else {
+        estab_ranges_init(rs, size);
+    }
+    tcb->ooo = rs;
+    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, (int64_t)size - old);
+    return true;
+}
+
 static enum seg_verdict
 hold_out_of_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uint32_t offset,
                   uint32_t len)
 {
-    uint32_t held = tcb->ooo != NULL ? estab_ranges_total(tcb->ooo) : 0;
-    uint32_t end = tcb->ooo != NULL ? estab_ranges_end(tcb->ooo) : 0;
+    uint32_t held = tcb->ooo != NULL ? tcb->ooo->total : 0;
+    uint32_t end = tcb->ooo != NULL ? ranges_end(tcb->ooo) : 0;
     uint32_t keep = tcb->rcv.used + end;
     uint32_t need = tcb->rcv.used + offset + len;
     uint32_t left, right;
-    struct ranges *ooo;
 
     /* RFC 5681 §4.2: each one owes a duplicate ACK at once (RFC5681-4.2-OOO, MAY-13). */
     owe_ack(tcb, WHY_ACK_DUPLICATE);
 
-    /* Bounded: a few octets far ahead must not make us hold a large ring. */
-    if (need > tcb->rcv.size &&
+    /* Bounded: where memory is scarce, a few octets far ahead must not make us hold a large ring. */
+    if (need > tcb->rcv.size && env->arena->taken > env->arena->budget / OOO_PLENTY &&
         need - tcb->rcv.used > OOO_SHARE * (held + len) + (1u << CHUNK_MIN_LOG2))
         return SEG_DROP_OOO_BUDGET;
-    if (tcb->ooo == NULL) {
-        ooo = estab_pool_get(env->ranges, &tcb->ooo_index);
-        if (ooo == NULL)
-            return SEG_DROP_NO_MEMORY;
-        tcb->ooo = ooo;
-        estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, (int64_t)sizeof(struct ranges));
-    }
+    if (tcb->ooo == NULL && !grow_ranges(tcb, env))
+        return SEG_DROP_NO_MEMORY;
     if (estab_ranges_overlap(tcb->ooo, offset, offset + len, &left, &right))
         estab_tcp_note_duplicate(tcb, tcb->rcv_nxt + left, tcb->rcv_nxt + right);
-    if (!estab_ranges_can_add(tcb->ooo, offset, offset + len))
+    if (!estab_ranges_can_add(tcb->ooo, offset, offset + len) && !grow_ranges(tcb, env))
         return SEG_DROP_OOO_BUDGET;
     if (!estab_tcp_ring_grow(tcb, env, &tcb->rcv, need > keep ? need : keep, keep,
                              estab_tcp_receive_limit(tcb))) {

@@ -171,6 +171,7 @@ estab_tcp_consume(struct tcb *tcb, struct tcp_env *env, size_t len)
         estab_tcp_ring_return(tcb, env, &tcb->rcv);
     if (tcb->rcv_up_valid && seq_geq(tcb->rcv_nxt - tcb->rcv.used, tcb->rcv_up))
         tcb->rcv_up_valid = false;
+    estab_tcp_receive_tune(tcb, env, (uint32_t)len);
     estab_tcp_window_opened(tcb, env);
     return 0;
 }

@@ -36,18 +36,28 @@ estab_tcp_window_shift(uint32_t receive_buffer_max)
     return shift;
 }
 
+/* What rounding by the window scale may add to a window, kept back: up to a unit with each ACK, one
+ * for two segments, while the user takes nothing. */
+static uint32_t
+rounding_reserve(uint32_t limit, uint32_t unit)
+{
+    uint32_t by_ack = limit / (2 * 1440) * unit;
+
+    return unit + (limit / 32 > by_ack ? limit / 32 : by_ack);
+}
+
 /* RFC 7323 §2.2: the window of a SYN is never scaled. */
 uint32_t
 estab_tcp_syn_window(const struct tcp_env *env, const struct estab_tcp_options *opt)
 {
-    uint32_t limit = estab_tcp_power_of_two_below(opt->receive_buffer_max);
+    uint32_t limit = estab_tcp_receive_start(opt);
     uint32_t unit = 1u << estab_tcp_window_shift(opt->receive_buffer_max);
 
     if (!env->cfg->window_scaling || unit == 1)
         return limit < UINT16_MAX ? limit : UINT16_MAX;
     /* A later scaled window tells the same edge exactly, and what it may add by rounding is kept
      * back here too. */
-    limit -= limit / 32;
+    limit -= rounding_reserve(limit, unit);
     return (limit < UINT16_MAX ? limit : UINT16_MAX) / unit * unit;
 }
 
@@ -57,7 +67,8 @@ static uint32_t
 receive_room(const struct tcb *tcb, const struct tcp_env *env)
 {
     uint32_t limit = estab_tcp_receive_limit(tcb);
-    uint32_t rounding = tcb->rcv_wind_shift > 0 ? limit / 32 : 0;
+    uint32_t rounding =
+        tcb->rcv_wind_shift > 0 ? rounding_reserve(limit, 1u << tcb->rcv_wind_shift) : 0;
     uint32_t held = tcb->rcv.used + rounding;
     uint32_t room = limit > held ? limit - held : 0;
     uint32_t tellable = (uint32_t)UINT16_MAX << tcb->rcv_wind_shift;

@@ -35,7 +35,7 @@ check_tcb(const struct tcb *tcb, const struct tcp_env *env)
     HOLDS(tcb->rcv.used + tcb->rcv_wnd <= estab_tcp_receive_limit(tcb) || tcb->rcv_wnd <= 65535);
     HOLDS(tcb->ooo == NULL || tcb->ooo->n > 0);
     HOLDS(tcb->ooo == NULL || tcb->ooo->r[0].left > 0);
-    HOLDS(tcb->ooo == NULL || tcb->rcv.used + estab_ranges_end(tcb->ooo) <= tcb->rcv.size);
+    HOLDS(tcb->ooo == NULL || tcb->rcv.used + ranges_end(tcb->ooo) <= tcb->rcv.size);
     HOLDS(!is_synchronized(tcb) || tcb->cwnd > 0);
     /* Something is out: one of the retransmission timers runs. Every state waits for a timer or
      * for somebody. */

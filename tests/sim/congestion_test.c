@@ -25,6 +25,9 @@ struct stage {
     uint32_t srtt_us;
 };
 
+/* The buffers follow the path instead of being large from the start. */
+static bool tuned;
+
 static void
 look(void *ctx, const struct estab_trace *r)
 {
@@ -54,6 +57,7 @@ build(struct stage *s, uint64_t seed, const struct sim_link_config *link)
 
     memset(s, 0, sizeof(*s));
     estab_config_init(&cfg);
+    cfg.tcp.send_buffer = cfg.tcp.receive_buffer = tuned ? cfg.tcp.send_buffer : 0;
     cfg.tcp.send_buffer_max = cfg.tcp.receive_buffer_max = 1u << 23;
     assert_true(sim_world_init(&s->w, &heap, seed, 1500));
     assert_true(sim_apps_init(&s->apps, &s->w, 8));
@@ -276,4 +280,18 @@ TEST(bbr_is_not_slowed_by_chance)
                 whole / 100 * 75);
     assert_true(bottleneck(ESTAB_CC_CUBIC, 20000000, ESTAB_MS(50), ESTAB_MS(100), 10000, &srtt) <
                 whole / 100 * 30);
+}
+
+/* A long fat path, 100 Mbit/s and 100 ms, with the buffers that a connection has by default: no
+ * slower than with large ones from the start, but for what the first round trips cost. */
+TEST(buffers_that_follow_the_path_do_not_slow_it)
+{
+    uint32_t srtt;
+    uint64_t large, followed;
+
+    large = bottleneck(ESTAB_CC_CUBIC, 100000000, ESTAB_MS(50), ESTAB_MS(100), 0, &srtt);
+    tuned = true;
+    followed = bottleneck(ESTAB_CC_CUBIC, 100000000, ESTAB_MS(50), ESTAB_MS(100), 0, &srtt);
+    tuned = false;
+    assert_true(followed > large / 100 * 95);
 }

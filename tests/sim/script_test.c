@@ -517,29 +517,29 @@ TEST(run_counts_what_was_met_and_ends_with_the_hosts)
 TEST(run_tells_the_segment_expected_and_the_one_seen)
 {
     expect_failure(PEER "< SYN seq=100\n> SYN,ACK seq=300 ack=102\n", 5, 1,
-                   "expected SYN,ACK seq=300 ack=102, seen SYN,ACK seq=300 ack=101 win=65528 <mss "
+                   "expected SYN,ACK seq=300 ack=102, seen SYN,ACK seq=300 ack=101 win=65280 <mss "
                    "1460>, at 0s");
     expect_failure(PEER "< SYN seq=100\n> ACK seq=301 ack=101\n", 5, 1,
-                   "expected ACK seq=301 ack=101, seen SYN,ACK seq=300 ack=101 win=65528 <mss "
+                   "expected ACK seq=301 ack=101, seen SYN,ACK seq=300 ack=101 win=65280 <mss "
                    "1460>, at 0s");
     expect_failure(PEER "< SYN seq=100\n> SYN,ACK seq=300 ack=101 <sackOK>\n", 5, 1,
                    "expected SYN,ACK seq=300 ack=101 <sackOK>, seen SYN,ACK seq=300 ack=101 "
-                   "win=65528 <mss 1460>, at 0s");
+                   "win=65280 <mss 1460>, at 0s");
     expect_failure(PEER "within 10ms > SYN seq=300\n", 4, 13,
                    "expected SYN seq=300 within 10ms, seen none, at 10ms");
     expect_failure(PEER "< SYN seq=100\n> nothing\n", 5, 1,
-                   "expected no segment, seen SYN,ACK seq=300 ack=101 win=65528 <mss 1460>, at 0s");
+                   "expected no segment, seen SYN,ACK seq=300 ack=101 win=65280 <mss 1460>, at 0s");
 }
 
 TEST(run_tells_a_segment_that_no_line_expects)
 {
     expect_failure(PEER "< SYN seq=100\n", 4, 1,
-                   "expected no segment, seen SYN,ACK seq=300 ack=101 win=65528 <mss 1460>, at 0s");
+                   "expected no segment, seen SYN,ACK seq=300 ack=101 win=65280 <mss 1460>, at 0s");
     expect_failure(PEER "< SYN seq=100\n+1s expect server SYN-RECEIVED\n", 5, 5,
-                   "expected no segment, seen SYN,ACK seq=300 ack=101 win=65528 <mss 1460>, at 0s");
+                   "expected no segment, seen SYN,ACK seq=300 ack=101 win=65280 <mss 1460>, at 0s");
     /* a segment that came too early is not the one that was expected later */
     expect_failure(PEER "< SYN seq=100\n+1ms > SYN,ACK seq=300 ack=101\n", 5, 6,
-                   "expected SYN,ACK seq=300 ack=101, seen SYN,ACK seq=300 ack=101 win=65528 <mss "
+                   "expected SYN,ACK seq=300 ack=101, seen SYN,ACK seq=300 ack=101 win=65280 <mss "
                    "1460>, at 0s");
 }
 

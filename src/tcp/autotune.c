@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How large the buffers of a connection may be, between what it begins with and the maxima of its
+ * options: the receive buffer follows what the user takes in a round trip, so that the window is no
+ * limit to a sender who doubles; the send buffer follows cwnd, so that no more waits here than the
+ * path can soon take. Limits only: memory comes and goes with what is really queued, and the right
+ * edge of the window never moves left. Called from user_calls.c, window.c and text.c.
+ */
+#include "base/mul.h"
+#include "tcp/internal.h"
+
+static uint32_t
+start_of(uint32_t start, uint32_t max)
+{
+    max = estab_tcp_power_of_two_below(max);
+    return start == 0 || start > max ? max : start;
+}
+
+/* Twice cwnd: a window on the way, and as much to follow when it is acknowledged; and what stays in the
+ * buffer though it has left the network. */
+uint32_t
+estab_tcp_send_limit(const struct tcb *tcb)
+{
+    uint32_t max = estab_tcp_power_of_two_below(tcb->opt->send_buffer_max);
+    uint32_t limit = start_of(tcb->opt->send_buffer, tcb->opt->send_buffer_max);
+
+    uint64_t want;
+
+    if (limit >= max)
+        return max;
+    want = 2 * (uint64_t)tcb->cwnd + (flight_size(tcb) - estab_tcp_pipe(tcb));
+    if (want > max)
+        return max;
+    return want > limit ? (uint32_t)want : limit;
+}
+
+uint32_t
+estab_tcp_receive_start(const struct estab_tcp_options *opt)
+{
+    return start_of(opt->receive_buffer, opt->receive_buffer_max);
+}
+
+uint32_t
+estab_tcp_receive_limit(const struct tcb *tcb)
+{
+    uint32_t max = estab_tcp_power_of_two_below(tcb->opt->receive_buffer_max);
+    uint32_t start = start_of(tcb->opt->receive_buffer, tcb->opt->receive_buffer_max);
+
+    if (start > tcb->rcv_limit)
+        return start;
+    return tcb->rcv_limit < max ? tcb->rcv_limit : max; /* the maximum may have been lowered */
+}
+
+/* The user has taken `n` octets. */
+void
+estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n)
+{
+    uint32_t max = estab_tcp_power_of_two_below(tcb->opt->receive_buffer_max);
+    uint32_t limit = estab_tcp_receive_limit(tcb), now = (uint32_t)((uint64_t)env->now / 1000);
+    uint32_t rtt = tcb->srtt > 0 ? tcb->srtt / 8 : 100000;
+    uint64_t want;
+
+    if (limit >= max)
+        return;
+    if (tcb->tune_taken == 0)
+        tcb->tune_at = now;
+    tcb->tune_taken = n < UINT32_MAX - tcb->tune_taken ? tcb->tune_taken + n : UINT32_MAX;
+    if (now - tcb->tune_at < rtt)
+        return;
+    if (tcb->tune_taken > tcb->tune_space) {
+        /* As much again as came in this round trip, and, while it comes faster and faster, what the
+         * next will bring in excess: a sender in slow start doubles. */
+        want = 2 * (uint64_t)tcb->tune_taken + 16 * (uint64_t)tcb->rcv_mss;
+        if (tcb->tune_space > 0)
+            want += estab_muldiv64(want, tcb->tune_taken - tcb->tune_space, tcb->tune_space) * 2;
+        if (want > max)
+            want = max;
+        if (want > limit)
+            tcb->rcv_limit = (uint32_t)want;
+        tcb->tune_space = tcb->tune_taken;
+    }
+    tcb->tune_taken = 0;
+}
