@@ -40,6 +40,7 @@ static const struct setting host_settings[] = {
     CFG("msl", IS_TIME, msl),
     CFG("rto-initial", IS_TIME, rto_initial),
     CFG("rto-min", IS_TIME, rto_min),
+    CFG("rto-slack", IS_TIME, rto_slack),
     CFG("rto-max", IS_TIME, rto_max),
     CFG("syn-r2", IS_TIME, syn_r2),
     CFG("syn-ack-retries", IS_U32, syn_ack_retries),

@@ -119,12 +119,13 @@ struct estab_config {
     uint32_t host; /* a number of the caller's, copied into trace records */
 
     /* Connection life */
-    estab_time msl;              /* TIME-WAIT lasts 2 x msl; 30 s */
-    estab_time rto_initial;      /* 1 s (RFC 6298 §2.1) */
-    estab_time rto_min;          /* 200 ms; differs from the SHOULD of RFC 6298 §2.4 */
-    estab_time rto_max;          /* 120 s */
-    uint32_t r1;                 /* retransmissions before IP is told; 3 */
-    estab_time syn_r2;           /* give up an active OPEN; 3 min (MUST-23) */
+    estab_time msl;         /* TIME-WAIT lasts 2 x msl; 30 s */
+    estab_time rto_initial; /* 1 s (RFC 6298 §2.1) */
+    estab_time rto_min;     /* 200 ms; differs from the SHOULD of RFC 6298 §2.4 */
+    estab_time rto_slack; /* 200 ms: the RTO is never less than this more than SRTT; 0: RFC 6298 */
+    estab_time rto_max;   /* 120 s */
+    uint32_t r1;          /* retransmissions before IP is told; 3 */
+    estab_time syn_r2;    /* give up an active OPEN; 3 min (MUST-23) */
     uint32_t syn_ack_retries;    /* 4: the half-open record is forgotten at 31 s */
     estab_time delayed_ack;      /* 40 ms */
     estab_time fin_wait_2;       /* an orphan's stay in FIN-WAIT-2; 60 s */

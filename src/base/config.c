@@ -17,6 +17,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->rto_initial = ESTAB_SEC(1);
     /* Differs from RFC 6298 §2.4 (minimum 1 s): as other stacks of today. */
     cfg->rto_min = ESTAB_MS(200);
+    cfg->rto_slack = ESTAB_MS(200);
     cfg->rto_max = ESTAB_SEC(120);
     cfg->r1 = 3;
     cfg->syn_r2 = ESTAB_SEC(180); /* (MUST-23) */
@@ -71,6 +72,7 @@ estab_config_profile(struct estab_config *cfg, const char *name)
     if (strcmp(name, "rfc") == 0) {
         cfg->msl = ESTAB_SEC(120);
         cfg->rto_min = ESTAB_SEC(1);
+        cfg->rto_slack = 0;
         cfg->syn_ack_retries = 7; /* 1 + 2 + ... + 64 + 120 = 247 s (MUST-23) */
     } else if (strcmp(name, "linux") == 0) {
         cfg->syn_ack_retries = 5;
@@ -83,6 +85,7 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->port_max = 65535;
     } else if (strcmp(name, "lan") == 0) {
         cfg->rto_min = ESTAB_MS(10);
+        cfg->rto_slack = ESTAB_MS(10);
         cfg->delayed_ack = ESTAB_MS(10);
     } else if (strcmp(name, "tiny") == 0) {
         cfg->tcp.send_buffer = 0;

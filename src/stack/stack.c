@@ -126,9 +126,9 @@ config_is_good(const struct estab_config *cfg)
         any |= cfg->secret[i];
     return any != 0 && cfg->alloc.get != NULL && cfg->alloc.put != NULL && cfg->msl > 0 &&
            cfg->msl <= ESTAB_SEC(3600) && cfg->rto_initial > 0 &&
-           cfg->rto_initial <= cfg->rto_max && cfg->rto_min > 0 && cfg->rto_max >= cfg->rto_min &&
-           cfg->rto_max <= ESTAB_SEC(3600) && cfg->delayed_ack >= 0 &&
-           cfg->delayed_ack < ESTAB_MS(500) && /* (MUST-40) */
+           cfg->rto_initial <= cfg->rto_max && cfg->rto_min > 0 && cfg->rto_slack >= 0 &&
+           cfg->rto_max >= cfg->rto_min && cfg->rto_max <= ESTAB_SEC(3600) &&
+           cfg->delayed_ack >= 0 && cfg->delayed_ack < ESTAB_MS(500) && /* (MUST-40) */
            cfg->timestamp_tick >= ESTAB_US(100) && cfg->timestamp_tick <= ESTAB_SEC(1) &&
            cfg->syn_r2 > 0 && cfg->fin_wait_2 > 0 && cfg->orphan_timeout > 0 &&
            cfg->user_timeout_min > 0 && cfg->user_timeout_max >= cfg->user_timeout_min &&

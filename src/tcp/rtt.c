@@ -28,6 +28,7 @@ estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt)
 {
     uint32_t r = to_us(rtt);
     uint32_t g = 1; /* our clock's granularity is far below a microsecond */
+    uint32_t slack = to_us(env->cfg->rto_slack);
     uint32_t k_rttvar, rto, min = to_us(env->cfg->rto_min), max = to_us(env->cfg->rto_max);
 
     tcb->rtt_since_probe = true;
@@ -53,9 +54,13 @@ estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt)
     }
     /* RTO <- SRTT + max(G, 4 * RTTVAR); rttvar is 4 * RTTVAR as it stands (RFC6298-4); never less than this (RFC6298-1) */
     k_rttvar = tcb->rttvar > g ? tcb->rttvar : g;
+    /* ... and never less than rto_slack more than SRTT: behind a long queue the round trip is long and
+     * steady, RTTVAR next to nothing, and the first jitter would be a timeout. */
+    if (k_rttvar < slack)
+        k_rttvar = slack;
     rto = tcb->srtt / 8 + k_rttvar;
-    /* Differs from RFC 6298 §2.4: the lower bound is rto_min, 200 ms unless the profile is "rfc"
-     * (1 s), because delayed ACKs of today fit below it and losses are found sooner (RFC6298-2.4). (2.5) an upper
+    /* Differs from RFC 6298 §2.4: the lower bound is rto_min (and rto_slack), 200 ms unless the profile
+     * is "rfc" (1 s), because delayed ACKs of today fit below it and losses are found sooner (RFC6298-2.4). (2.5) an upper
      * bound of at least 60 s is allowed (RFC6298-2.5). */
     tcb->rto = rto < min ? min : rto > max ? max : rto;
 }

@@ -43,6 +43,7 @@ TEST(defaults_are_what_the_documentation_says)
     assert_int_equal(cfg.msl, ESTAB_SEC(30));
     assert_int_equal(cfg.rto_initial, ESTAB_SEC(1));
     assert_int_equal(cfg.rto_min, ESTAB_MS(200));
+    assert_int_equal(cfg.rto_slack, ESTAB_MS(200));
     assert_int_equal(cfg.rto_max, ESTAB_SEC(120));
     assert_int_equal(cfg.r1, 3);
     assert_true(cfg.syn_r2 >= ESTAB_SEC(180));
@@ -71,6 +72,7 @@ TEST(profile_rfc_does_not_deviate)
 
     assert_int_equal(cfg.msl, ESTAB_SEC(120));
     assert_int_equal(cfg.rto_min, ESTAB_SEC(1));
+    assert_int_equal(cfg.rto_slack, 0);
     assert_true(half_open_life(&cfg) >= ESTAB_SEC(180));
     assert_true(cfg.syn_r2 >= ESTAB_SEC(180));
     assert_true(cfg.tcp.user_timeout >= ESTAB_SEC(100));
