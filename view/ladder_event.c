@@ -73,6 +73,9 @@ draw_recovery(struct view_ladder *v, const struct estab_trace *r, int side)
 {
     struct phrase p = { .len = 0 };
 
+    if (r->tcb.send_queued == 0 && r->state_after != ESTAB_TCPS_ESTABLISHED &&
+        r->state_after != ESTAB_TCPS_CLOSE_WAIT)
+        return; /* a FIN alone is, or was, out: cwnd does not matter any more */
     estab_phrase_add(&p, "%s (cwnd %u)", estab_recovery_text(r->recovery), r->tcb.cwnd);
     estab_ladder_note(v, r->at, side, STYLE_TIMER, p.s, estab_recovery_rule(r->recovery));
 }

@@ -36,6 +36,8 @@ estab_undo_remember(struct tcb *tcb, struct tcp_env *env, bool timeout)
         }
         return;
     }
+    if (tcb->snd.used == 0)
+        return; /* a FIN alone: cwnd does not matter any more */
     if (u == NULL) {
         u = estab_pool_get(env->undos, &index);
         if (u == NULL)

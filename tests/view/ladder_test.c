@@ -322,6 +322,40 @@ TEST(remarks_stand_after_what_they_are_about)
     free(s);
 }
 
+/* What recovery has decided stands below the ACK that told, and below the timer that fired. */
+TEST(what_recovery_decides_stands_below_its_cause)
+{
+    struct story *s = story_new(ESTAB_MS(10));
+    struct estab_trace_segment ack;
+    struct sheet sheet = { 0 };
+    struct view_ladder *v = estab_view_ladder_new(&both_hosts, sheet_write, &sheet);
+    const char *arrow, *note, *timer, *slow;
+
+    handshake(s);
+    ack = sends(s, SERVER, ESTAB_CTL_ACK, 0, ESTAB_WHY_ACK_DUPLICATE, ST(ESTABLISHED));
+    ack.ack = 7777;
+    s->r[s->n - 1].seg = ack;
+    passes(s, ESTAB_MS(10));
+    decides(s, CLIENT, ESTAB_RECOVERY_LOSS, 5000);
+    arrives(s, CLIENT, ack, ESTAB_SEG_ACCEPTED, ST(ESTABLISHED), ST(ESTABLISHED));
+    passes(s, ESTAB_MS(300));
+    timer_fires(s, CLIENT, ESTAB_TIMER_RETRANSMIT);
+    decides(s, CLIENT, ESTAB_RECOVERY_TIMEOUT, 1000);
+    for (size_t i = 0; i < s->n; i++)
+        assert_int_equal(estab_view_ladder_record(v, &s->r[i]), 0);
+    assert_int_equal(estab_view_ladder_finish(v, NULL), 0);
+    estab_view_ladder_free(v);
+    arrow = strstr(sheet.text, "out of order: duplicate ACK");
+    note = strstr(sheet.text, "a segment is lost");
+    timer = strstr(sheet.text, "timer: retransmission");
+    slow = strstr(sheet.text, "slow start");
+    assert_true(arrow != NULL && note != NULL && timer != NULL && slow != NULL);
+    assert_true(arrow < note && note < timer && timer < slow);
+    expect_text(&sheet, "(cwnd 5000)");
+    sheet_free(&sheet);
+    free(s);
+}
+
 /* Live: what waits for its arrival is drawn when nothing comes. */
 TEST(time_draws_what_was_held_back)
 {

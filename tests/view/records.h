@@ -139,6 +139,17 @@ timer_fires(struct story *s, unsigned host, unsigned timer)
 }
 
 static inline void
+decides(struct story *s, unsigned host, unsigned recovery, uint32_t cwnd)
+{
+    struct estab_trace *r = add_record(s, host, ESTAB_TRACE_RECOVERY);
+
+    r->state_before = r->state_after = ESTAB_TCPS_ESTABLISHED;
+    r->recovery = (uint8_t)recovery;
+    r->tcb.cwnd = cwnd;
+    r->tcb.send_queued = 1;
+}
+
+static inline void
 put_packet(struct story *s, struct estab_trace *r, unsigned sender)
 {
     uint8_t *p = s->packet[r - s->r];
