@@ -348,7 +348,7 @@ TEST(what_recovery_decides_stands_below_its_cause)
     arrow = strstr(sheet.text, "out of order: duplicate ACK");
     note = strstr(sheet.text, "a segment is lost");
     timer = strstr(sheet.text, "timer: retransmission");
-    slow = strstr(sheet.text, "slow start");
+    slow = strstr(sheet.text, "start (cwnd 1000)");
     assert_true(arrow != NULL && note != NULL && timer != NULL && slow != NULL);
     assert_true(arrow < note && note < timer && timer < slow);
     expect_text(&sheet, "(cwnd 5000)");
