@@ -48,7 +48,8 @@ put_segment(uint8_t *p, const struct estab_trace_segment *s)
     p = put32(p, s->wnd);
     p = put32(p, s->len);
     p = put16(p, s->up);
-    p = put8(p, s->ctl);
+    p = put8(p, (uint8_t)s->ctl);
+    p = put8(p, s->ae);
     p = put8(p, (unsigned)s->has_fast_open << 4 | (unsigned)s->has_mss << 3 |
                     (unsigned)s->has_wscale << 2 | (unsigned)s->sack_permitted << 1 |
                     (unsigned)s->has_ts);

@@ -167,6 +167,8 @@ put_segment(struct view_json *v, const struct estab_trace_segment *seg)
             putf(v, "%s\"%s\"", comma, bits[i]);
             comma = ",";
         }
+    if (seg->ae)
+        putf(v, "%s\"AE\"", comma);
     put(v, "]", 1);
     if (seg->has_mss)
         put_number(v, "mss", seg->mss);

@@ -189,7 +189,10 @@ estab_ladder_label(const struct view_ladder *v, const struct ladder_conn *c,
         estab_phrase_add(p, "#%u ", c->number);
     if (r->proto == proto_tcp && c != NULL) {
         label->style = style_of(r);
-        add_ctl(p, r->seg.ctl);
+        /* with AccECN these bits are a counter on every segment: nothing for a ladder */
+        add_ctl(p, r->tcb.accecn && !(r->seg.ctl & ESTAB_CTL_SYN)
+                       ? r->seg.ctl & ~(unsigned)(ESTAB_CTL_ECE | ESTAB_CTL_CWR)
+                       : r->seg.ctl);
         label_segment(c, r, from, label);
     } else if (r->proto == proto_icmp || r->proto == proto_icmpv6) {
         estab_phrase_add(p, r->proto == proto_icmp ? "ICMP" : "ICMPv6");

@@ -145,6 +145,7 @@ struct estab_config {
     bool accept_overflow_reset; /* a third segment that finds the accept queue full is reset, not
                                    dropped; off */
     uint8_t ecn;                /* enum estab_ecn; ESTAB_ECN_ANSWER */
+    bool accecn;                /* with ECN: accurate feedback where the peer can (RFC 9768); on */
     uint8_t syn_layout;         /* enum estab_syn_layout */
     estab_time timestamp_tick;  /* 1 ms */
     estab_time challenge_gap;   /* at most one challenge ACK per connection in this time; 500 ms */

@@ -151,7 +151,7 @@ struct estab_status {
     uint32_t send_limit, receive_limit; /* what the two buffers may hold now */
     uint32_t sacked, lost; /* octets of the flight: acknowledged out of order, taken for lost */
     uint8_t recovery;      /* 0: none, 1: of a loss, 2: of a timeout */
-    bool ecn;              /* agreed in the handshake (RFC 3168) */
+    bool ecn, accecn;      /* agreed in the handshake (RFC 3168; RFC 9768) */
     uint64_t bytes_sent, bytes_received; /* text, once each */
     uint32_t waiting,
         backlog; /* of a listener: connections that nobody has accepted, and its limit */

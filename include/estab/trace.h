@@ -325,6 +325,7 @@ struct estab_trace_segment {
     uint32_t len; /* octets of text */
     uint16_t up;
     uint8_t ctl;
+    bool ae; /* the ninth bit; with `accecn` AE, CWR and ECE are one field (RFC 9768) */
     bool has_mss, has_wscale, sack_permitted, has_ts, has_fast_open;
     uint8_t fast_open_len; /* octets of the cookie; 0: a request */
     uint8_t wscale;
@@ -344,6 +345,7 @@ struct estab_trace_tcb {
     uint32_t srtt_us, rttvar_us, rto_us;
     uint32_t send_queued, receive_queued; /* octets in the two buffers */
     uint32_t send_ring, receive_ring;     /* octets of memory behind them */
+    bool accecn;                          /* agreed */
     uint8_t retransmissions;              /* of the same segment, so far */
     uint8_t timer;                        /* enum estab_timer: what it waits for */
     estab_time timer_at;                  /* and until when; ESTAB_NEVER: nothing */

@@ -32,6 +32,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->window_scaling = true;
     cfg->sack = true;
     cfg->ecn = ESTAB_ECN_ANSWER;
+    cfg->accecn = true;
     cfg->orphan_timeout = ESTAB_SEC(100);
     cfg->syn_cookies = ESTAB_SYN_COOKIES_WHEN_FULL;
     cfg->rfc1337 = true;
@@ -48,8 +49,8 @@ estab_config_init(struct estab_config *cfg)
     cfg->tcp.user_timeout = ESTAB_SEC(15 * 60);
     cfg->user_timeout_min = ESTAB_SEC(100);
     cfg->user_timeout_max = ESTAB_SEC(3600);
-    cfg->tcp.send_buffer = 128 * 1024;
-    cfg->tcp.receive_buffer = 128 * 1024;
+    cfg->tcp.send_buffer = 256 * 1024;
+    cfg->tcp.receive_buffer = 256 * 1024;
     cfg->tcp.send_buffer_max = 8 * 1024 * 1024;
     cfg->tcp.receive_buffer_max = 8 * 1024 * 1024;
     cfg->memory_budget = (size_t)256 << 20;

@@ -44,6 +44,7 @@ estab_trace_segment(struct estab_trace *t, const struct tcp_seg *seg)
     t->seg.len = seg->len;
     t->seg.up = seg->up;
     t->seg.ctl = seg->ctl;
+    t->seg.ae = seg->ae;
     t->seg.has_mss = seg->has_mss;
     t->seg.has_wscale = seg->has_wscale;
     t->seg.sack_permitted = seg->sack_permitted;
@@ -87,6 +88,7 @@ estab_trace_fill_tcb(const struct estab_stack *s, const struct tcb *tcb,
         .receive_queued = tcb->rcv.used,
         .send_ring = tcb->snd.size,
         .receive_ring = tcb->rcv.size,
+        .accecn = tcb->accecn,
         .retransmissions = tcb->retransmissions,
     };
     out->timer_at = estab_tcp_next_deadline(tcb, &env, &which);

@@ -521,6 +521,7 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
         .send_limit = estab_tcp_send_limit(tcb),
         .receive_limit = estab_tcp_receive_limit(tcb),
         .ecn = tcb->ecn,
+        .accecn = tcb->accecn,
         .bytes_sent = tcb->bytes_sent,
         .bytes_received = tcb->bytes_received,
     };

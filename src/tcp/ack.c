@@ -81,7 +81,7 @@ sample_rtt_for_cc(struct tcb *tcb, const struct tcp_env *env, const struct tcp_s
 
 /* SND.UNA moves to SEG.ACK: octets leave the send ring. */
 static void
-acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
+acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, bool marked)
 {
     uint32_t acked = seg->ack - tcb->snd_una;
     uint32_t text = acked;
@@ -106,7 +106,7 @@ acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg)
     /* RFC 3168 and RFC 5681 count text only: the SYN's ACK does not open cwnd
      * (RFC5681-3.1-SYNACKNOGROW). */
     /* RFC 3168 §6.1.2: no growth by an ACK that tells of congestion. */
-    estab_tcp_new_ack(tcb, env, text, tcb->ecn && seg->ctl & CTL_ECE && !(seg->ctl & CTL_SYN));
+    estab_tcp_new_ack(tcb, env, text, marked);
     sample_rtt_for_cc(tcb, env, seg);
 
     /* RFC 6298 §5.2, §5.3: stop when all is acknowledged, else a full RTO from now (RFC6298-5.2, RFC6298-5.3). */
@@ -170,7 +170,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     uint32_t wnd = (uint32_t)seg->wnd << (seg->ctl & CTL_SYN ? 0 : tcb->snd_wind_shift);
     tcp_seq old_una = tcb->snd_una;
     struct delivered delivered = { 0 };
-    bool moved_una, duplicate;
+    bool moved_una, duplicate, marked;
 
     /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
     if (!(seg->ctl & CTL_ACK))
@@ -185,7 +185,8 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         }
         estab_fast_open_acked(tcb, seg->ack);
         established(tcb, env, seg, wnd);
-        acknowledge(tcb, env, seg);
+        marked = estab_ecn_is_marked(tcb, seg, 0);
+        acknowledge(tcb, env, seg, marked);
         restore_rto(tcb);
         if (UNLIKELY(tcb->opt->pacing) && tcb->cc->model == NULL)
             estab_pace_follow(tcb);
@@ -211,15 +212,17 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
 
     moved_una = seq_gt(seg->ack, tcb->snd_una) && RULE(env, ack_moves_una);
     duplicate = !moved_una && is_duplicate_ack(tcb, seg, wnd);
+    marked = seq_geq(seg->ack, old_una) && estab_ecn_is_marked(tcb, seg, seg->ack - old_una);
     if (moved_una) {
-        acknowledge(tcb, env, seg);
+        acknowledge(tcb, env, seg, marked);
         if (tcb->orphan)
             tcb->orphan_at = env->now + env->cfg->orphan_timeout;
     } else if (tcb->flight == NULL && duplicate) {
         estab_tcp_duplicate_ack(tcb, env);
     }
     estab_rack_ack(tcb, env, seg, old_una, &delivered);
-    estab_ecn_echo(tcb, env, seg, old_una);
+    if (marked)
+        estab_ecn_echo(tcb, env, old_una);
     if (UNLIKELY(tcb->opt->pacing || tcb->pacing_rate != 0) && tcb->cc->model == NULL)
         estab_pace_follow(tcb);
 
@@ -228,7 +231,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         tcb->unanswered_since = ESTAB_NEVER;
     if (seq_geq(seg->ack, tcb->snd_una))
         update_send_window(tcb, env, seg, wnd, moved_una);
-    estab_undo_ack(tcb, env, seg, old_una, &delivered, duplicate);
+    estab_undo_ack(tcb, env, seg, old_una, &delivered, duplicate, marked);
 
     /* Is our FIN acknowledged? It stands at SND.NXT - 1. */
     if (tcb->fin_sent && tcb->snd_una == tcb->snd_nxt && RULE(env, fin_acked)) {

@@ -5,41 +5,54 @@
  * CWR, and an ECE that arrives is answered like a loss, once for each window. Called from ack.c,
  * arrives_*.c, emit.c and half_open.c.
  */
+#include "tcp/accecn.h"
 #include "tcp/cc.h"
 
-bool
-estab_ecn_may_answer(const struct tcp_env *env, const struct tcp_seg *syn)
+/* (RFC3168-6.1.1-FALLBACK) A SYN that stays unanswered may have met somebody who drops such flags:
+ * after the first repetition it goes without. */
+static bool
+asks(const struct tcb *tcb, const struct tcp_env *env)
 {
-    /* RFC 3168 §6.1.1 (RFC3168-6.1.1-SYN): an ECN-setup SYN has both ECE and CWR. */
-    return env->cfg->ecn != ESTAB_ECN_OFF &&
-           (syn->ctl & (CTL_ECE | CTL_CWR)) == (CTL_ECE | CTL_CWR);
+    return env->cfg->ecn == ESTAB_ECN_ASK && tcb->syn_retransmissions <= 1;
 }
 
 /* The flags of our SYN or SYN,ACK. */
-uint8_t
-estab_ecn_syn_flags(const struct tcb *tcb, const struct tcp_env *env, bool answer)
+void
+estab_ecn_mark_syn(const struct tcb *tcb, const struct tcp_env *env, bool answer,
+                   struct tcp_seg *seg)
 {
-    /* ECN-setup SYN,ACK: ECE without CWR, only in answer to an ECN-setup SYN. */
-    if (answer)
-        return tcb->ecn ? CTL_ECE : 0;
-    /* (RFC3168-6.1.1-FALLBACK) A SYN that stays unanswered may have met somebody who drops such
-     * flags: after the first repetition it goes without. */
-    if (env->cfg->ecn == ESTAB_ECN_ASK && tcb->syn_retransmissions <= 1)
-        return CTL_ECE | CTL_CWR;
-    return 0;
+    if (answer && tcb->accecn)
+        estab_accecn_syn_ack(seg, tcb->accecn_syn_ecn);
+    else if (answer)
+        /* ECN-setup SYN,ACK: ECE without CWR, only in answer to an ECN-setup SYN. */
+        seg->ctl |= tcb->ecn ? CTL_ECE : 0;
+    else if (asks(tcb, env) && env->cfg->accecn)
+        estab_accecn_syn(seg);
+    else if (asks(tcb, env))
+        /* RFC 3168 §6.1.1 (RFC3168-6.1.1-SYN): an ECN-setup SYN has both ECE and CWR. */
+        seg->ctl |= CTL_ECE | CTL_CWR;
 }
 
 /* The SYN or SYN,ACK in answer to our SYN. */
 void
 estab_ecn_take_syn(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
 {
+    enum ecn_mode mode;
+
     /* (RFC3168-6.1.1-NEG) Both ends or neither. A SYN,ACK with both flags is an echo of our SYN by
      * one who does not know them. */
-    if (seg->ctl & CTL_ACK)
-        tcb->ecn = estab_ecn_syn_flags(tcb, env, false) != 0 &&
-                   (seg->ctl & (CTL_ECE | CTL_CWR)) == CTL_ECE;
+    if (!(seg->ctl & CTL_ACK))
+        mode = estab_accecn_mode_of_syn(env, seg);
+    else if (!asks(tcb, env))
+        mode = ECN_MODE_NONE;
+    else if (env->cfg->accecn)
+        mode = estab_accecn_mode_of_syn_ack(seg);
     else
-        tcb->ecn = estab_ecn_may_answer(env, seg);
+        mode = (seg->ctl & (CTL_ECE | CTL_CWR)) == CTL_ECE ? ECN_MODE_CLASSIC : ECN_MODE_NONE;
+    tcb->ecn = mode != ECN_MODE_NONE;
+    tcb->accecn = false;
+    if (mode == ECN_MODE_ACCURATE)
+        estab_accecn_begin(tcb, seg);
 }
 
 /* A segment inside the window. */
@@ -48,6 +61,10 @@ estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg)
 {
     if (!tcb->ecn || seg->ctl & CTL_SYN)
         return;
+    if (tcb->accecn) {
+        estab_accecn_arrives(tcb, seg);
+        return;
+    }
     /* §6.1.3 (RFC3168-6.1.3-ECE): CWR says that the last echo was heard; a mark on the same packet
      * is a new one. */
     if (seg->ctl & CTL_CWR)
@@ -59,20 +76,29 @@ estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg)
     }
 }
 
-/* An acceptable ACK with ECE; `old_una`: SND.UNA before it. */
+bool
+estab_ecn_is_marked(struct tcb *tcb, const struct tcp_seg *seg, uint32_t acked)
+{
+    if (!tcb->ecn || seg->ctl & CTL_SYN)
+        return false;
+    if (tcb->accecn)
+        return estab_accecn_news(tcb, seg, (acked + tcb->smss - 1) / tcb->smss) > 0;
+    return (seg->ctl & CTL_ECE) != 0;
+}
+
+/* An acceptable ACK that tells of marks; `old_una`: SND.UNA before it. */
 void
-estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
-               tcp_seq old_una)
+estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, tcp_seq old_una)
 {
     uint32_t flight = tcb->snd_nxt - old_una, floor = 2u * tcb->smss;
 
-    if (!tcb->ecn || (seg->ctl & (CTL_ECE | CTL_SYN)) != CTL_ECE || flight == 0)
+    if (flight == 0)
         return;
     /* §6.1.2 (RFC3168-6.1.2-CWND1): one segment cannot be halved: the timer starts anew, and the
      * next segment waits until it expires (RFC9438-4.6-ECE). */
     if (tcb->cwnd <= tcb->smss) {
         tcb->ecn_waits = true;
-        tcb->cwr_owed = true;
+        tcb->cwr_owed = !tcb->accecn;
         estab_tcp_arm_rtx(tcb, env);
         return;
     }
@@ -82,7 +108,7 @@ estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg 
         return;
     tcb->ecn_reduced = true;
     tcb->ecn_high = tcb->snd_nxt;
-    tcb->cwr_owed = true;
+    tcb->cwr_owed = !tcb->accecn; /* (RFC9768-3.1.5-NOCWR) */
     if (cc_has_model(tcb)) {
         tcb->cc->recovery(tcb, CC_MARKED);
         estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MARKED);
@@ -104,11 +130,13 @@ estab_ecn_mark(struct tcb *tcb, struct tcp_seg *seg, bool fresh)
 {
     if (!tcb->ecn)
         return;
-    if (tcb->ece_owed)
+    if (tcb->accecn)
+        estab_accecn_mark(tcb, seg);
+    else if (tcb->ece_owed)
         seg->ctl |= CTL_ECE;
     /* §6.1.4, §6.1.5, §6.1.6: pure ACKs, what is sent again and window probes are not ECT
      * (RFC3168-6.1.4-PUREACK, RFC3168-6.1.5-RTX, RFC3168-6.1.6-ZWP). */
-    if (!fresh || seg->len == 0)
+    if (!fresh || seg->len == 0 || tcb->accecn_no_ect)
         return;
     seg->ip_ecn = IP_ECN_ECT0;
     if (tcb->cwr_owed) {

@@ -85,12 +85,12 @@ emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
     struct tcp_seg *seg = &out->seg;
     uint32_t mss = tcb->mms_s - TCP_HEADER_MIN;
 
-    begin(tcb, env, out, tcb->iss,
-          (uint8_t)((answer ? CTL_SYN | CTL_ACK : CTL_SYN) | estab_ecn_syn_flags(tcb, env, answer)),
+    begin(tcb, env, out, tcb->iss, (uint8_t)(answer ? CTL_SYN | CTL_ACK : CTL_SYN),
           is_opened_early(tcb)           ? first ? WHY_SYN_ACK_FAST_OPEN : WHY_SYN_ACK_AGAIN
           : answer                       ? WHY_SYN_ACK_CROSSING
           : tcb->syn_retransmissions > 0 ? WHY_SYN_AGAIN
                                          : WHY_SYN);
+    estab_ecn_mark_syn(tcb, env, answer, seg);
     if (!answer)
         seg->wnd = estab_tcp_advertise(tcb, env, true);
     /* RFC 9293 §3.7.1: MMS_R - 20, options not counted (MUST-14, MUST-67, SHLD-5, MAY-3). */
@@ -314,6 +314,7 @@ emit_keepalive(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 
     begin(tcb, env, out, tcb->snd_nxt - 1, CTL_ACK, WHY_KEEPALIVE_PROBE);
     fill_options(tcb, env, &out->seg);
+    estab_ecn_mark(tcb, &out->seg, false);
     if (tcb->opt->keepalive_garbage) {
         out->seg.len = 1;
         out->seg.text = garbage;

@@ -5,7 +5,7 @@
  */
 #include "tcp/half_open.h"
 
-#include "tcp/internal.h"
+#include "tcp/accecn.h"
 
 bool
 estab_closed_arrives(const struct tcp_env *env, const struct tcp_seg *seg, struct tcp_out *reply)
@@ -57,7 +57,9 @@ estab_half_open_init(struct half_open *h, const struct tcp_env *env, const struc
     h->wscale = syn->wscale;
     h->sack = syn->sack_permitted && env->cfg->sack;
     h->timestamps = syn->has_ts && env->cfg->timestamps;
-    h->ecn = estab_ecn_may_answer(env, syn);
+    h->ecn = estab_accecn_mode_of_syn(env, syn) != ECN_MODE_NONE;
+    h->accecn = estab_accecn_mode_of_syn(env, syn) == ECN_MODE_ACCURATE;
+    h->syn_ecn = syn->ip_ecn & 3u;
     h->ts_recent = syn->ts_val;
 }
 
@@ -75,6 +77,10 @@ estab_half_open_arrives(struct half_open *h, const struct tcp_env *env, const st
      * changes. */
     if ((seg->ctl & (CTL_SYN | CTL_ACK | CTL_RST | CTL_FIN)) == CTL_SYN && seg->seq == h->irs) {
         *action = HALF_OPEN_REPEAT;
+        /* RFC 9768 §3.1.5: the latest SYN counts; one that has given up ECN may have had a reason
+         * (RFC9768-3.1.5-LATEST, RFC9768-3.1.5-NOECT). */
+        h->syn_ecn = seg->ip_ecn & 3u;
+        h->no_ect |= h->accecn && estab_accecn_field(seg) == 0;
         return SEG_ACCEPTED_SYN_DUPLICATE;
     }
 
@@ -146,7 +152,7 @@ estab_half_open_syn_ack(const struct half_open *h, const struct tcp_env *env, ui
     *out = (struct tcp_out){
         .seg = { .seq = h->iss,
                  .ack = h->irs + 1,
-                 .ctl = CTL_SYN | CTL_ACK | (h->ecn ? CTL_ECE : 0),
+                 .ctl = CTL_SYN | CTL_ACK | (h->ecn && !h->accecn ? CTL_ECE : 0),
                  .wnd = (uint16_t)estab_tcp_syn_window(env, opt),
                  .has_mss = true,
                  .mss = estab_tcp_announced_mss(opt, mss),
@@ -155,6 +161,10 @@ estab_half_open_syn_ack(const struct half_open *h, const struct tcp_env *env, ui
                  .wscale = estab_tcp_window_shift(opt->receive_buffer_max) },
         .reason = again ? WHY_SYN_ACK_AGAIN : WHY_SYN_ACK,
     };
+    /* A SYN,ACK that stays unanswered may have met somebody who drops such flags; and one without
+     * answers a SYN without. */
+    if (h->accecn && !h->no_ect && h->retransmissions <= 1)
+        estab_accecn_syn_ack(&out->seg, h->syn_ecn);
     fill_ts(h, env, ts_offset, &out->seg);
 }
 
@@ -190,6 +200,8 @@ estab_half_open_promote(const struct half_open *h, struct tcb *tcb, struct tcp_e
 {
     struct tcp_seg syn = {
         .ctl = CTL_SYN | (h->ecn ? CTL_ECE | CTL_CWR : 0),
+        .ae = h->accecn,
+        .ip_ecn = h->syn_ecn,
         .seq = h->irs,
         .wnd = h->wnd,
         .has_mss = h->mss != 0,
@@ -214,6 +226,7 @@ estab_half_open_promote(const struct half_open *h, struct tcb *tcb, struct tcp_e
     tcb->quickacks = 8;
     tcb->syn_retransmissions = h->retransmissions;
     estab_tcp_take_syn_options(tcb, env, &syn);
+    tcb->accecn_no_ect = h->no_ect || h->retransmissions > 1;
     /* Its SYN has been sent: the RTT of the handshake, unless it was repeated (Karn). */
     if (h->retransmissions == 0 && !h->cookie) {
         estab_time sent = h->timer.at - estab_half_open_rto(h, env);

@@ -57,6 +57,7 @@ estab_syn_cookie_make(struct half_open *h, const struct siphash_key *key, const 
     while (i > 0 && mss_table[i] > mss)
         i--;
     h->iss = cookie(key, names, names_len, h->irs, step_at(env), i);
+    h->accecn = false; /* there is one bit: RFC 3168 answers RFC 9768 as well */
     /* (RFC4987-3.6-COOKIE) without timestamps there is no place for the other options */
     if (!h->timestamps) {
         h->has_wscale = false;

@@ -130,9 +130,15 @@ struct tcb {
     bool reordering_seen : 1; /* RACK.reordering_seen */
     bool rtt_since_probe : 1; /* an RTT sample was taken since the last loss probe */
     bool loss_probe_owed : 1;
-    bool ecn : 1;          /* agreed in the handshake (RFC 3168) */
-    bool ece_owed : 1;     /* a CE mark has arrived, and no CWR since */
-    bool cwr_owed : 1;     /* cwnd was reduced for an ECE; the next new text says so */
+    bool ecn : 1; /* agreed in the handshake (RFC 3168 or RFC 9768) */
+    /* RFC 9768 */
+    bool accecn : 1;            /* agreed: ECE and CWR are part of the ACE field */
+    bool accecn_first : 1;      /* no ACE field has been read yet */
+    bool accecn_third_owed : 1; /* our first pure ACK tells how the SYN,ACK arrived */
+    bool accecn_no_ect : 1; /* the path wipes the field, or ECN may be unwanted: no ECT from us */
+    uint8_t accecn_syn_ecn : 2; /* the IP-ECN field of the peer's SYN */
+    bool ece_owed : 1;          /* a CE mark has arrived, and no CWR since */
+    bool cwr_owed : 1;          /* cwnd was reduced for an ECE; the next new text says so */
     bool ecn_waits : 1;    /* cwnd is one segment and was marked: the next waits for the timer */
     bool ecn_reduced : 1;  /* ecn_high counts */
     bool path_doubted : 1; /* R1 is reached: IP should know (RFC 9293 §3.8.3) */
@@ -143,6 +149,9 @@ struct tcb {
     bool fast_open_owed : 1;  /* the first SYN or SYN,ACK may carry the option */
     bool fast_open_tried : 1; /* our SYN carried it */
     bool fast_open_sent : 1;  /* and text, of which nothing is acknowledged yet */
+
+    uint8_t r_cep, r_cep_told; /* CE marks that arrived, and as last told */
+    uint8_t s_cep;             /* of ours that the peer has told, its low bits */
 
     uint8_t reo_wnd_steps;   /* RACK.reo_wnd_mult - 1 */
     uint8_t reo_wnd_persist; /* recoveries until reo_wnd_steps returns to 0 */

@@ -215,7 +215,7 @@ take_frto_step(struct tcb *tcb, const struct tcp_seg *seg, tcp_seq old_una,
 
 void
 estab_undo_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, tcp_seq old_una,
-               const struct delivered *d, bool duplicate)
+               const struct delivered *d, bool duplicate, bool marked)
 {
     struct undo *u = tcb->undo;
     uint32_t acked = tcb->snd_una - old_una;
@@ -238,7 +238,7 @@ estab_undo_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
         why = ESTAB_RECOVERY_UNDONE_DSACK;
     if (why != ESTAB_RECOVERY_NONE) {
         /* RFC 4015 §3.4: not when the ACK tells of congestion itself */
-        if (tcb->ecn && seg->ctl & CTL_ECE)
+        if (marked)
             estab_undo_forget(tcb, env);
         else
             undo(tcb, env, acked, why);

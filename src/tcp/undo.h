@@ -51,9 +51,10 @@ void estab_undo_remember(struct tcb *tcb, struct tcp_env *env, bool timeout);
 /* Text from `seq` to `end` is sent again now. */
 void estab_undo_sent_again(struct tcb *tcb, const struct tcp_env *env, tcp_seq seq, tcp_seq end);
 /* An acceptable ACK, after all else has been done with it; `d` is what it has newly delivered (NULL
- * without a scoreboard); `duplicate`: it is a duplicate ACK. */
+ * without a scoreboard); `duplicate`: it is a duplicate ACK; `marked`: it tells of
+ * congestion. */
 void estab_undo_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg,
-                    tcp_seq old_una, const struct delivered *d, bool duplicate);
+                    tcp_seq old_una, const struct delivered *d, bool duplicate, bool marked);
 /* A D-SACK of [left, right). */
 void estab_undo_dsack(struct tcb *tcb, tcp_seq left, tcp_seq right);
 void estab_undo_forget(struct tcb *tcb, struct tcp_env *env);

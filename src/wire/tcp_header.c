@@ -125,6 +125,7 @@ estab_tcp_parse(struct tcp_seg *seg, const uint8_t *tcp, uint32_t len)
     seg->dst_port = get_be16(tcp + 2);
     seg->seq = get_be32(tcp + 4);
     seg->ack = get_be32(tcp + 8);
+    seg->ae = tcp[12] & 1;
     seg->ctl = tcp[13]; /* the reserved bits are ignored (RFC9293-3.1-RSRVD) */
     seg->wnd = get_be16(tcp + 14);
     seg->up = get_be16(tcp + 18);
@@ -288,7 +289,7 @@ estab_tcp_write(uint8_t *out, const struct tcp_seg *seg, unsigned layout)
     put_be16(out + 2, seg->dst_port);
     put_be32(out + 4, seg->seq);
     put_be32(out + 8, seg->ack);
-    out[12] = (uint8_t)(header / 4 << 4);
+    out[12] = (uint8_t)(header / 4 << 4 | seg->ae);
     out[13] = seg->ctl;
     put_be16(out + 14, seg->wnd);
     put_be16(out + 16, 0);

@@ -30,6 +30,7 @@ enum {
 #define FAST_OPEN_COOKIE_MAX 16
 
 /* RFC 3168 §5: the ECN field of the IP header. */
+#define IP_ECN_NOT_ECT 0
 #define IP_ECN_ECT1 1
 #define IP_ECN_ECT0 2
 #define IP_ECN_CE 3
@@ -41,6 +42,7 @@ struct tcp_seg {
     uint16_t src_port, dst_port;
     uint16_t wnd, up;
     uint8_t ctl;
+    bool ae; /* the ninth control bit, RFC 9768 */
     uint8_t header_len;
     bool has_user_timeout; /* RFC 5482 */
     uint32_t user_timeout; /* seconds */

@@ -271,7 +271,9 @@ peer_writes(struct peer *p, uint16_t port, struct step s, uint8_t *packet)
     struct tcp_seg seg = {
         .src_port = port,
         .dst_port = p->us.port,
-        .ctl = s.ctl,
+        .ctl = (uint8_t)(s.ctl | (s.ace > 0 && (s.ace - 1) & 2 ? CTL_CWR : 0) |
+                         (s.ace > 0 && (s.ace - 1) & 1 ? CTL_ECE : 0)),
+        .ae = s.ace > 0 && (s.ace - 1) & 4,
         .seq = s.seq,
         .ack = s.ctl & CTL_ACK ? real_seq(p, s.ack) : s.ack,
         .wnd = (uint16_t)(s.wnd == 0  ? 65535
@@ -464,6 +466,12 @@ print_step(char *buf, size_t size, struct step s)
              s.len > 0 ? " len " : " ", s.len);
 }
 
+static unsigned
+ace_of(const struct tcp_seg *seg)
+{
+    return (seg->ae ? 4u : 0) | (seg->ctl & CTL_CWR ? 2u : 0) | (seg->ctl & CTL_ECE ? 1u : 0);
+}
+
 void
 expect_sent_at(const char *file, int line, struct peer *p, struct step s)
 {
@@ -488,10 +496,14 @@ expect_sent_at(const char *file, int line, struct peer *p, struct step s)
     print_step(got, sizeof(got), seen);
     if (s.ctl & CTL_PSH)
         mask = 0xff; /* compared when named */
+    if (s.ace != 0)
+        mask &= (uint8_t) ~(CTL_ECE | CTL_CWR);
     if ((seen.ctl & mask) != (s.ctl & mask) || seen.seq != s.seq || seen.ack != s.ack ||
         seen.len != s.len)
         peer_fails(file, line, p, "expected %s, got %s (%s)", want, got,
                    estab_reason_text(c->reason));
+    if (s.ace != 0 && s.ace - 1u != ace_of(&c->seg))
+        peer_fails(file, line, p, "expected ACE %u, got %u", s.ace - 1u, ace_of(&c->seg));
     if (s.ip_ecn != (c->tos & 3))
         peer_fails(file, line, p, "expected ECN field %u, got %u", s.ip_ecn, c->tos & 3u);
     if (s.wnd != 0 && c->seg.wnd != (s.wnd < 0 ? 0 : s.wnd))

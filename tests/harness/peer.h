@@ -40,6 +40,7 @@ struct step {
     uint8_t ttl;
     uint32_t uto;      /* seconds: a user timeout option; UINT32_MAX: one of 0 */
     uint8_t ip_ecn;    /* the ECN field of the IP header; always compared */
+    uint8_t ace;       /* AE, CWR and ECE as one field (RFC 9768) + 1; compared when named */
     uint8_t fast_open; /* octets of the cookie + 1, so that 0 means no option; compared on a SYN */
 };
 

@@ -100,6 +100,7 @@ take_ecn(struct settings *set, const char *value)
     if (!number(value, 0, 2, &v))
         return false;
     set->cfg.ecn = ecn[v];
+    set->cfg.accecn = false; /* what these values have always meant */
     return true;
 }
 

@@ -15,6 +15,7 @@ host(uint8_t ecn)
     struct estab_config cfg = peer_config(NULL);
 
     cfg.ecn = ecn;
+    cfg.accecn = false; /* accecn_test.c */
     cfg.tcp.cc = ESTAB_CC_RENO;
     return peer_of_listener_with(&cfg);
 }
@@ -75,6 +76,7 @@ TEST(asking_needs_a_true_answer)
         struct peer *p;
 
         cfg.ecn = ESTAB_ECN_ASK;
+        cfg.accecn = false;
         p = peer_host_with(&cfg);
         user_opens(p);
         expect_sent(p, .ctl = CTL_SYN | ECE | CWR, .seq = ISS);
@@ -94,6 +96,7 @@ TEST(a_syn_that_stays_unanswered_stops_asking)
     struct peer *p;
 
     cfg.ecn = ESTAB_ECN_ASK;
+    cfg.accecn = false;
     p = peer_host_with(&cfg);
     user_opens(p);
     expect_sent(p, .ctl = CTL_SYN | ECE | CWR, .seq = ISS);
