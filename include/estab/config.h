@@ -135,6 +135,7 @@ struct estab_config {
                                    also when its peer only keeps the window shut; 100 s */
     estab_time sws_override;     /* 100 ms to 1 s (RFC 9293 §3.8.6.2.1) */
     uint32_t initial_window;     /* segments; 10 (RFC 6928) */
+    bool path_mtu_probing;       /* RFC 4821: black holes, and larger packets tried again; on */
     bool timestamps;             /* RFC 7323 */
     bool window_scaling;         /* RFC 7323 */
     bool sack;                   /* RFC 2018 */

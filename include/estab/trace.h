@@ -120,6 +120,7 @@ extern "C" {
     X(RETRANSMIT_LOST,   "lost with the timeout: again as cwnd allows", "RFC 5681 §3.1")              \
     X(RETRANSMIT_WINDOW, "the window has opened: what was refused, again", "RFC 9293 §3.8.6")       \
     X(RETRANSMIT_MTU,    "too big for the path: again, smaller", "RFC 1191 §6.5; RFC 8201 §5.4")    \
+    X(MTU_PROBE,         "does the path take larger packets?", "RFC 4821 §7.4; RFC 8899 §4.1")                    \
     X(RETRANSMIT_FAST,   "third duplicate ACK", "RFC 5681 §3.2")                                    \
     X(RETRANSMIT_RACK,   "one sent later has arrived: lost", "RFC 8985 §6.2")                      \
     X(LOSS_PROBE,        "no ACK for two round trips: is the end of the flight lost?", "RFC 8985 §7.3") \
@@ -202,6 +203,9 @@ extern "C" {
     X(MARKED,           "congestion experienced: the window is reduced", "RFC 3168 §6.1.2")         \
     X(PROBE_REPAIRED,   "the probe has repaired a loss: the window is reduced", "RFC 8985 §7.4")    \
     X(OVER,             "all that was lost has arrived", "RFC 6582 §3.2; RFC 9937 §6")              \
+    X(MTU_LOWERED,      "nothing large gets through: smaller segments", "RFC 4821 §7.7; RFC 8899 §4.4") \
+    X(MTU_RAISED,       "the probe has arrived: larger segments", "RFC 4821 §7.6.1")                \
+    X(MTU_PROBE_LOST,   "the probe is lost, that is no congestion", "RFC 4821 §7.6.2")              \
     X(UNDONE_FRTO,      "what was sent before the timeout arrives: it was spurious", "RFC 5682 §3") \
     X(UNDONE_TIMESTAMP, "the ACK is older than the repetition: that was for nothing", "RFC 3522 §3.2") \
     X(UNDONE_DSACK,     "all repetitions came twice: they were for nothing", "RFC 2883 §5; RFC 3708")

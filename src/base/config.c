@@ -33,6 +33,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->sack = true;
     cfg->ecn = ESTAB_ECN_ANSWER;
     cfg->accecn = true;
+    cfg->path_mtu_probing = true;
     cfg->orphan_timeout = ESTAB_SEC(100);
     cfg->syn_cookies = ESTAB_SYN_COOKIES_WHEN_FULL;
     cfg->rfc1337 = true;

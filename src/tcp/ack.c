@@ -7,6 +7,7 @@
 #include "tcp/cc.h"
 #include "tcp/fast_open.h"
 #include "tcp/pacing.h"
+#include "tcp/path_mtu.h"
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
@@ -215,6 +216,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     marked = seq_geq(seg->ack, old_una) && estab_ecn_is_marked(tcb, seg, seg->ack - old_una);
     if (moved_una) {
         acknowledge(tcb, env, seg, marked);
+        estab_path_mtu_ack(tcb, env);
         if (tcb->orphan)
             tcb->orphan_at = env->now + env->cfg->orphan_timeout;
     } else if (tcb->flight == NULL && duplicate) {

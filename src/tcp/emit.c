@@ -7,6 +7,7 @@
 #include "tcp/cc.h"
 #include "tcp/fast_open.h"
 #include "tcp/pacing.h"
+#include "tcp/path_mtu.h"
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
@@ -245,7 +246,7 @@ static bool
 emit_new_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 {
     bool wants_override;
-    uint32_t n;
+    uint32_t n, probe;
     bool fin;
     enum send_reason reason = WHY_DATA;
 
@@ -254,6 +255,12 @@ emit_new_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     if (n > 0 && pace_allows(tcb, env)) {
         if (tcb->recovery == RECOVERY_NONE && tcb->dupacks > 0)
             reason = WHY_LIMITED_TRANSMIT;
+        probe = estab_path_mtu_probe(tcb, env);
+        if (UNLIKELY(probe > n)) {
+            estab_path_mtu_probe_sent(tcb, tcb->snd_nxt, tcb->snd_nxt + probe);
+            emit_text(tcb, env, out, tcb->snd_nxt, probe, false, WHY_MTU_PROBE);
+            return true;
+        }
         fin = is_synchronized(tcb) && window_has_room(tcb, n + 1);
         emit_text(tcb, env, out, tcb->snd_nxt, n, fin, reason);
         if (out->seg.ctl & CTL_FIN)

@@ -4,7 +4,7 @@
  * sequence number must be in flight, a hard error ends an attempt to open and nothing else, and a
  * path MTU is believed within reason. Called from stack/ for the connection that was quoted.
  */
-#include "tcp/internal.h"
+#include "tcp/path_mtu.h"
 
 /* RFC 5927 §4.1: an error about nothing in flight is a guess. */
 static bool
@@ -39,22 +39,14 @@ estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, uint
      * 1280 for IPv6 (RFC 8201 §4). */
     uint32_t least = tcb->ip_header_len == 20 ? 576 : 1280;
 
-    uint32_t smss = tcb->smss;
-
-    (void)env;
     if (!is_in_flight(tcb, seq))
         return SEG_DROP_ICMP_UNRELATED;
     if (mtu < least)
         mtu = least;
     if (mtu - tcb->ip_header_len >= tcb->mms_s)
         return SEG_DROP_ICMP_UNRELATED; /* we never sent anything that large */
-    tcb->mms_s = mtu - tcb->ip_header_len;
-    estab_tcp_update_smss(tcb);
-    /* RFC 5681 §3.1 (RFC5681-3.1-PMTU): cwnd shrinks as the segments do, or more of them would leave
-     * at once than were allowed. ssthresh stays: nothing was lost for want of room. */
-    tcb->cwnd = (uint32_t)((uint64_t)tcb->cwnd * tcb->smss / smss);
-    if (tcb->cwnd < tcb->smss)
-        tcb->cwnd = tcb->smss;
+    /* ssthresh stays: nothing was lost for want of room. */
+    estab_path_mtu_lowered(tcb, env, mtu - tcb->ip_header_len);
     /* RFC 1191 §6.5: what was too big is sent again at once; no sign of congestion. */
     if (is_synchronized(tcb)) {
         resend_front(tcb, WHY_RETRANSMIT_MTU);

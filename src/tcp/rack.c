@@ -8,6 +8,7 @@
 #include "tcp/rack.h"
 
 #include "tcp/cc.h"
+#include "tcp/path_mtu.h"
 #include "tcp/undo.h"
 
 #include <string.h>
@@ -409,7 +410,8 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
         count_dsack(tcb);
     lost_before = f->sb.lost;
     timeout = d->octets > 0 || dsack ? detect_loss(tcb, env) : 0;
-    if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE)
+    if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE &&
+        !estab_path_mtu_probe_lost(tcb, env))
         enter_recovery(tcb, env, tcb->snd_una - old, d->octets - acked);
     tell_model(tcb, env, &news, d->octets);
     if (tcb->recovery == RECOVERY_FAST && !cc_has_model(tcb))
@@ -444,7 +446,8 @@ estab_rack_reorder_timeout(struct tcb *tcb, struct tcp_env *env)
         return;
     lost_before = f->sb.lost;
     timeout = detect_loss(tcb, env);
-    if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE) {
+    if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE &&
+        !estab_path_mtu_probe_lost(tcb, env)) {
         enter_recovery(tcb, env, 0, 0);
         if (!cc_has_model(tcb))
             tcb->cwnd = flight_pipe(tcb) + tcb->smss; /* (RFC9937-6.2-FR) */

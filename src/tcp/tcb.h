@@ -125,6 +125,7 @@ struct tcb {
     bool user_waits_room : 1; /* a SEND was refused: tell when there is room */
     bool fin_ahead : 1;       /* a FIN arrived out of order; it stands at fin_seq */
     bool paced : 1;           /* text waits for pace_at */
+    bool mms_failed : 1;      /* a probe of the upper end has failed: by halves */
     bool rtt_reseed : 1;      /* the next RTT sample counts as the first (RFC 4015 §3.6) */
     bool rto_fired : 1;       /* the next segment sent again is the timeout's own */
     bool reordering_seen : 1; /* RACK.reordering_seen */
@@ -189,6 +190,10 @@ struct tcb {
     uint16_t send_mss; /* SendMSS: the peer's MSS option or the default */
     uint16_t smss;     /* Eff.snd.MSS: octets of text in a full-sized segment */
     uint32_t mms_s;    /* the largest transport message IP can send: path MTU - IP header */
+    /* RFC 4821: what the link takes; what may still be found; when to look again (seconds) */
+    uint32_t mms_max, mms_high, mms_next_at;
+    tcp_seq probe_seq;  /* the probe that is out begins here */
+    uint16_t probe_mms; /* and is so large; 0: none is */
 
     /* RFC 7323 */
     uint32_t ts_recent;

@@ -4,6 +4,7 @@
  * override, delayed ACK, keepalive, FIN-WAIT-2 of an orphan, and giving up at R2 (§3.8.3). The
  * first three exclude each other and share one deadline. Called by stack/ when a deadline is due.
  */
+#include "tcp/path_mtu.h"
 #include "tcp/rack.h"
 
 void
@@ -140,6 +141,7 @@ retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
         tcb->rtx_at = ESTAB_NEVER;
         return;
     }
+    estab_path_mtu_timeout(tcb, env);
     estab_tcp_loss_timeout(tcb, env);
     count_retransmission(tcb, env);
     estab_tcp_arm_rtx(tcb, env); /* (5.6) (RFC6298-5.6) */

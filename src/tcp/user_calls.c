@@ -16,6 +16,8 @@ estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tc
     tcb->opt = opt;
     tcb->ip_header_len = ip_header_len;
     tcb->mms_s = mtu - ip_header_len;
+    tcb->mms_max = tcb->mms_s;
+    tcb->mms_high = tcb->mms_s;
     tcb->send_mss = ip_header_len == 20 ? 536 : 1220;
     estab_tcp_update_smss(tcb);
     tcb->ts_offset = ts_offset;

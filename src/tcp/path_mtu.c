@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* See path_mtu.h. Called from timeouts.c, icmp_errors.c, emit.c, ack.c and rack.c. */
+#include "tcp/path_mtu.h"
+
+#include "tcp/rack.h"
+
+#define BLACK_HOLE_TIMEOUTS 2 /* RFC 8899 §4.4: this many, and the next, of a large segment */
+#define RAISE_AFTER 600       /* seconds, PMTU_RAISE_TIMER of RFC 8899 §5.1.1; RFC 1191 §6.3 */
+#define GRAIN 16              /* the search ends when this little is left */
+
+static uint32_t
+now_s(const struct tcp_env *env)
+{
+    return (uint32_t)(uint64_t)(env->now / ESTAB_SEC(1));
+}
+
+/* BASE_PLPMTU (RFC 8899 §5.1.2) less the IP header; below it, what every path takes. */
+static uint32_t
+base_mms(const struct tcb *tcb)
+{
+    return (tcb->ip_header_len == 20 ? 1200u : 1280u) - tcb->ip_header_len;
+}
+
+static uint32_t
+least_mms(const struct tcb *tcb)
+{
+    return (tcb->ip_header_len == 20 ? 576u : 1280u) - tcb->ip_header_len;
+}
+
+static uint32_t
+header_len(const struct tcb *tcb)
+{
+    return TCP_HEADER_MIN + (tcb->timestamps ? 12u : 0u);
+}
+
+/* cwnd keeps its segments' number when they shrink, or more of them would leave at once than were
+ * allowed (RFC5681-3.1-PMTU). */
+static void
+set_mms(struct tcb *tcb, uint32_t mms)
+{
+    uint32_t smss = tcb->smss;
+
+    tcb->mms_s = mms;
+    estab_tcp_update_smss(tcb);
+    if (tcb->smss < smss)
+        tcb->cwnd = (uint32_t)((uint64_t)tcb->cwnd * tcb->smss / smss);
+    if (tcb->cwnd < tcb->smss)
+        tcb->cwnd = tcb->smss;
+}
+
+void
+estab_path_mtu_lowered(struct tcb *tcb, const struct tcp_env *env, uint32_t mms)
+{
+    set_mms(tcb, mms);
+    tcb->probe_mms = 0;
+    tcb->mms_high = tcb->mms_max;
+    /* RFC 8201 §4, RFC 1191 §6.3: the path is asked again after ten minutes. */
+    tcb->mms_next_at = now_s(env) + RAISE_AFTER;
+}
+
+void
+estab_path_mtu_timeout(struct tcb *tcb, struct tcp_env *env)
+{
+    uint32_t old = tcb->mms_s, mms;
+
+    if (tcb->probe_mms != 0) {
+        tcb->mms_high = tcb->probe_mms - 1u;
+        tcb->probe_mms = 0;
+    }
+    if (!env->cfg->path_mtu_probing || !is_synchronized(tcb) ||
+        tcb->retransmissions < BLACK_HOLE_TIMEOUTS)
+        return;
+    mms = old > base_mms(tcb) ? base_mms(tcb) : least_mms(tcb);
+    /* what times out must be large enough for its size to matter */
+    if (mms >= old || flight_size(tcb) <= mms - header_len(tcb))
+        return;
+    /* RFC 4821 §7.7, RFC 8899 §4.4: an ICMP message may have been lost or filtered. If it was not
+     * the size, the first probe, of the old one, will show it. */
+    set_mms(tcb, mms);
+    tcb->mms_high = old;
+    tcb->mms_next_at = now_s(env);
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_LOWERED);
+}
+
+/* RFC 4821 §7.2, §7.3: the upper end first, then by halves. */
+static uint32_t
+next_mms(const struct tcb *tcb)
+{
+    if (!tcb->mms_failed)
+        return tcb->mms_high;
+    return tcb->mms_s + (tcb->mms_high - tcb->mms_s + 1) / 2;
+}
+
+uint32_t
+estab_path_mtu_probe(const struct tcb *tcb, const struct tcp_env *env)
+{
+    uint32_t mms, len;
+
+    if (LIKELY(tcb->mms_s >= tcb->mms_max) || !env->cfg->path_mtu_probing || tcb->probe_mms != 0 ||
+        tcb->flight == NULL || tcb->recovery != RECOVERY_NONE || tcb->flight->sb.sacked > 0 ||
+        (int32_t)(now_s(env) - tcb->mms_next_at) < 0)
+        return 0;
+    mms = next_mms(tcb);
+    /* no larger than the peer takes, or the user wants */
+    if (mms > (uint32_t)tcb->send_mss + TCP_HEADER_MIN)
+        mms = (uint32_t)tcb->send_mss + TCP_HEADER_MIN;
+    if (mms < tcb->mms_s + GRAIN || tcb->opt->max_segment != 0)
+        return 0;
+    len = mms - header_len(tcb);
+    /* RFC 4821 §7.4: there must be text behind it that tells of its loss, and room for it all. */
+    if (snd_unsent(tcb) < len + 4u * tcb->smss ||
+        flight_pipe(tcb) + len + 4u * tcb->smss > tcb->cwnd ||
+        flight_size(tcb) + len + 4u * tcb->smss > tcb->snd_wnd)
+        return 0;
+    return len;
+}
+
+void
+estab_path_mtu_probe_sent(struct tcb *tcb, tcp_seq seq, tcp_seq end)
+{
+    tcb->probe_mms = (uint16_t)(end - seq + header_len(tcb));
+    tcb->probe_seq = seq;
+}
+
+static tcp_seq
+probe_end(const struct tcb *tcb)
+{
+    return tcb->probe_seq + tcb->probe_mms - header_len(tcb);
+}
+
+void
+estab_path_mtu_ack(struct tcb *tcb, struct tcp_env *env)
+{
+    if (LIKELY(tcb->probe_mms == 0) || seq_lt(tcb->snd_una, probe_end(tcb)))
+        return;
+    /* RFC 4821 §7.6.1: it has arrived */
+    set_mms(tcb, tcb->probe_mms);
+    tcb->probe_mms = 0;
+    if (tcb->mms_high < tcb->mms_s + GRAIN) {
+        tcb->mms_failed = false;
+        tcb->mms_high = tcb->mms_max;
+        tcb->mms_next_at = now_s(env) + RAISE_AFTER;
+    }
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_RAISED);
+}
+
+bool
+estab_path_mtu_probe_lost(struct tcb *tcb, struct tcp_env *env)
+{
+    tcp_seq left, right;
+
+    if (LIKELY(tcb->probe_mms == 0) || tcb->flight == NULL ||
+        tcb->flight->sb.lost != probe_end(tcb) - tcb->probe_seq ||
+        !estab_scoreboard_first_lost(&tcb->flight->sb, tcb->snd_una, UINT16_MAX, &left, &right) ||
+        left != tcb->probe_seq || right != probe_end(tcb))
+        return false;
+    /* RFC 4821 §7.6.2: its loss alone is no congestion. */
+    tcb->mms_failed = true;
+    tcb->mms_high = tcb->probe_mms - 1u;
+    tcb->probe_mms = 0;
+    if (tcb->mms_high < tcb->mms_s + GRAIN) {
+        tcb->mms_failed = false;
+        tcb->mms_high = tcb->mms_max;
+        tcb->mms_next_at = now_s(env) + RAISE_AFTER;
+    }
+    estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_PROBE_LOST);
+    return true;
+}
