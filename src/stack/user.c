@@ -519,7 +519,7 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
         .lost = tcb->flight != NULL ? tcb->flight->sb.lost : 0,
         .recovery = tcb->recovery,
         .send_limit = estab_tcp_send_limit(tcb),
-        .receive_limit = estab_tcp_receive_limit(tcb),
+        .receive_limit = tcb->rcv_limit,
         .ecn = tcb->ecn,
         .accecn = tcb->accecn,
         .bytes_sent = tcb->bytes_sent,

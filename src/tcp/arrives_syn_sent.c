@@ -76,7 +76,7 @@ estab_tcp_arrives_syn_sent(struct tcb *tcb, struct tcp_env *env, struct tcp_seg 
     if (v != SEG_CONTINUE)
         return v;
     v = SEG_ACCEPTED;
-    tcb->quickacks = 8;
+    tcb->quickacks = QUICK_ACKS;
     estab_tcp_keepalive_heard(tcb, env);
     owe_one_ack(tcb, WHY_HANDSHAKE_ACK);
     seg->seq++;

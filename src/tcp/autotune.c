@@ -40,28 +40,29 @@ estab_tcp_receive_start(const struct estab_tcp_options *opt)
     return start_of(opt->receive_buffer, opt->receive_buffer_max);
 }
 
-uint32_t
-estab_tcp_receive_limit(const struct tcb *tcb)
+void
+estab_tcp_receive_limit_set(struct tcb *tcb)
 {
+    uint32_t start = estab_tcp_receive_start(tcb->opt);
     uint32_t max = estab_tcp_power_of_two_below(tcb->opt->receive_buffer_max);
-    uint32_t start = start_of(tcb->opt->receive_buffer, tcb->opt->receive_buffer_max);
 
-    if (start > tcb->rcv_limit)
-        return start;
-    return tcb->rcv_limit < max ? tcb->rcv_limit : max; /* the maximum may have been lowered */
+    if (tcb->rcv_limit < start)
+        tcb->rcv_limit = start;
+    if (tcb->rcv_limit > max) /* it may have been lowered */
+        tcb->rcv_limit = max;
+    tcb->rcv_tuned = tcb->rcv_limit < max;
 }
 
 /* The user has taken `n` octets. */
 void
 estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n)
 {
-    uint32_t max = estab_tcp_power_of_two_below(tcb->opt->receive_buffer_max);
-    uint32_t limit = estab_tcp_receive_limit(tcb), now = (uint32_t)((uint64_t)env->now / 1000);
-    uint32_t rtt = tcb->srtt > 0 ? tcb->srtt / 8 : 100000;
+    uint32_t rtt = tcb->srtt > 0 ? tcb->srtt / 8 : 100000, now, max;
     uint64_t want;
 
-    if (limit >= max)
+    if (!tcb->rcv_tuned)
         return;
+    now = (uint32_t)((uint64_t)env->now / 1000);
     if (tcb->tune_taken == 0)
         tcb->tune_at = now;
     tcb->tune_taken = n < UINT32_MAX - tcb->tune_taken ? tcb->tune_taken + n : UINT32_MAX;
@@ -73,9 +74,11 @@ estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n)
         want = 2 * (uint64_t)tcb->tune_taken + 16 * (uint64_t)tcb->rcv_mss;
         if (tcb->tune_space > 0)
             want += estab_muldiv64(want, tcb->tune_taken - tcb->tune_space, tcb->tune_space) * 2;
+        max = estab_tcp_power_of_two_below(tcb->opt->receive_buffer_max);
+        tcb->rcv_tuned = want < max;
         if (want > max)
             want = max;
-        if (want > limit)
+        if (want > tcb->rcv_limit)
             tcb->rcv_limit = (uint32_t)want;
         tcb->tune_space = tcb->tune_taken;
     }

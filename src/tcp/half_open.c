@@ -54,7 +54,7 @@ estab_half_open_init(struct half_open *h, const struct tcp_env *env, const struc
     h->mss = !syn->has_mss ? 0 : syn->mss > 0 ? syn->mss : 1; /* 0 stands for "none" */
     h->wnd = syn->wnd;
     h->has_wscale = syn->has_wscale && env->cfg->window_scaling;
-    h->wscale = syn->wscale;
+    h->wscale = (syn->wscale < 14 ? syn->wscale : 14) & 15u;
     h->sack = syn->sack_permitted && env->cfg->sack;
     h->timestamps = syn->has_ts && env->cfg->timestamps;
     h->ecn = estab_accecn_mode_of_syn(env, syn) != ECN_MODE_NONE;
@@ -223,7 +223,7 @@ estab_half_open_promote(const struct half_open *h, struct tcb *tcb, struct tcp_e
     tcb->rcv_up = h->irs;
     tcb->last_ack_sent = tcb->rcv_nxt;
     tcb->rcv_wnd = estab_tcp_syn_window(env, tcb->opt);
-    tcb->quickacks = 8;
+    tcb->quickacks = QUICK_ACKS;
     tcb->syn_retransmissions = h->retransmissions;
     estab_tcp_take_syn_options(tcb, env, &syn);
     tcb->accecn_no_ect = h->no_ect || h->retransmissions > 1;

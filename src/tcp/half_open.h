@@ -14,14 +14,14 @@ struct half_open {
     struct wheel_timer timer;
     tcp_seq iss, irs;
     uint32_t ts_recent;
-    uint32_t listener; /* its index in stack/ */
-    uint16_t mss;      /* of the SYN; 0: none */
-    uint16_t wnd;      /* of the SYN */
-    uint8_t wscale;    /* of the SYN */
-    bool has_wscale : 1, sack : 1, timestamps : 1, ecn : 1;
-    bool accecn : 1;     /* RFC 9768 instead of RFC 3168 */
-    bool no_ect : 1;     /* a SYN without ECN has come too: none for us */
+    uint32_t listener;   /* its index in stack/ */
+    uint16_t mss;        /* of the SYN; 0: none */
+    uint16_t wnd;        /* of the SYN */
+    uint8_t wscale : 4;  /* of the SYN, at most 14 */
     uint8_t syn_ecn : 2; /* the IP-ECN field of the latest SYN */
+    uint8_t accecn : 1;  /* RFC 9768 instead of RFC 3168 */
+    uint8_t no_ect : 1;  /* a SYN without ECN has come too: none for us */
+    bool has_wscale : 1, sack : 1, timestamps : 1, ecn : 1;
     bool ipv6 : 1;
     bool cookie : 1;     /* stood in no record: made from a SYN cookie */
     bool challenged : 1; /* the one ACK of a bad segment between two SYN,ACKs has been sent */

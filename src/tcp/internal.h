@@ -120,13 +120,18 @@ void estab_tcp_trace_memory(const struct tcb *tcb, const struct tcp_env *env,
 
 /* autotune.c */
 uint32_t estab_tcp_send_limit(const struct tcb *tcb);
-uint32_t estab_tcp_receive_limit(const struct tcb *tcb);
+/* The options have changed, or there were none yet: tcb->rcv_limit. */
+void estab_tcp_receive_limit_set(struct tcb *tcb);
 uint32_t estab_tcp_receive_start(const struct estab_tcp_options *opt);
 void estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n);
 
 /* challenge.c */
 /* An ACK that tells a possibly blind sender nothing it can count. */
 void estab_tcp_challenge(struct tcb *tcb, struct tcp_env *env);
+
+/* Full-sized segments acknowledged at once when a connection begins: the initial window of ten and
+ * some of the next round, so that a sender in slow start doubles. */
+#define QUICK_ACKS 16
 
 /* acks owed */
 static inline void

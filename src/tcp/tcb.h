@@ -125,6 +125,7 @@ struct tcb {
     bool user_waits_room : 1; /* a SEND was refused: tell when there is room */
     bool fin_ahead : 1;       /* a FIN arrived out of order; it stands at fin_seq */
     bool paced : 1;           /* text waits for pace_at */
+    bool rcv_tuned : 1;       /* rcv_limit is below the maximum: autotune.c */
     bool mms_failed : 1;      /* a probe of the upper end has failed: by halves */
     bool rtt_reseed : 1;      /* the next RTT sample counts as the first (RFC 4015 §3.6) */
     bool rto_fired : 1;       /* the next segment sent again is the timeout's own */

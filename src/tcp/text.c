@@ -88,8 +88,7 @@ take_in_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uint32_
     uint32_t more = len;
     bool filled = false;
 
-    if (!estab_tcp_ring_grow(tcb, env, &tcb->rcv, need > keep ? need : keep, keep,
-                             estab_tcp_receive_limit(tcb)))
+    if (!estab_tcp_ring_grow(tcb, env, &tcb->rcv, need > keep ? need : keep, keep, tcb->rcv_limit))
         return SEG_DROP_NO_MEMORY;
 
     /* The octets may stand there already: see estab_tcp_text_place(). */
@@ -160,7 +159,7 @@ hold_out_of_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uin
     if (!estab_ranges_can_add(tcb->ooo, offset, offset + len) && !grow_ranges(tcb, env))
         return SEG_DROP_OOO_BUDGET;
     if (!estab_tcp_ring_grow(tcb, env, &tcb->rcv, need > keep ? need : keep, keep,
-                             estab_tcp_receive_limit(tcb))) {
+                             tcb->rcv_limit)) {
         if (tcb->ooo->n == 0)
             estab_tcp_ranges_return(tcb, env);
         return SEG_DROP_NO_MEMORY;

@@ -20,6 +20,7 @@ estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tc
     tcb->mms_high = tcb->mms_s;
     tcb->send_mss = ip_header_len == 20 ? 536 : 1220;
     estab_tcp_update_smss(tcb);
+    estab_tcp_receive_limit_set(tcb);
     tcb->ts_offset = ts_offset;
     tcb->rcv_mss = 536;
     tcb->cc = estab_cc_by_number(opt->cc);
@@ -268,6 +269,7 @@ void
 estab_tcp_options_changed(struct tcb *tcb, struct tcp_env *env)
 {
     estab_cc_select(tcb, env, tcb->opt->cc);
+    estab_tcp_receive_limit_set(tcb);
     tcb->uto_owed = tcb->opt->user_timeout_option;
     if (tcb->opt->quick_ack && tcb->delack_at != ESTAB_NEVER)
         owe_one_ack(tcb, WHY_ACK_NOW);

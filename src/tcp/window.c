@@ -66,7 +66,7 @@ estab_tcp_syn_window(const struct tcp_env *env, const struct estab_tcp_options *
 static uint32_t
 receive_room(const struct tcb *tcb, const struct tcp_env *env)
 {
-    uint32_t limit = estab_tcp_receive_limit(tcb);
+    uint32_t limit = tcb->rcv_limit;
     uint32_t rounding =
         tcb->rcv_wind_shift > 0 ? rounding_reserve(limit, 1u << tcb->rcv_wind_shift) : 0;
     uint32_t held = tcb->rcv.used + rounding;
@@ -83,7 +83,7 @@ receive_room(const struct tcb *tcb, const struct tcp_env *env)
 static uint32_t
 worthwhile_step(const struct tcb *tcb)
 {
-    uint32_t half = estab_tcp_receive_limit(tcb) / 2;
+    uint32_t half = tcb->rcv_limit / 2;
 
     return half < tcb->smss ? half : tcb->smss;
 }
@@ -94,7 +94,7 @@ estab_tcp_advertise(struct tcb *tcb, const struct tcp_env *env, bool syn)
     uint32_t shift = syn ? 0 : tcb->rcv_wind_shift;
     uint32_t unit = 1u << shift;
     uint32_t room = receive_room(tcb, env);
-    uint32_t limit = estab_tcp_receive_limit(tcb);
+    uint32_t limit = tcb->rcv_limit;
     uint32_t field;
 
     if (syn) {
@@ -132,7 +132,7 @@ estab_tcp_window_opened(struct tcb *tcb, const struct tcp_env *env)
     if (!may_receive_text(tcb))
         return;
     room = receive_room(tcb, env);
-    limit = estab_tcp_receive_limit(tcb);
+    limit = tcb->rcv_limit;
     if (room <= tcb->rcv_wnd || room - tcb->rcv_wnd < worthwhile_step(tcb))
         return;
     /* A segment of its own is worth it when the peer may be waiting, or much has opened; until

@@ -32,7 +32,7 @@ check_tcb(const struct tcb *tcb, const struct tcp_env *env)
     HOLDS(!tcb->fin_sent || tcb->fin_queued);
     HOLDS(!tcb->fin_queued || tcb->state != TCPS_ESTABLISHED);
     HOLDS(!tcb->fin_queued || tcb->state != TCPS_CLOSE_WAIT);
-    HOLDS(tcb->rcv.used + tcb->rcv_wnd <= estab_tcp_receive_limit(tcb) || tcb->rcv_wnd <= 65535);
+    HOLDS(tcb->rcv.used + tcb->rcv_wnd <= tcb->rcv_limit || tcb->rcv_wnd <= 65535);
     HOLDS(tcb->ooo == NULL || tcb->ooo->n > 0);
     HOLDS(tcb->ooo == NULL || tcb->ooo->r[0].left > 0);
     HOLDS(tcb->ooo == NULL || tcb->rcv.used + ranges_end(tcb->ooo) <= tcb->rcv.size);

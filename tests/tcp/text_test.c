@@ -139,15 +139,15 @@ TEST(delayed_ack)
     peer_done(p);
 
     p = peer_in_established();
-    for (uint32_t i = 0; i < 9; i++) /* the quick ACKs of the beginning are used up */
+    for (uint32_t i = 0; i < 17; i++) /* the quick ACKs of the beginning are used up */
         peer_sends(p, .ctl = CTL_ACK, .seq = 101 + i * 1460, .ack = ISS + 1, .len = 1460);
-    user_receives(p, 9 * 1460);
+    user_receives(p, 17 * 1460);
     time_passes(p, MS(40));
     peer_forgets(p);
-    peer_sends(p, .ctl = CTL_ACK, .seq = 101 + 9 * 1460, .ack = ISS + 1, .len = 1460);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101 + 17 * 1460, .ack = ISS + 1, .len = 1460);
     expect_nothing_sent(p);
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101 + 10 * 1460, .ack = ISS + 1, .len = 1460);
-    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101 + 11 * 1460,
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101 + 18 * 1460, .ack = ISS + 1, .len = 1460);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101 + 19 * 1460,
                 .reason = ESTAB_WHY_ACK_SECOND);
     peer_done(p);
 }

@@ -61,6 +61,8 @@ fill(struct estab_trace *r, uint64_t *x, const uint8_t *packet, uint32_t packet_
     r->seg.up = (uint16_t)wild(x);
     r->seg.ctl = (uint8_t)wild(x);
     r->seg.has_mss = next_random(x) & 1;
+    r->seg.ae = next_random(x) & 1;
+    r->tcb.accecn = next_random(x) & 1;
     r->seg.has_wscale = next_random(x) & 1;
     r->seg.sack_permitted = next_random(x) & 1;
     r->seg.has_ts = next_random(x) & 1;
