@@ -111,6 +111,24 @@ struct estab_tcp_options {
     uint32_t send_buffer_max, receive_buffer_max;
 };
 
+/* Settings of one UDP endpoint; those in estab_config are what a new one starts with. */
+struct estab_udp_options {
+    uint8_t ttl;                /* TTL or hop limit of what goes to one host; 64 */
+    uint8_t multicast_ttl;      /* of what goes to a group; 1 */
+    uint8_t dscp;               /* 6 bits */
+    uint8_t ecn;                /* 2 bits (RFC 8085 §3.1.7) */
+    bool dont_fragment;         /* what the link or the path cannot carry whole is refused with
+                                   -ESTAB_EMSGSIZE (RFC 8085 §3.2); off: sent in fragments */
+    bool broadcast;             /* may send to broadcast addresses; off */
+    bool unconfigured;          /* for a host without an address (DHCP): sends from the unspecified
+                                   address, and receives on `ifindex` also what is not addressed to
+                                   this host; needs `ifindex`; off */
+    uint8_t ifindex;            /* sends and receives there only; 0: routes decide */
+    uint32_t receive_bytes_max; /* of memory for datagrams not received yet; 64 KiB; a power of two
+                                   is used: the largest =< this */
+    uint32_t receive_count_max; /* datagrams not received yet; 256 */
+};
+
 struct estab_config {
     uint8_t secret[32]; /* keys ISNs, ports, timestamps, tables; all zero is refused */
     struct estab_alloc alloc;
@@ -151,6 +169,7 @@ struct estab_config {
     estab_time timestamp_tick;  /* 1 ms */
     estab_time challenge_gap;   /* at most one challenge ACK per connection in this time; 500 ms */
     struct estab_tcp_options tcp;
+    struct estab_udp_options udp;
 
     /* TCP Fast Open, RFC 7413 */
     estab_time fast_open_key_life;  /* the key of our cookies changes that often; those of the last
@@ -167,9 +186,18 @@ struct estab_config {
     uint32_t max_time_wait;   /* beyond it the oldest ends first */
     uint32_t max_orphans;     /* closed by the user, still closing on the wire */
     uint32_t max_listeners;
-    uint16_t port_min, port_max; /* ephemeral ports (RFC 6056 §3.2) */
-    uint32_t rst_per_second;     /* RSTs to segments that belong to nobody */
-    uint32_t icmp_per_second;
+    uint16_t port_min, port_max;   /* ephemeral ports (RFC 6056 §3.2) */
+    uint32_t rst_per_second;       /* RSTs to segments that belong to nobody */
+    uint32_t icmp_per_second;      /* ICMP errors; as many echo replies */
+    uint32_t icmp_per_destination; /* ICMP errors to one address, a second; 10 */
+
+    /* UDP and fragments */
+    uint32_t max_udp;                /* endpoints; 1024 */
+    uint32_t max_reassemblies;       /* datagrams of which fragments are held; 64 */
+    uint32_t max_fragments;          /* of one datagram; 64 */
+    size_t reassembly_bytes;         /* of memory for fragments; 256 KiB */
+    estab_time reassembly_timeout_4; /* 30 s; 60 s with the profile "rfc" */
+    estab_time reassembly_timeout_6; /* 60 s (RFC 8200 §4.5) */
 };
 
 /* Today's practice; the secret, the allocator and the trace sink are left zero for the caller. */

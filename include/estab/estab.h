@@ -14,6 +14,7 @@
 #include "estab/err.h"
 #include "estab/stack.h"
 #include "estab/tcp.h"
+#include "estab/udp.h"
 #include "estab/time.h"
 #include "estab/trace.h"
 

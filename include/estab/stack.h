@@ -82,14 +82,17 @@ ESTAB_API ESTAB_MUST_CHECK size_t estab_stack_events(struct estab_stack *stack,
 /* What the host holds and has done. */
 struct estab_stack_status {
     uint32_t listeners, connections, half_open, time_wait, orphans;
+    uint32_t udp;          /* endpoints */
+    uint32_t reassemblies; /* datagrams of which fragments are held */
     uint32_t timers;       /* armed */
-    uint32_t ports;        /* ephemeral ports not free yet, and those listened on */
+    uint32_t ports;        /* ephemeral ports not free yet, those listened on, those of UDP */
     uint64_t record_bytes; /* in records lent now */
     uint64_t ring_bytes;   /* in buffers lent now */
     uint64_t bytes_taken;  /* from the allocator now */
     uint64_t bytes_peak;
     uint64_t packets_in, packets_out;
-    uint64_t replies_dropped; /* answers for which the queue was full (64 KiB an interface) */
+    uint64_t replies_dropped;     /* answers for which the queue was full (128 KiB an interface) */
+    uint64_t reassemblies_failed; /* datagrams given up: time, an overlap, a limit */
     uint64_t verdicts[ESTAB_VERDICT_COUNT];
     uint64_t reasons[ESTAB_REASON_COUNT];
     uint64_t recoveries[ESTAB_RECOVERY_COUNT];

@@ -86,7 +86,13 @@ extern "C" {
     X(DROP_IP_VERSION,        "neither IPv4 nor IPv6", "RFC 791 §3.1; RFC 8200 §3")                 \
     X(DROP_IP_HEADER,         "malformed IP header", "RFC 791 §3.1; RFC 8200 §3")                   \
     X(DROP_IP_CHECKSUM,       "bad IPv4 header checksum", "RFC 1122 §3.2.1.2")                      \
-    X(DROP_IP_FRAGMENT,       "fragment: no reassembly here yet", "RFC 791 §3.2")                   \
+    X(DROP_IP_FRAGMENT,       "malformed fragment", "RFC 791 §3.2; RFC 8200 §4.5")                  \
+    X(DROP_FRAGMENT_TINY,     "first fragment without the whole header chain", "RFC 7112 §5; RFC 3128") \
+    X(DROP_FRAGMENT_DUPLICATE, "fragment held already", "RFC 8200 §4.5")                            \
+    X(DROP_FRAGMENT_OVERLAP,  "fragments contradict each other: datagram dropped", "RFC 5722 §4")   \
+    X(DROP_FRAGMENT_ECN,      "a mark of congestion among fragments without ECN", "RFC 3168 §5.3")  \
+    X(DROP_FRAGMENT_LIMIT,    "no room for the fragment", "limit: max_fragments, reassembly_bytes") \
+    X(ACCEPTED_FRAGMENT,      "fragment held for reassembly", "RFC 791 §3.2; RFC 8200 §4.5")        \
     X(DROP_IP_SOURCE,         "source cannot be a host", "RFC 1122 §3.2.1.3 (MUST-63)")             \
     X(DROP_IP_BROADCAST,      "TCP to a broadcast or multicast address", "RFC 9293 §3.9.2.3 (MUST-57)") \
     X(DROP_IP_NOT_OURS,       "not addressed to this host", "RFC 1122 §3.2.1.3")                    \
@@ -100,6 +106,13 @@ extern "C" {
     X(ACCEPTED_SOFT_ERROR,    "soft error noted", "RFC 9293 §3.9.2.2 (MUST-56)")                    \
     X(ACCEPTED_HARD_ERROR,    "hard error ends the attempt to open", "RFC 9293 §3.9.2.2; RFC 5927 §5") \
     X(ACCEPTED_PACKET_TOO_BIG, "path MTU lowered", "RFC 1191 §3; RFC 8201 §4")                      \
+    X(ACCEPTED_DATAGRAM,      "datagram for the user", "RFC 768")                                   \
+    X(DROP_UDP_HEADER,        "malformed UDP header", "RFC 768")                                    \
+    X(DROP_UDP_CHECKSUM,      "bad UDP checksum", "RFC 1122 §4.1.3.4")                              \
+    X(DROP_UDP_NO_CHECKSUM,   "UDP over IPv6 without a checksum", "RFC 8200 §8.1")                  \
+    X(DROP_UDP_NO_ENDPOINT,   "nobody has bound that UDP port", "RFC 1122 §4.1.3.1")                \
+    X(DROP_UDP_QUEUE_FULL,    "the endpoint's receive queue is full", "limit: receive_bytes_max, receive_count_max") \
+    X(DROP_IP_OPTION,         "an option not known here asks for refusal", "RFC 8200 §4.2")         \
     X(DROP_RATE_LIMIT,        "answer withheld: rate limit", "limit: rst_per_second, icmp_per_second")
 
 /* Why a packet was sent. */
@@ -145,7 +158,10 @@ extern "C" {
     X(RST_TIMEOUT,       "given up: the peer stopped answering", "RFC 9293 §3.8.4, §3.10.8")        \
     X(RST_LIMIT,         "a limit of this host was reached", "docs/architecture.md")                \
     X(ECHO_REPLY,        "echo reply", "RFC 792; RFC 4443 §4.2")                                    \
-    X(UNREACHABLE,       "destination unreachable", "RFC 1122 §3.2.2.1; RFC 4443 §3.1")
+    X(UNREACHABLE,       "destination unreachable", "RFC 1122 §3.2.2.1; RFC 4443 §3.1")             \
+    X(TIME_EXCEEDED,     "not all fragments came in time", "RFC 1122 §3.3.2; RFC 4443 §3.3")        \
+    X(PARAMETER_PROBLEM, "a header that cannot be processed", "RFC 4443 §3.4")                      \
+    X(DATAGRAM,          "sent by the user", "RFC 768")
 
 /* Why a connection changed its state. */
 #define ESTAB_CAUSES(X)                                                                             \
@@ -220,7 +236,10 @@ extern "C" {
     X(SCOREBOARD,   "scoreboard")                                                                   \
     X(UNDO,         "what a reduction has taken")                                                   \
     X(MODEL,        "model of the path")                                                            \
-    X(OPTIONS,      "options of its own")
+    X(OPTIONS,      "options of its own")                                                           \
+    X(UDP,          "UDP endpoint")                                                                 \
+    X(DATAGRAMS,    "datagrams not received yet")                                                   \
+    X(FRAGMENTS,    "fragments held for reassembly")
 
 /* The user's calls (RFC 9293 §3.9.1). */
 #define ESTAB_CALLS(X)                                                                              \
@@ -358,8 +377,8 @@ struct estab_trace_tcb {
 struct estab_trace {
     estab_time at;
     uint32_t host;
-    uint8_t kind;                      /* enum estab_trace_kind */
-    uint8_t proto;                     /* IP protocol of a packet: 6 TCP, 1 ICMP, 58 ICMPv6 */
+    uint8_t kind;  /* enum estab_trace_kind */
+    uint8_t proto; /* IP protocol of a packet: 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6 */
     uint8_t state_before, state_after; /* enum estab_state */
     uint16_t verdict;                  /* enum estab_verdict, PACKET_IN */
     uint16_t reason;                   /* enum estab_reason, PACKET_OUT */

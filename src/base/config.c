@@ -66,6 +66,19 @@ estab_config_init(struct estab_config *cfg)
     cfg->port_max = 65535;
     cfg->rst_per_second = 1000;
     cfg->icmp_per_second = 1000;
+    cfg->icmp_per_destination = 10;
+    cfg->udp.ttl = 64;
+    cfg->udp.multicast_ttl = 1; /* RFC 1112 §6.1 */
+    cfg->udp.receive_bytes_max = 64 * 1024;
+    cfg->udp.receive_count_max = 256;
+    cfg->max_udp = 1024;
+    cfg->max_reassemblies = 64;
+    cfg->max_fragments = 64;
+    cfg->reassembly_bytes = 256 * 1024;
+    /* Differs from RFC 1122 §3.3.2 (60 s to 120 s): fragments of one datagram travel together, and
+     * what stays incomplete only takes room, and may be completed by another's fragment (RFC 4963). */
+    cfg->reassembly_timeout_4 = ESTAB_SEC(30);
+    cfg->reassembly_timeout_6 = ESTAB_SEC(60);
 }
 
 int
@@ -73,6 +86,7 @@ estab_config_profile(struct estab_config *cfg, const char *name)
 {
     if (strcmp(name, "rfc") == 0) {
         cfg->msl = ESTAB_SEC(120);
+        cfg->reassembly_timeout_4 = ESTAB_SEC(60);
         cfg->rto_min = ESTAB_SEC(1);
         cfg->rto_slack = 0;
         cfg->syn_ack_retries = 7; /* 1 + 2 + ... + 64 + 120 = 247 s (MUST-23) */
@@ -102,6 +116,11 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->max_listeners = 8;
         cfg->max_fast_open_pending = 4;
         cfg->max_fast_open_peers = 16;
+        cfg->udp.receive_bytes_max = 8192;
+        cfg->udp.receive_count_max = 16;
+        cfg->max_udp = 8;
+        cfg->max_reassemblies = 8;
+        cfg->reassembly_bytes = 128 * 1024;
     } else {
         return -ESTAB_EINVAL;
     }

@@ -77,7 +77,11 @@ give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version
     enum estab_err err = error_of(m->kind, &hard);
 
     /* MUST-54: the quoted header names the connection, and it must quote what is in flight. */
-    if (!estab_icmp_quote(&q, m, version) || q.proto != IP_PROTO_TCP || !q.has_seq)
+    if (!estab_icmp_quote(&q, m, version))
+        return SEG_DROP_ICMP_UNRELATED;
+    if (q.proto == IP_PROTO_UDP)
+        return estab_udp_icmp_error(s, m, &q, err);
+    if (!q.has_seq)
         return SEG_DROP_ICMP_UNRELATED;
     memset(&names, 0, sizeof(names));
     memcpy(names.addr, q.src, q.addr_len);

@@ -18,6 +18,8 @@ struct arrival {
     const uint8_t *packet;
     uint32_t packet_len;
     enum seg_verdict v; /* SEG_CONTINUE: a TCP segment to be looked up */
+    bool to_many;       /* addressed to a group or by broadcast */
+    uint64_t handle;    /* of the UDP endpoint that took it */
     uint32_t hash;
     struct ip_header ip;
     struct tcp_seg seg;
@@ -42,6 +44,7 @@ trace_in(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uin
 
     if (a->seg.header_len != 0)
         estab_trace_segment(&t, &a->seg);
+    t.conn = a->handle;
     estab_trace_names(s, &a->names, a->ip.version == 6 ? 16 : 4, ref, &t, now);
 }
 
@@ -55,17 +58,31 @@ count(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uint32
         trace_in(s, a, v, ref, state, ifindex, now);
 }
 
+static bool
+is_group(const uint8_t *addr, unsigned addr_len)
+{
+    return addr_len == 4 ? addr[0] >> 4 == 14 : addr[0] == 0xff;
+}
+
 /* RFC 1122 §3.2.1.3 and RFC 9293 §3.9.2.3: which addresses may stand in a packet for us. */
 static enum seg_verdict
-check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigned ifindex)
+check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigned ifindex,
+                bool *to_many)
 {
     const struct ip_routes *t = &s->routes;
     unsigned n = ip->addr_len;
 
-    if (estab_ip_is_broadcast(t, ip->dst, n))
-        return ip->proto == IP_PROTO_TCP ? SEG_DROP_IP_BROADCAST /* (MUST-57) */
-                                         : SEG_DROP_IP_NOT_OURS;
-    if (!estab_ip_is_ours(t, ip->dst, n))
+    *to_many = estab_ip_is_broadcast(t, ip->dst, n);
+    if (*to_many && ip->proto == IP_PROTO_TCP)
+        return SEG_DROP_IP_BROADCAST; /* (MUST-57) */
+    /* UDP to a group that somebody here has joined, or by broadcast; echo is answered to neither
+     * (CVE-1999-0513). */
+    if (*to_many &&
+        (ip->proto != IP_PROTO_UDP ||
+         (is_group(ip->dst, n) && !estab_ip_is_joined(&s->groups, ip->dst, n, ifindex))))
+        return SEG_DROP_IP_NOT_OURS;
+    if (!*to_many && !estab_ip_is_ours(t, ip->dst, n) &&
+        !(ip->proto == IP_PROTO_UDP && estab_udp_takes_foreign(s, ip, ifindex)))
         return SEG_DROP_IP_NOT_OURS;
     /* (MUST-63) a source that no host can have; our own address or the loopback's must not come
      * from a wire (CVE-1999-0016). */
@@ -85,6 +102,8 @@ parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, uns
     a->packet_len = f->len;
     a->ip.version = 0;
     a->seg.header_len = 0;
+    a->to_many = false;
+    a->handle = 0;
     a->v = (enum seg_verdict)estab_ip_parse(&a->ip, f->data, f->len, verified);
     if (a->v != SEG_CONTINUE) {
         a->ip.version = 0;
@@ -95,7 +114,7 @@ parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, uns
     memcpy(a->names.addr, a->ip.dst, a->ip.addr_len);
     memcpy(a->names.addr + a->ip.addr_len, a->ip.src, a->ip.addr_len);
     memset(a->names.ports, 0, 4);
-    a->v = check_addresses(s, &a->ip, ifindex);
+    a->v = check_addresses(s, &a->ip, ifindex, &a->to_many);
     if (a->v != SEG_CONTINUE || a->ip.proto != IP_PROTO_TCP)
         return;
     a->v = (enum seg_verdict)estab_tcp_parse(&a->seg, a->ip.payload, a->ip.payload_len);
@@ -236,6 +255,12 @@ other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct t
     if (v == SEG_CONTINUE) {
         if (a->ip.proto == (a->ip.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6)) {
             v = estab_icmp_input(s, &a->ip, ifindex, env);
+        } else if (a->ip.proto == IP_PROTO_UDP) {
+            v = estab_udp_input(s, &a->ip, ifindex, a->to_many,
+                                s->interface[ifindex].link.csum_verified, &a->names, &a->handle);
+            /* RFC 1122 §4.1.3.1 (RFC1122-4.1.3.1), and never about what went to many */
+            if (v == SEG_DROP_UDP_NO_ENDPOINT && !a->to_many)
+                estab_icmp_unreachable(s, &a->ip, a->packet, a->packet_len, ifindex, env);
         } else {
             v = SEG_DROP_IP_PROTOCOL;
             estab_icmp_unreachable(s, &a->ip, a->packet, a->packet_len, ifindex, env);

@@ -11,6 +11,8 @@
 #include "base/rate.h"
 #include "base/wheel.h"
 #include "estab/estab.h"
+#include "ip/fragment.h"
+#include "ip/groups.h"
 #include "ip/route.h"
 #include "stack/demux.h"
 #include "tcp/fast_open.h"
@@ -18,15 +20,27 @@
 #include "tcp/isn.h"
 #include "tcp/tcp.h"
 #include "tcp/time_wait.h"
+#include "wire/icmp.h"
 #include "wire/ip_header.h"
+#include "wire/udp.h"
 
 #define INTERFACES_MAX 16 /* number 0 is the loopback */
 #define LOOPBACK_MTU 16384u
-#define REPLY_RING (1u << 16)
+#define REPLY_RING (1u << 17)    /* holds the largest datagram and as much again */
+#define REPLY_RESERVE (1u << 14) /* of it not for the user's datagrams */
 
 /* ---- references and handles ---- */
 
-enum ref_kind { REF_CONN4, REF_CONN6, REF_HALF4, REF_HALF6, REF_TW4, REF_TW6, REF_LISTENER };
+enum ref_kind {
+    REF_CONN4,
+    REF_CONN6,
+    REF_HALF4,
+    REF_HALF6,
+    REF_TW4,
+    REF_TW6,
+    REF_LISTENER,
+    REF_UDP
+};
 
 #define REF_SHIFT 29
 #define REF_INDEX_MAX ((1u << REF_SHIFT) - 1)
@@ -156,11 +170,42 @@ struct listener {
     estab_time fast_open_reset_until;
 };
 
+#define UDP_SENT_TO 8 /* destinations that an endpoint remembers */
+
+struct udp_endpoint {
+    struct pollable poll;
+    struct link blocked; /* in stack->udp_blocked: waits for room in an interface's queue */
+    struct estab_udp_options opt;
+    struct names names; /* remote all zero: not connected */
+    struct ring queue;  /* datagrams, each behind a header */
+    struct estab_udp_error error;
+    uint64_t sent_to[UDP_SENT_TO]; /* hashes of the last destinations */
+    uint64_t received, sent, dropped;
+    /* the last path that turned out to be narrower than its link (RFC 8201 §5.2) */
+    uint64_t narrow_to;
+    uint32_t narrow_mtu;
+    estab_time narrow_until;
+    uint32_t ref;
+    uint32_t waiting; /* datagrams in the queue */
+    uint8_t sent_next;
+    uint8_t addr_len;
+    uint8_t blocked_on; /* interface */
+    uint8_t groups;
+    bool any_local; /* as bound: connect() may have chosen an address since */
+    bool connected, has_error;
+    struct {
+        uint8_t octets[16];
+        uint8_t ifindex;
+    } group[ESTAB_UDP_GROUPS_MAX];
+};
+
 struct interface {
     struct estab_link link;
     struct link send;    /* connections that owe output */
     struct ring replies; /* whole packets that belong to no connection, each behind a header */
     uint32_t replies_held;
+    uint32_t fragment_at; /* how much of the first one's payload has left in fragments */
+    uint32_t fragment_id;
 };
 
 /* RFC 6056 §3.3.4: counters of chosen ports, one for each class of destinations. */
@@ -174,10 +219,17 @@ struct estab_stack {
     struct arena arena;
     struct chunks chunks;
     struct pool conns[2], halves[2], tws[2]; /* IPv4, IPv6 */
-    struct pool listeners, undos, options;
+    struct pool listeners, undos, options, udps;
     struct demux demux;
     struct wheel conn_wheel, half_wheel;
     struct ip_routes routes;
+    struct ip_groups groups;
+    struct ip_ids ids;
+    struct demux udp_demux;    /* no slots: no endpoint yet */
+    struct link udp_blocked;   /* endpoints that wait for room */
+    uint32_t udp_unconfigured; /* endpoints that take what is not addressed to us */
+    uint64_t udp_port_counter;
+    struct siphash_key key_udp;
     struct interface interface[INTERFACES_MAX];
     uint32_t interfaces;
     struct siphash_key key_isn, key_port, key_ts, key_cookie;
@@ -339,6 +391,11 @@ void estab_stack_loopback_input(struct estab_stack *s, const struct estab_frame 
 void estab_reply_segment(struct estab_stack *s, unsigned ifindex, const struct names *names,
                          unsigned addr_len, const struct tcp_out *out, uint8_t state,
                          const struct estab_tcp_options *opt, struct tcp_env *env);
+/* Queues a whole IP packet in two parts (any may be empty); larger than `mtu` (0: the link's) it
+ * leaves in fragments, if its header allows. False: the queue is full. */
+bool estab_reply_parts(struct estab_stack *s, unsigned ifindex, const uint8_t *head,
+                       uint32_t head_len, const uint8_t *body, uint32_t body_len, uint32_t mtu,
+                       enum send_reason reason, uint8_t state);
 /* Queues a whole IP packet; false: the queue is full. */
 bool estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
                         uint32_t len, enum send_reason reason, uint8_t state);
@@ -351,6 +408,23 @@ void estab_icmp_unreachable(struct estab_stack *s, const struct ip_header *ip,
                             const uint8_t *packet, uint32_t packet_len, unsigned ifindex,
                             struct tcp_env *env);
 
+/* udp.c */
+enum seg_verdict estab_udp_input(struct estab_stack *s, const struct ip_header *ip,
+                                 unsigned ifindex, bool to_many, bool verified, struct names *names,
+                                 uint64_t *handle);
+/* May a datagram that is not addressed to us be for an endpoint without an address? */
+bool estab_udp_takes_foreign(const struct estab_stack *s, const struct ip_header *ip,
+                             unsigned ifindex);
+/* An ICMP error that quotes a datagram of ours. */
+enum seg_verdict estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
+                                      const struct icmp_quote *q, enum estab_err err);
+/* There is room in the queue of this interface. */
+void estab_udp_room(struct estab_stack *s, unsigned ifindex);
+void estab_udp_end_all(struct estab_stack *s);
+struct udp_endpoint *estab_udp_from_handle(const struct estab_stack *s, estab_conn handle);
+int estab_udp_options_check(const struct estab_udp_options *opt);
+void estab_udp_release(struct estab_stack *s);
+
 /* trace.c */
 void estab_trace_tcb(const struct tcp_env *env, const struct tcb *tcb, struct estab_trace *t);
 void estab_trace_names(struct estab_stack *s, const struct names *names, unsigned addr_len,
@@ -361,6 +435,7 @@ void estab_trace_memory(struct estab_stack *s, const struct names *names, unsign
                         enum estab_memory what, int64_t bytes, uint8_t state, estab_time now);
 void estab_trace_memory_of(struct estab_stack *s, const struct listener *l, enum estab_memory what,
                            int64_t bytes);
+void estab_trace_udp(struct estab_stack *s, const struct udp_endpoint *u, struct estab_trace *t);
 void estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, int64_t result,
                       estab_time now);
 void estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_call call,

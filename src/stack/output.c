@@ -18,7 +18,8 @@
 
 /* In front of each packet in the reply ring. */
 struct reply_header {
-    uint16_t len;
+    uint32_t len;
+    uint16_t mtu; /* of the path; 0: the link's */
     uint8_t reason, state;
 };
 
@@ -92,20 +93,33 @@ write_segment(struct estab_stack *s, struct conn *c, struct tcp_out *out, uint8_
 /* ---- packets of no stream ---- */
 
 bool
-estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet, uint32_t len,
-                   enum send_reason reason, uint8_t state)
+estab_reply_parts(struct estab_stack *s, unsigned ifindex, const uint8_t *head, uint32_t head_len,
+                  const uint8_t *body, uint32_t body_len, uint32_t mtu, enum send_reason reason,
+                  uint8_t state)
 {
     struct interface *i = &s->interface[ifindex];
-    struct reply_header h = { .len = (uint16_t)len, .reason = (uint8_t)reason, .state = state };
+    struct reply_header h = {
+        .len = head_len + body_len, .mtu = (uint16_t)mtu, .reason = (uint8_t)reason, .state = state
+    };
+    uint32_t at = i->replies.used;
 
-    if (len > UINT16_MAX || ring_free(&i->replies) < sizeof(h) + len) {
+    if (ring_free(&i->replies) < sizeof(h) + h.len) {
         s->replies_dropped++;
         return false;
     }
-    estab_ring_write_at(&i->replies, i->replies.used, &h, sizeof(h));
-    estab_ring_write_at(&i->replies, i->replies.used + (uint32_t)sizeof(h), packet, len);
-    estab_ring_publish(&i->replies, (uint32_t)sizeof(h) + len);
+    estab_ring_write_at(&i->replies, at, &h, sizeof(h));
+    at += (uint32_t)sizeof(h);
+    estab_ring_write_at(&i->replies, at, head, head_len);
+    estab_ring_write_at(&i->replies, at + head_len, body, body_len);
+    estab_ring_publish(&i->replies, (uint32_t)sizeof(h) + h.len);
     return true;
+}
+
+bool
+estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet, uint32_t len,
+                   enum send_reason reason, uint8_t state)
+{
+    return estab_reply_parts(s, ifindex, packet, len, NULL, 0, 0, reason, state);
 }
 
 void
@@ -125,6 +139,38 @@ estab_reply_segment(struct estab_stack *s, unsigned ifindex, const struct names 
     (void)estab_reply_packet(s, ifindex, packet, len, (enum send_reason)out->reason, state);
 }
 
+/* The next fragment of the packet of h->len octets at the head of the ring, which stays there until
+ * the last one has left. 0: it must not be fragmented, and is dropped. */
+static uint32_t
+take_fragment(struct estab_stack *s, unsigned ifindex, const struct reply_header *h, uint32_t mtu,
+              uint8_t *frame)
+{
+    struct interface *i = &s->interface[ifindex];
+    uint8_t header[60];
+    uint32_t base, payload;
+    struct fragment f;
+
+    estab_ring_read_at(&i->replies, sizeof(*h), header, h->len < 60 ? h->len : 60);
+    base = header[0] >> 4 == 4 ? (header[0] & 15u) * 4 : 40;
+    payload = h->len - base;
+    if (header[0] >> 4 == 4 && (header[6] & 0x40) != 0) {
+        s->replies_dropped++;
+        estab_ring_consume(&i->replies, (uint32_t)sizeof(*h) + h->len);
+        return 0;
+    }
+    if (i->fragment_at == 0 && header[0] >> 4 == 6)
+        i->fragment_id = estab_ip_id(&s->ids, header + 8, header + 24, 16, header[6]);
+    f = estab_ip_fragment(frame, header, payload, i->fragment_at, mtu, i->fragment_id);
+    estab_ring_read_at(&i->replies, (uint32_t)sizeof(*h) + base + i->fragment_at,
+                       frame + f.header_len, f.len);
+    i->fragment_at += f.len;
+    if (i->fragment_at == payload) {
+        i->fragment_at = 0;
+        estab_ring_consume(&i->replies, (uint32_t)sizeof(*h) + h->len);
+    }
+    return f.header_len + f.len;
+}
+
 static uint32_t
 take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap, estab_time now)
 {
@@ -132,14 +178,19 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap
     struct reply_header h;
 
     while (i->replies.used > 0) {
+        uint32_t mtu = i->link.mtu < cap ? i->link.mtu : cap;
+
         estab_ring_read_at(&i->replies, 0, &h, sizeof(h));
-        estab_ring_consume(&i->replies, sizeof(h));
-        if (h.len > cap) {
-            estab_ring_consume(&i->replies, h.len);
-            continue;
+        if (h.mtu != 0 && h.mtu < mtu)
+            mtu = h.mtu;
+        if (h.len > mtu) {
+            h.len = take_fragment(s, ifindex, &h, mtu, frame);
+            if (h.len == 0)
+                continue;
+        } else {
+            estab_ring_read_at(&i->replies, sizeof(h), frame, h.len);
+            estab_ring_consume(&i->replies, (uint32_t)sizeof(h) + h.len);
         }
-        estab_ring_read_at(&i->replies, 0, frame, h.len);
-        estab_ring_consume(&i->replies, h.len);
         s->reasons[h.reason]++;
         s->packets_out++;
         if (UNLIKELY(s->cfg.trace != NULL)) {
@@ -159,6 +210,8 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap
                     estab_tcp_parse(&seg, ip.payload, ip.payload_len) == ESTAB_SEG_NONE) {
                     memcpy(names.ports, ip.payload, 4);
                     estab_trace_segment(&t, &seg);
+                } else if (ip.proto == IP_PROTO_UDP && ip.payload_len >= 4) {
+                    memcpy(names.ports, ip.payload, 4);
                 }
                 trace_out(s, ifindex, &t, &names, ip.addr_len,
                           estab_demux_find(&s->demux, &names, ip.addr_len,
@@ -225,6 +278,8 @@ output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size
             break;
         frames[filled++].len = len;
     }
+    if (UNLIKELY(!list_is_empty(&s->udp_blocked)))
+        estab_udp_room(s, ifindex);
     while (filled < n && !list_is_empty(&i->send)) {
         struct conn *c = CONTAINER(i->send.next, struct conn, send);
         size_t turn = n - filled < TURN ? n - filled : TURN;

@@ -109,6 +109,8 @@ names_of(const void *ctx, uint32_t ref, unsigned addr_len)
             return NULL;
         return (const uint8_t *)&((const struct tw_record *)estab_pool_at(&s->tws[f], index))
             ->names;
+    case REF_UDP: /* in the other table */
+        return NULL;
     case REF_LISTENER:
         l = estab_pool_at(&s->listeners, index);
         return l->has_names[f] ? (const uint8_t *)&l->names[f] : NULL;
@@ -139,7 +141,8 @@ config_is_good(const struct estab_config *cfg)
            cfg->initial_window <= 1000 && cfg->max_connections > 0 &&
            cfg->max_connections <= REF_INDEX_MAX && cfg->max_half_open <= REF_INDEX_MAX &&
            cfg->max_time_wait <= REF_INDEX_MAX && cfg->max_listeners > 0 && cfg->port_min > 0 &&
-           cfg->port_max >= cfg->port_min && estab_options_check(&cfg->tcp) == 0;
+           cfg->port_max >= cfg->port_min && estab_options_check(&cfg->tcp) == 0 &&
+           cfg->max_udp <= REF_INDEX_MAX && estab_udp_options_check(&cfg->udp) == 0;
 }
 
 static bool
@@ -167,6 +170,10 @@ setup(struct estab_stack *s)
     estab_wheel_init(&s->half_wheel, 0);
     list_init(&s->ready);
     list_init(&s->all_listeners);
+    estab_pool_init(&s->udps, &s->arena, sizeof(struct udp_endpoint), cfg->max_udp);
+    list_init(&s->udp_blocked);
+    s->key_udp = estab_siphash_derive(cfg->secret, "udp");
+    estab_ip_ids_init(&s->ids, estab_siphash_derive(cfg->secret, "identification"));
     s->key_isn = estab_siphash_derive(cfg->secret, "isn");
     s->key_port = estab_siphash_derive(cfg->secret, "port");
     s->key_cookie = estab_siphash_derive(cfg->secret, "syn cookie");
@@ -232,6 +239,7 @@ estab_stack_free(struct estab_stack *s)
     if (s->scratch != NULL)
         estab_arena_put(&s->arena, s->scratch, 2 * LOOPBACK_MTU);
     estab_fast_open_forget(s);
+    estab_udp_release(s);
     for (i = 0; i < 2; i++) {
         estab_pool_fini(&s->conns[i]);
         estab_pool_fini(&s->halves[i]);
@@ -373,6 +381,7 @@ estab_stack_shutdown(struct estab_stack *s, enum estab_shutdown_how how, estab_t
             estab_conn_update(s, c, &env);
         }
     }
+    estab_udp_end_all(s);
     while (how == ESTAB_SHUTDOWN_RST && estab_tw_first(s) != 0)
         estab_tw_end(s, estab_tw_first(s), CAUSE_HOST_STOPPED, &env);
 }
@@ -386,8 +395,9 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .half_open = s->halves[0].lent + s->halves[1].lent,
         .time_wait = s->tws[0].lent + s->tws[1].lent,
         .orphans = s->orphans,
+        .udp = s->udps.lent,
         .timers = s->conn_wheel.armed + s->half_wheel.armed + s->tws[0].lent + s->tws[1].lent,
-        .ports = s->ephemeral_ports + s->listeners.lent,
+        .ports = s->ephemeral_ports + s->listeners.lent + s->udps.lent,
         .record_bytes = estab_stack_record_bytes(s),
         .ring_bytes = s->chunks.lent,
         .bytes_taken = s->arena.taken,

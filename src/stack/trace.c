@@ -230,6 +230,22 @@ estab_trace_memory_of(struct estab_stack *s, const struct listener *l, enum esta
     hand_on(s, &t, s->now);
 }
 
+/* Calls and memory of a UDP endpoint. */
+void
+estab_trace_udp(struct estab_stack *s, const struct udp_endpoint *u, struct estab_trace *t)
+{
+    if (LIKELY(s->cfg.trace == NULL))
+        return;
+    t->proto = IP_PROTO_UDP;
+    t->conn = u->poll.handle;
+    t->local = estab_names_local(&u->names, u->addr_len);
+    if (u->connected)
+        t->remote = estab_names_remote(&u->names, u->addr_len);
+    t->bytes_held = bytes_held(s);
+    t->tcb.timer_at = ESTAB_NEVER;
+    hand_on(s, t, s->now);
+}
+
 void
 estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, int64_t result,
                  estab_time now)

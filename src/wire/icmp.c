@@ -125,11 +125,11 @@ estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned ve
         q->src = p + 8;
         q->dst = p + 24;
     }
-    if (q->proto != IP_PROTO_TCP || len < header + 4)
+    if ((q->proto != IP_PROTO_TCP && q->proto != IP_PROTO_UDP) || len < header + 4)
         return false;
     q->src_port = get_be16(p + header);
     q->dst_port = get_be16(p + header + 2);
-    q->has_seq = len >= header + 8;
+    q->has_seq = q->proto == IP_PROTO_TCP && len >= header + 8;
     if (q->has_seq)
         q->seq = get_be32(p + header + 4);
     return true;

@@ -44,7 +44,7 @@ struct icmp_quote {
 
 /* Checks the checksum (v6 with the pseudo-header of `ip`) and lengths. ESTAB_SEG_NONE or DROP_ICMP_MALFORMED. */
 enum estab_verdict estab_icmp_parse(struct icmp_message *m, const struct ip_header *ip);
-/* Reads the quoted packet of an error; false when it is cut too short or not TCP over plain IP. */
+/* Reads the quoted packet of an error; false when it is cut too short or neither TCP nor UDP over plain IP. */
 bool estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned version);
 
 /* Writes an ICMP message (header of 8 octets with `rest` in octets 4..7, then body) with its checksum; src/dst for the v6

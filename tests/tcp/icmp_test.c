@@ -4,6 +4,7 @@
 
 #include "wire/icmp.h"
 #include "wire/ip_header.h"
+#include "wire/udp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,8 +201,10 @@ TEST(unreachable_is_sent)
     uint32_t ip = V4(20, 40);
 
     estab_ip_write(packet, peer_family, 17, 64, 0, p->them.addr.bytes, p->us.addr.bytes, 0, 20);
+    estab_udp_write(packet + ip, 1000, 2000, p->them.addr.bytes, p->us.addr.bytes, V4(4, 16),
+                    packet + ip + 8, 12);
     peer_sends_raw(p, packet, ip + 20);
-    expect_verdict(p, DROP_IP_PROTOCOL);
+    expect_verdict(p, DROP_UDP_NO_ENDPOINT);
     {
         struct captured *c = peer_takes(p);
 

@@ -245,8 +245,11 @@ TEST(a_quote_that_is_no_packet_of_ours_is_refused)
         assert_false(read_quote(&q, p, n, 4));
     }
     n = quoted_packet(p, 4, 5);
-    p[9] = IP_PROTO_UDP;
+    p[9] = 99;
     assert_false(read_quote(&q, p, n, 4));
+    p[9] = IP_PROTO_UDP; /* has ports, and no sequence number */
+    assert_true(read_quote(&q, p, n, 4));
+    assert_false(q.has_seq);
     n = quoted_packet(p, 4, 5);
     put_be16(p + 6, 1); /* a later fragment has no ports */
     assert_false(read_quote(&q, p, n, 4));
