@@ -71,7 +71,6 @@ extern "C" {
     X(DROP_SYN_QUEUE_FULL,    "no room for another half-open record", "RFC 4987 §3")                \
     X(DROP_ACCEPT_QUEUE_FULL, "accept queue full", "RFC 4987 §3")                                   \
     X(DROP_CONNECTION_LIMIT,  "as many connections as there may be", "limit: max_connections")         \
-    X(DROP_ANSWER_TOO_LARGE,  "answer would not fit", "RFC 1122 §3.2.2.6")                          \
     X(DROP_NO_MEMORY,         "memory budget spent", "limit: memory_budget")                        \
     X(DROP_OOO_BUDGET,        "out-of-order data beyond its share of memory", "limit: out-of-order") \
     X(DROP_AFTER_CLOSE,       "data after the user has gone: reset", "RFC 9293 §3.6.1 (SHLD-3)")    \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ICMP and ICMPv6 of the host (RFC 792, RFC 4443, RFC 1122 §3.2.2): echo is answered, errors go
- * to the connection they quote (RFC 9293 §3.9.2.2), a protocol nobody speaks draws an
- * unreachable. All answers share one rate limit. Called from input.c.
+ * to the connection or endpoint that they quote (RFC 9293 §3.9.2.2, RFC 1122 §4.1.3.3). What
+ * nobody here takes draws an error, limited by icmp_limit.h; echo has a limit of its own. Called from input.c
+ * and stack.c.
  */
 #include "stack/internal.h"
 
@@ -12,36 +13,80 @@
 
 #include <string.h>
 
-static bool
-reply(struct estab_stack *s, const struct ip_header *ip, unsigned ifindex, uint8_t type,
-      uint8_t code, uint32_t rest, const uint8_t *body, uint32_t body_len, enum send_reason reason)
-{
-    uint32_t ip_len = ip->addr_len == 4 ? 20 : 40, len;
-    uint8_t *out = s->scratch + LOOPBACK_MTU;
+#define NO_NEXT_HEADER 59 /* RFC 8200 §4.7: nothing follows, and that is no mistake */
 
-    if (ip_len + 8 + body_len > s->interface[ifindex].link.mtu ||
-        ip_len + 8 + body_len > LOOPBACK_MTU)
-        return false;
-    len = estab_icmp_write(out + ip_len, ip->version, type, code, rest, body, body_len, ip->dst,
-                           ip->src);
-    (void)estab_ip_write(out, ip->version, ip->version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6,
-                         s->cfg.tcp.ttl, 0, ip->dst, ip->src, 0, len);
-    return estab_reply_packet(s, ifindex, out, ip_len + len, reason, TCPS_CLOSED);
+static bool
+reply(struct estab_stack *s, const struct ip_header *ip, const uint8_t *source, unsigned ifindex,
+      uint8_t type, uint8_t code, uint32_t rest, const uint8_t *body, uint32_t body_len,
+      enum send_reason reason)
+{
+    uint32_t ip_len = ip->addr_len == 4 ? 20 : 40;
+    uint8_t head[40 + 8];
+
+    (void)estab_ip_write(head, ip->version, ip->version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6,
+                         s->cfg.tcp.ttl, 0, source, ip->src, 0, 8 + body_len);
+    estab_icmp_write_header(head + ip_len, ip->version, type, code, rest, body, body_len, source,
+                            ip->src);
+    if (ip->version == 4 && ip_len + 8 + body_len > s->interface[ifindex].link.mtu)
+        estab_ip_allow_fragments(head,
+                                 (uint16_t)estab_ip_id(&s->ids, source, ip->src, 4, IP_PROTO_ICMP));
+    return estab_reply_parts(s, ifindex, head, ip_len + 8, body, body_len, 0, reason, TCPS_CLOSED);
 }
 
-/* RFC 1122 §3.2.2.6: all data of the request comes back; RFC 4443 §4.2. */
+/* RFC 1122 §3.2.2.6: all data of the request comes back, in fragments if it came so; RFC 4443 §4.2. */
 static enum seg_verdict
 answer_echo(struct estab_stack *s, const struct icmp_message *m, const struct ip_header *ip,
             unsigned ifindex, struct tcp_env *env)
 {
     if (m->body_len < 4)
         return SEG_DROP_ICMP_MALFORMED;
-    if (!rate_allows(&s->icmp_rate, s->cfg.icmp_per_second, env->now))
+    if (!rate_allows(&s->echo_rate, s->cfg.icmp_per_second, env->now))
         return SEG_DROP_RATE_LIMIT;
-    if (!reply(s, ip, ifindex, ip->version == 4 ? 0 : 129, 0, get_be32(m->body), m->body + 4,
-               m->body_len - 4, WHY_ECHO_REPLY))
-        return SEG_DROP_ANSWER_TOO_LARGE;
+    /* (CVE-2021-31344) to the source, whatever the request's options say */
+    if (!reply(s, ip, ip->dst, ifindex, ip->version == 4 ? 0 : 129, 0, get_be32(m->body),
+               m->body + 4, m->body_len - 4, WHY_ECHO_REPLY))
+        return SEG_DROP_RATE_LIMIT;
     return SEG_ACCEPTED_ECHO;
+}
+
+/* RFC 1122 §3.2.2, RFC 4443 §2.4 (e) (RFC1122-3.2.2, RFC4443-2.4): no error about an error, about what
+ * went to many, but for `to_groups`, about a later fragment, or to what is no single host. */
+static bool
+may_tell(const struct estab_stack *s, const struct ip_header *ip, const uint8_t *packet,
+         uint32_t packet_len, unsigned ifindex, bool to_groups)
+{
+    const struct ip_routes *t = &s->routes;
+
+    if (estab_ip_is_icmp_error(packet, packet_len))
+        return false;
+    if (ip->version == 4 && (get_be16(packet + 6) & 0x1fff) != 0)
+        return false;
+    if (!estab_ip_is_ours(t, ip->dst, ip->addr_len) &&
+        !(to_groups && estab_ip_is_multicast(ip->dst, ip->addr_len) &&
+          estab_ip_is_joined(&s->groups, ip->dst, ip->addr_len, ifindex)))
+        return false;
+    return !estab_ip_is_broadcast(t, ip->src, ip->addr_len) &&
+           !estab_ip_is_unspecified(ip->src, ip->addr_len) &&
+           (ifindex == 0 || !estab_ip_is_ours(t, ip->src, ip->addr_len));
+}
+
+/* An error about `packet`, of which it quotes as much as a minimum packet holds. */
+static bool
+tell(struct estab_stack *s, const struct ip_header *ip, const uint8_t *packet, uint32_t packet_len,
+     unsigned ifindex, uint8_t type, uint8_t code, uint32_t rest, enum send_reason reason,
+     struct tcp_env *env)
+{
+    uint32_t most = ip->version == 4 ? 576 - 28 : 1280 - 48;
+    const uint8_t *source = ip->dst;
+
+    if (estab_ip_is_multicast(ip->dst, ip->addr_len))
+        source = estab_ip_source(&s->routes, ip->src, ip->addr_len, ifindex);
+    if (source == NULL ||
+        !estab_icmp_limit_allows(&s->icmp_limit, s->cfg.icmp_per_second,
+                                 s->cfg.icmp_per_destination, ip->src, ip->addr_len, env->now))
+        return false;
+    return reply(s, ip, source, ifindex, type, code, rest, packet,
+                 packet_len < most ? packet_len : most, reason);
 }
 
 /* The error codes of RFC 9293 §3.9.2.2 and what they mean to a user; hard ones may end an attempt
@@ -133,24 +178,41 @@ void
 estab_icmp_unreachable(struct estab_stack *s, const struct ip_header *ip, const uint8_t *packet,
                        uint32_t packet_len, unsigned ifindex, struct tcp_env *env)
 {
-    /* RFC 1122 §3.2.2.1: code 2, protocol; or 3, port, for UDP that nobody has bound. RFC 4443
-     * §3.4, §3.1: parameter problem 1 (unknown next header), or unreachable 4 (port). The quote is as much as a
-     * minimum packet holds. */
-    uint32_t most = ip->version == 4 ? 576 - 28 : 1280 - 48;
     bool port = ip->proto == IP_PROTO_UDP;
-    uint8_t type, code;
 
-    if (ip->proto == IP_PROTO_ICMP || ip->proto == IP_PROTO_ICMPV6)
-        return; /* never an error about an error */
-    if (!rate_allows(&s->icmp_rate, s->cfg.icmp_per_second, env->now))
+    if (!may_tell(s, ip, packet, packet_len, ifindex, false))
         return;
-    if (ip->version == 4) {
-        type = 3;
-        code = port ? 3 : 2;
-    } else {
-        type = port ? 1 : 4;
-        code = port ? 4 : 1;
-    }
-    (void)reply(s, ip, ifindex, type, code, type == 4 && ip->version == 6 ? 6u : 0u, packet,
-                packet_len < most ? packet_len : most, WHY_UNREACHABLE);
+    /* RFC 1122 §3.2.2.1: code 2, protocol; or 3, port, for UDP that nobody has bound. */
+    if (ip->version == 4)
+        (void)tell(s, ip, packet, packet_len, ifindex, 3, port ? 3 : 2, 0, WHY_UNREACHABLE, env);
+    else if (port) /* RFC 4443 §3.1 */
+        (void)tell(s, ip, packet, packet_len, ifindex, 1, 4, 0, WHY_UNREACHABLE, env);
+    else if (ip->proto != NO_NEXT_HEADER) /* RFC 4443 §3.4, with the octet that named it */
+        (void)tell(s, ip, packet, packet_len, ifindex, 4, 1, ip->next_at, WHY_PARAMETER_PROBLEM,
+                   env);
+}
+
+void
+estab_icmp_problem(struct estab_stack *s, const struct ip_header *ip, const uint8_t *packet,
+                   uint32_t packet_len, unsigned ifindex, struct tcp_env *env)
+{
+    if (may_tell(s, ip, packet, packet_len, ifindex, ip->problem_to_groups))
+        (void)tell(s, ip, packet, packet_len, ifindex, 4, ip->problem_code, ip->problem_at,
+                   WHY_PARAMETER_PROBLEM, env);
+}
+
+void
+estab_icmp_late(struct estab_stack *s, const struct late_datagram *late, struct tcp_env *env)
+{
+    bool v4 = late->quote[0] >> 4 == 4;
+    struct ip_header ip = {
+        .version = v4 ? 4 : 6,
+        .addr_len = v4 ? 4 : 16,
+        .src = late->quote + (v4 ? 12 : 8),
+        .dst = late->quote + (v4 ? 16 : 24),
+    };
+
+    if (may_tell(s, &ip, late->quote, late->quote_len, late->ifindex, false))
+        (void)tell(s, &ip, late->quote, late->quote_len, late->ifindex, v4 ? 11 : 3, 1, 0,
+                   WHY_TIME_EXCEEDED, env);
 }

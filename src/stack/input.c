@@ -15,8 +15,11 @@
 #define BATCH 32
 
 struct arrival {
-    const uint8_t *packet;
+    const uint8_t *packet; /* to be processed; put together from fragments, maybe: */
     uint32_t packet_len;
+    const uint8_t *wire; /* what came over the link */
+    uint32_t wire_len;
+    bool verified;      /* the link has seen to the checksums */
     enum seg_verdict v; /* SEG_CONTINUE: a TCP segment to be looked up */
     bool to_many;       /* addressed to a group or by broadcast */
     uint64_t handle;    /* of the UDP endpoint that took it */
@@ -37,8 +40,8 @@ trace_in(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uin
         .state_before = state[0],
         .state_after = state[1],
         .ifindex = (uint8_t)ifindex,
-        .packet = a->packet,
-        .packet_len = a->packet_len,
+        .packet = a->wire,
+        .packet_len = a->wire_len,
         .proto = a->ip.version != 0 ? a->ip.proto : 0,
     };
 
@@ -94,28 +97,27 @@ check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigne
 }
 
 static void
-parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex)
+parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex,
+      bool verified)
 {
-    bool verified = s->interface[ifindex].link.csum_verified;
-
-    a->packet = f->data;
-    a->packet_len = f->len;
-    a->ip.version = 0;
+    a->packet = a->wire = f->data;
+    a->packet_len = a->wire_len = f->len;
+    a->verified = verified;
     a->seg.header_len = 0;
     a->to_many = false;
     a->handle = 0;
+    memset(&a->names, 0, sizeof(a->names));
     a->v = (enum seg_verdict)estab_ip_parse(&a->ip, f->data, f->len, verified);
-    if (a->v != SEG_CONTINUE) {
-        a->ip.version = 0;
-        memset(&a->names, 0, sizeof(a->names));
+    if (a->v != SEG_CONTINUE && !a->ip.fragment) {
+        if (!a->ip.problem)
+            a->ip.version = 0;
         return;
     }
     /* The names from our side: local is their destination. */
     memcpy(a->names.addr, a->ip.dst, a->ip.addr_len);
     memcpy(a->names.addr + a->ip.addr_len, a->ip.src, a->ip.addr_len);
-    memset(a->names.ports, 0, 4);
     a->v = check_addresses(s, &a->ip, ifindex, &a->to_many);
-    if (a->v != SEG_CONTINUE || a->ip.proto != IP_PROTO_TCP)
+    if (a->v != SEG_CONTINUE || a->ip.fragment || a->ip.proto != IP_PROTO_TCP)
         return;
     a->v = (enum seg_verdict)estab_tcp_parse(&a->seg, a->ip.payload, a->ip.payload_len);
     a->seg.ip_ecn = a->ip.tos & 3;
@@ -187,7 +189,6 @@ give_to_new_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struc
 static void
 tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
 {
-    bool verified = s->interface[ifindex].link.csum_verified;
     unsigned addr_len = a->ip.addr_len;
     uint8_t state[2] = { TCPS_CLOSED, TCPS_CLOSED };
     struct conn *c = NULL;
@@ -198,7 +199,7 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
 
     if (ref != 0)
         c = estab_conn_at(s, ref);
-    if (!verified && !checksum_is_right(c, a, env)) {
+    if (!a->verified && !checksum_is_right(c, a, env)) {
         count(s, a, SEG_DROP_CHECKSUM, 0, state, ifindex, env->now);
         return;
     }
@@ -252,12 +253,13 @@ other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct t
     static const uint8_t no_state[2] = { TCPS_CLOSED, TCPS_CLOSED };
     enum seg_verdict v = a->v;
 
+    if (a->ip.problem)
+        estab_icmp_problem(s, &a->ip, a->packet, a->packet_len, ifindex, env);
     if (v == SEG_CONTINUE) {
         if (a->ip.proto == (a->ip.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6)) {
             v = estab_icmp_input(s, &a->ip, ifindex, env);
         } else if (a->ip.proto == IP_PROTO_UDP) {
-            v = estab_udp_input(s, &a->ip, ifindex, a->to_many,
-                                s->interface[ifindex].link.csum_verified, &a->names, &a->handle);
+            v = estab_udp_input(s, &a->ip, ifindex, a->to_many, a->verified, &a->names, &a->handle);
             /* RFC 1122 §4.1.3.1 (RFC1122-4.1.3.1), and never about what went to many */
             if (v == SEG_DROP_UDP_NO_ENDPOINT && !a->to_many)
                 estab_icmp_unreachable(s, &a->ip, a->packet, a->packet_len, ifindex, env);
@@ -267,6 +269,48 @@ other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct t
         }
     }
     count(s, a, v, 0, no_state, ifindex, env->now);
+}
+
+static void
+dispatch(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
+{
+    if (a->v == SEG_CONTINUE && a->ip.proto == IP_PROTO_TCP)
+        tcp_input(s, a, ifindex, env);
+    else
+        other_input(s, a, ifindex, env);
+}
+
+/* A fragment is held, or makes its datagram whole; that is then a packet as any other, parsed and
+ * checked anew, because what fragments say together nobody has looked at yet. */
+static void
+fragment_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
+{
+    static const uint8_t no_state[2] = { TCPS_CLOSED, TCPS_CLOSED };
+    struct reassembly *r = &s->reassembly;
+    size_t before = r->bytes;
+    struct whole_packet whole;
+    struct arrival b;
+    uint32_t size;
+    enum seg_verdict v =
+        (enum seg_verdict)estab_reassembly_add(r, &a->ip, a->packet, ifindex, env->now, &whole);
+
+    if (r->bytes != before)
+        estab_trace_memory_of(s, NULL, ESTAB_MEM_FRAGMENTS, (int64_t)r->bytes - (int64_t)before);
+    if (whole.data == NULL) {
+        count(s, a, v, 0, no_state, ifindex, env->now);
+        return;
+    }
+    size = whole.size;
+    estab_trace_memory_of(s, NULL, ESTAB_MEM_FRAGMENTS, size);
+    /* no link has verified a checksum over all of it */
+    parse(s, &b, &(struct estab_frame){ .data = whole.data, .len = whole.len }, ifindex, false);
+    b.wire = a->wire;
+    b.wire_len = a->wire_len;
+    if (b.v == SEG_CONTINUE && b.ip.fragment) /* fragments in fragments: nobody sends that */
+        b.v = SEG_DROP_IP_FRAGMENT;
+    dispatch(s, &b, ifindex, env);
+    estab_reassembly_put(r, &whole);
+    estab_trace_memory_of(s, NULL, ESTAB_MEM_FRAGMENTS, -(int64_t)size);
 }
 
 static void
@@ -281,12 +325,12 @@ input(struct estab_stack *s, unsigned ifindex, const struct estab_frame *frames,
     for (i = 0; i < n; i += m) {
         m = n - i < BATCH ? n - i : BATCH;
         for (k = 0; k < m; k++)
-            parse(s, &batch[k], &frames[i + k], ifindex);
+            parse(s, &batch[k], &frames[i + k], ifindex, s->interface[ifindex].link.csum_verified);
         for (k = 0; k < m; k++) {
-            if (batch[k].v == SEG_CONTINUE && batch[k].ip.proto == IP_PROTO_TCP)
-                tcp_input(s, &batch[k], ifindex, &env);
+            if (UNLIKELY(batch[k].v == SEG_CONTINUE && batch[k].ip.fragment))
+                fragment_input(s, &batch[k], ifindex, &env);
             else
-                other_input(s, &batch[k], ifindex, &env);
+                dispatch(s, &batch[k], ifindex, &env);
         }
     }
 }

@@ -13,6 +13,8 @@
 #include "estab/estab.h"
 #include "ip/fragment.h"
 #include "ip/groups.h"
+#include "ip/icmp_limit.h"
+#include "ip/reassembly.h"
 #include "ip/route.h"
 #include "stack/demux.h"
 #include "tcp/fast_open.h"
@@ -225,6 +227,7 @@ struct estab_stack {
     struct ip_routes routes;
     struct ip_groups groups;
     struct ip_ids ids;
+    struct reassembly reassembly;
     struct demux udp_demux;    /* no slots: no endpoint yet */
     struct link udp_blocked;   /* endpoints that wait for room */
     uint32_t udp_unconfigured; /* endpoints that take what is not addressed to us */
@@ -240,9 +243,10 @@ struct estab_stack {
     uint32_t tw_first[2], tw_last[2]; /* by family: references, in the order in which they end */
     uint32_t orphans, ephemeral_ports;
     uint32_t port_table[PORT_TABLE]; /* RFC 6056 algorithm 4 */
-    struct rate rst_rate, icmp_rate;
+    struct rate rst_rate, echo_rate;
+    struct icmp_limit icmp_limit;
     estab_time now;   /* of the last call */
-    uint8_t *scratch; /* two packets of LOOPBACK_MTU: one of the loopback, one answer being built */
+    uint8_t *scratch; /* one packet of the loopback */
     uint64_t replies_dropped;
     uint64_t packets_in, packets_out;
     uint64_t verdicts[ESTAB_VERDICT_COUNT];
@@ -407,6 +411,11 @@ enum seg_verdict estab_icmp_input(struct estab_stack *s, const struct ip_header 
 void estab_icmp_unreachable(struct estab_stack *s, const struct ip_header *ip,
                             const uint8_t *packet, uint32_t packet_len, unsigned ifindex,
                             struct tcp_env *env);
+/* RFC 4443 §3.4: what estab_ip_parse() has found wrong with an IPv6 packet. */
+void estab_icmp_problem(struct estab_stack *s, const struct ip_header *ip, const uint8_t *packet,
+                        uint32_t packet_len, unsigned ifindex, struct tcp_env *env);
+/* RFC 1122 §3.3.2, RFC 4443 §3.3: fragments that were waited for in vain. */
+void estab_icmp_late(struct estab_stack *s, const struct late_datagram *late, struct tcp_env *env);
 
 /* udp.c */
 enum seg_verdict estab_udp_input(struct estab_stack *s, const struct ip_header *ip,
@@ -421,6 +430,9 @@ enum seg_verdict estab_udp_icmp_error(struct estab_stack *s, const struct icmp_m
 /* There is room in the queue of this interface. */
 void estab_udp_room(struct estab_stack *s, unsigned ifindex);
 void estab_udp_end_all(struct estab_stack *s);
+/* For the trace: who sends from the local end of these names; 0: nobody. */
+uint64_t estab_udp_handle_of(const struct estab_stack *s, const struct names *names,
+                             unsigned addr_len);
 struct udp_endpoint *estab_udp_from_handle(const struct estab_stack *s, estab_conn handle);
 int estab_udp_options_check(const struct estab_udp_options *opt);
 void estab_udp_release(struct estab_stack *s);

@@ -171,6 +171,38 @@ take_fragment(struct estab_stack *s, unsigned ifindex, const struct reply_header
     return f.header_len + f.len;
 }
 
+/* Out of line, as all that is only done with a sink. */
+static void
+trace_reply(struct estab_stack *s, unsigned ifindex, const struct reply_header *h,
+            const uint8_t *frame, estab_time now)
+{
+    struct estab_trace t = { .state_before = h->state,
+                             .state_after = h->state,
+                             .reason = h->reason };
+    struct ip_header ip;
+    struct tcp_seg seg;
+    struct names names;
+    uint32_t ref = 0;
+
+    memset(&names, 0, sizeof(names));
+    if (estab_ip_parse(&ip, frame, h->len, true) != ESTAB_SEG_NONE && !ip.fragment)
+        return;
+    memcpy(names.addr, ip.src, ip.addr_len);
+    memcpy(names.addr + ip.addr_len, ip.dst, ip.addr_len);
+    t.proto = ip.proto;
+    if (ip.proto == IP_PROTO_TCP &&
+        estab_tcp_parse(&seg, ip.payload, ip.payload_len) == ESTAB_SEG_NONE) {
+        memcpy(names.ports, ip.payload, 4);
+        estab_trace_segment(&t, &seg);
+        ref = estab_demux_find(&s->demux, &names, ip.addr_len,
+                               estab_demux_hash(&s->demux, &names, ip.addr_len));
+    } else if (ip.proto == IP_PROTO_UDP && (!ip.fragment || ip.offset == 0)) {
+        memcpy(names.ports, ip.payload, 4);
+        t.conn = estab_udp_handle_of(s, &names, ip.addr_len);
+    }
+    trace_out(s, ifindex, &t, &names, ip.addr_len, ref, frame, h->len, now);
+}
+
 static uint32_t
 take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap, estab_time now)
 {
@@ -193,32 +225,8 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap
         }
         s->reasons[h.reason]++;
         s->packets_out++;
-        if (UNLIKELY(s->cfg.trace != NULL)) {
-            struct estab_trace t = { .state_before = h.state,
-                                     .state_after = h.state,
-                                     .reason = h.reason };
-            struct ip_header ip;
-            struct tcp_seg seg;
-            struct names names;
-
-            memset(&names, 0, sizeof(names));
-            if (estab_ip_parse(&ip, frame, h.len, true) == ESTAB_SEG_NONE) {
-                memcpy(names.addr, ip.src, ip.addr_len);
-                memcpy(names.addr + ip.addr_len, ip.dst, ip.addr_len);
-                t.proto = ip.proto;
-                if (ip.proto == IP_PROTO_TCP &&
-                    estab_tcp_parse(&seg, ip.payload, ip.payload_len) == ESTAB_SEG_NONE) {
-                    memcpy(names.ports, ip.payload, 4);
-                    estab_trace_segment(&t, &seg);
-                } else if (ip.proto == IP_PROTO_UDP && ip.payload_len >= 4) {
-                    memcpy(names.ports, ip.payload, 4);
-                }
-                trace_out(s, ifindex, &t, &names, ip.addr_len,
-                          estab_demux_find(&s->demux, &names, ip.addr_len,
-                                           estab_demux_hash(&s->demux, &names, ip.addr_len)),
-                          frame, h.len, now);
-            }
-        }
+        if (UNLIKELY(s->cfg.trace != NULL))
+            trace_reply(s, ifindex, &h, frame, now);
         return h.len;
     }
     return 0;

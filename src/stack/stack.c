@@ -78,7 +78,8 @@ estab_stack_record_put(struct estab_stack *s, struct pool *p, uint32_t index)
 size_t
 estab_stack_record_bytes(const struct estab_stack *s)
 {
-    return s->record_bytes + (size_t)s->undos.lent * s->undos.record_size;
+    return s->record_bytes + (size_t)s->undos.lent * s->undos.record_size +
+           (size_t)s->reassembly.datagrams.lent * s->reassembly.datagrams.record_size;
 }
 
 /* For the table: the octets that a reference's record is known by. */
@@ -142,7 +143,9 @@ config_is_good(const struct estab_config *cfg)
            cfg->max_connections <= REF_INDEX_MAX && cfg->max_half_open <= REF_INDEX_MAX &&
            cfg->max_time_wait <= REF_INDEX_MAX && cfg->max_listeners > 0 && cfg->port_min > 0 &&
            cfg->port_max >= cfg->port_min && estab_options_check(&cfg->tcp) == 0 &&
-           cfg->max_udp <= REF_INDEX_MAX && estab_udp_options_check(&cfg->udp) == 0;
+           cfg->max_udp <= REF_INDEX_MAX && cfg->max_reassemblies <= UINT16_MAX &&
+           cfg->max_fragments <= 1024 && cfg->reassembly_timeout_4 > 0 &&
+           cfg->reassembly_timeout_6 > 0 && estab_udp_options_check(&cfg->udp) == 0;
 }
 
 static bool
@@ -172,6 +175,9 @@ setup(struct estab_stack *s)
     list_init(&s->all_listeners);
     estab_pool_init(&s->udps, &s->arena, sizeof(struct udp_endpoint), cfg->max_udp);
     list_init(&s->udp_blocked);
+    estab_reassembly_init(&s->reassembly, &s->arena, &s->chunks,
+                          estab_siphash_derive(cfg->secret, "fragments"), &s->cfg);
+    estab_icmp_limit_init(&s->icmp_limit, estab_siphash_derive(cfg->secret, "icmp limit"));
     s->key_udp = estab_siphash_derive(cfg->secret, "udp");
     estab_ip_ids_init(&s->ids, estab_siphash_derive(cfg->secret, "identification"));
     s->key_isn = estab_siphash_derive(cfg->secret, "isn");
@@ -237,9 +243,10 @@ estab_stack_free(struct estab_stack *s)
         if (s->interface[i].replies.data != NULL)
             estab_arena_put(&s->arena, s->interface[i].replies.data, s->interface[i].replies.size);
     if (s->scratch != NULL)
-        estab_arena_put(&s->arena, s->scratch, 2 * LOOPBACK_MTU);
+        estab_arena_put(&s->arena, s->scratch, LOOPBACK_MTU);
     estab_fast_open_forget(s);
     estab_udp_release(s);
+    estab_reassembly_fini(&s->reassembly);
     for (i = 0; i < 2; i++) {
         estab_pool_fini(&s->conns[i]);
         estab_pool_fini(&s->halves[i]);
@@ -264,7 +271,7 @@ estab_stack_add_interface(struct estab_stack *s, const struct estab_link *link)
     if (s->interfaces == INTERFACES_MAX)
         return -ESTAB_ENOBUFS;
     if (s->scratch == NULL)
-        s->scratch = estab_arena_get(&s->arena, 2 * LOOPBACK_MTU);
+        s->scratch = estab_arena_get(&s->arena, LOOPBACK_MTU);
     if (s->scratch == NULL)
         return -ESTAB_ENOMEM;
     *i = (struct interface){ .link = *link };
@@ -325,7 +332,24 @@ estab_stack_deadline(const struct estab_stack *cs)
     if (other < at)
         at = other;
     other = estab_tw_deadline(s);
+    if (other < at)
+        at = other;
+    other = estab_reassembly_deadline(&s->reassembly);
     return other < at ? other : at;
+}
+
+static void
+expire_fragments(struct estab_stack *s, struct tcp_env *env)
+{
+    struct late_datagram late;
+    size_t before = s->reassembly.bytes;
+
+    while (estab_reassembly_expire(&s->reassembly, env->now, &late))
+        if (late.quote_len > 0)
+            estab_icmp_late(s, &late, env);
+    if (s->reassembly.bytes != before)
+        estab_trace_memory_of(s, NULL, ESTAB_MEM_FRAGMENTS,
+                              (int64_t)s->reassembly.bytes - (int64_t)before);
 }
 
 void
@@ -342,6 +366,7 @@ estab_stack_tick(struct estab_stack *s, estab_time now)
     }
     estab_half_timeouts(s, &env);
     estab_tw_expire(s, &env);
+    expire_fragments(s, &env);
     estab_stack_pump_loopback(s, now);
 }
 
@@ -358,6 +383,16 @@ estab_stack_events(struct estab_stack *s, struct estab_event *events, size_t n)
         p->bits = 0;
     }
     return i;
+}
+
+static void
+forget_fragments(struct estab_stack *s)
+{
+    size_t before = s->reassembly.bytes;
+
+    estab_reassembly_clear(&s->reassembly);
+    if (before > 0)
+        estab_trace_memory_of(s, NULL, ESTAB_MEM_FRAGMENTS, -(int64_t)before);
 }
 
 void
@@ -382,6 +417,7 @@ estab_stack_shutdown(struct estab_stack *s, enum estab_shutdown_how how, estab_t
         }
     }
     estab_udp_end_all(s);
+    forget_fragments(s);
     while (how == ESTAB_SHUTDOWN_RST && estab_tw_first(s) != 0)
         estab_tw_end(s, estab_tw_first(s), CAUSE_HOST_STOPPED, &env);
 }
@@ -396,7 +432,10 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .time_wait = s->tws[0].lent + s->tws[1].lent,
         .orphans = s->orphans,
         .udp = s->udps.lent,
-        .timers = s->conn_wheel.armed + s->half_wheel.armed + s->tws[0].lent + s->tws[1].lent,
+        .reassemblies = s->reassembly.datagrams.lent,
+        .reassemblies_failed = s->reassembly.failed,
+        .timers = s->conn_wheel.armed + s->half_wheel.armed + s->tws[0].lent + s->tws[1].lent +
+                  s->reassembly.datagrams.lent,
         .ports = s->ephemeral_ports + s->listeners.lent + s->udps.lent,
         .record_bytes = estab_stack_record_bytes(s),
         .ring_bytes = s->chunks.lent,

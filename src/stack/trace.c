@@ -164,8 +164,11 @@ estab_trace_names(struct estab_stack *s, const struct names *names, unsigned add
     if (c != NULL) {
         t->conn = c->poll.handle;
         estab_trace_fill_tcb(s, &c->tcb, &t->tcb);
-    } else {
+    } else if (t->proto == IP_PROTO_TCP ||
+               (t->kind != ESTAB_TRACE_PACKET_IN && t->kind != ESTAB_TRACE_PACKET_OUT)) {
         fill_small_record(s, names, addr_len, &t->tcb);
+    } else {
+        t->tcb.timer_at = ESTAB_NEVER; /* UDP has ports of its own */
     }
     t->bytes_held = bytes_held(s);
     hand_on(s, t, now);

@@ -89,6 +89,14 @@ find_receiver(const struct estab_stack *s, const struct names *names, unsigned a
     return find(s, &key, addr_len);
 }
 
+uint64_t
+estab_udp_handle_of(const struct estab_stack *s, const struct names *names, unsigned addr_len)
+{
+    const struct udp_endpoint *u = find_receiver(s, names, addr_len);
+
+    return u != NULL ? u->poll.handle : 0;
+}
+
 static bool
 enter_table(struct estab_stack *s, struct udp_endpoint *u)
 {
@@ -782,7 +790,7 @@ estab_udp_takes_foreign(const struct estab_stack *s, const struct ip_header *ip,
     const struct udp_endpoint *u;
     struct names names;
 
-    if (LIKELY(s->udp_unconfigured == 0) || ip->payload_len < UDP_HEADER)
+    if (LIKELY(s->udp_unconfigured == 0) || ip->fragment || ip->payload_len < UDP_HEADER)
         return false;
     memset(&names, 0, sizeof(names));
     memcpy(names.ports, ip->payload + 2, 2);

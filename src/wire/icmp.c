@@ -124,6 +124,12 @@ estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned ve
         *q = (struct icmp_quote){ .version = 6, .addr_len = 16, .proto = p[6] };
         q->src = p + 8;
         q->dst = p + 24;
+        if (q->proto == 44) { /* the first fragment of a datagram of ours */
+            if (len < 48 || (get_be16(p + 42) & 0xfff8) != 0)
+                return false;
+            q->proto = p[40];
+            header = 48;
+        }
     }
     if ((q->proto != IP_PROTO_TCP && q->proto != IP_PROTO_UDP) || len < header + 4)
         return false;
@@ -135,11 +141,11 @@ estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned ve
     return true;
 }
 
-uint32_t
-estab_icmp_write(uint8_t *out, unsigned version, uint8_t type, uint8_t code, uint32_t rest,
-                 const uint8_t *body, uint32_t body_len, const uint8_t *src, const uint8_t *dst)
+void
+estab_icmp_write_header(uint8_t out[8], unsigned version, uint8_t type, uint8_t code, uint32_t rest,
+                        const uint8_t *body, uint32_t body_len, const uint8_t *src,
+                        const uint8_t *dst)
 {
-    uint32_t len = 8 + body_len;
     uint64_t sum = 0;
     uint16_t field;
 
@@ -147,11 +153,19 @@ estab_icmp_write(uint8_t *out, unsigned version, uint8_t type, uint8_t code, uin
     out[1] = code;
     put_be16(out + 2, 0);
     put_be32(out + 4, rest);
+    if (version == 6)
+        sum = estab_csum_pseudo(src, dst, 16, IP_PROTO_ICMPV6, 8 + body_len);
+    sum = estab_csum_add(out, 8, sum);
+    field = (uint16_t)~csum_fold(estab_csum_add(body, body_len, sum));
+    memcpy(out + 2, &field, 2);
+}
+
+uint32_t
+estab_icmp_write(uint8_t *out, unsigned version, uint8_t type, uint8_t code, uint32_t rest,
+                 const uint8_t *body, uint32_t body_len, const uint8_t *src, const uint8_t *dst)
+{
     if (body_len > 0)
         memmove(out + 8, body, body_len);
-    if (version == 6)
-        sum = estab_csum_pseudo(src, dst, 16, IP_PROTO_ICMPV6, len);
-    field = (uint16_t)~csum_fold(estab_csum_add(out, len, sum));
-    memcpy(out + 2, &field, 2);
-    return len;
+    estab_icmp_write_header(out, version, type, code, rest, out + 8, body_len, src, dst);
+    return 8 + body_len;
 }

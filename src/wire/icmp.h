@@ -49,6 +49,10 @@ bool estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsign
 
 /* Writes an ICMP message (header of 8 octets with `rest` in octets 4..7, then body) with its checksum; src/dst for the v6
  * pseudo-header, in network order. Returns its length. An echo reply passes the request's first 4 body octets as `rest` and the remainder as body. */
+/* The same 8 octets for a body that stands elsewhere. */
+void estab_icmp_write_header(uint8_t out[8], unsigned version, uint8_t type, uint8_t code,
+                             uint32_t rest, const uint8_t *body, uint32_t body_len,
+                             const uint8_t *src, const uint8_t *dst);
 uint32_t estab_icmp_write(uint8_t *out, unsigned version, uint8_t type, uint8_t code, uint32_t rest,
                           const uint8_t *body, uint32_t body_len, const uint8_t *src,
                           const uint8_t *dst);

@@ -347,11 +347,11 @@ pull(struct peer *p)
             break;
         c->packet_len = f.len;
         v = estab_ip_parse(&ip, c->packet, f.len, false);
-        if (v != ESTAB_SEG_NONE)
+        if (v != ESTAB_SEG_NONE && !ip.fragment)
             peer_fails(__FILE__, __LINE__, p, "our packet: %s", estab_verdict_text(v));
         c->ttl = ip.ttl;
         c->tos = ip.tos;
-        if (ip.proto == IP_PROTO_TCP) {
+        if (v == ESTAB_SEG_NONE && ip.proto == IP_PROTO_TCP) {
             /* (MUST-2) every checksum of ours is right */
             uint64_t sum = estab_csum_pseudo(ip.src, ip.dst, ip.addr_len, 6, ip.payload_len);
 

@@ -168,31 +168,6 @@ TEST(echo_is_answered)
     peer_done(p);
 }
 
-/* An echo larger than what we build answers in draws none, whatever the link would carry. */
-TEST(echo_beyond_the_answer_buffer_is_dropped)
-{
-    struct peer *p = peer_host(NULL);
-    struct estab_link link = { .mtu = 65535 };
-    uint32_t ip = V4(20, 40), len;
-    uint8_t *packet = malloc(65535);
-    struct estab_frame f = { .data = packet };
-
-    assert_int_equal(estab_stack_add_interface(p->stack, &link), 2);
-    for (uint32_t n = 16300; n < 65000; n += 7777) {
-        memset(packet, 0x11, 65535);
-        len = estab_icmp_write(packet + ip, peer_family, V4(8, 128), 0, 7, packet + ip + 8, n,
-                               p->them.addr.bytes, p->us.addr.bytes);
-        estab_ip_write(packet, peer_family, V4(IP_PROTO_ICMP, IP_PROTO_ICMPV6), 64, 0,
-                       p->them.addr.bytes, p->us.addr.bytes, 0, len);
-        f.len = ip + len;
-        estab_stack_input(p->stack, 2, &f, 1, p->now);
-        assert_int_equal(p->last_verdict, ip + len <= 16384 ? ESTAB_SEG_ACCEPTED_ECHO
-                                                            : ESTAB_SEG_DROP_ANSWER_TOO_LARGE);
-    }
-    free(packet);
-    peer_done(p);
-}
-
 /* RFC 1122 §3.2.2.1, RFC 4443 §3.1: a protocol or UDP port nobody has; never about an ICMP. */
 TEST(unreachable_is_sent)
 {

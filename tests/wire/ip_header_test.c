@@ -152,6 +152,7 @@ TEST(one_flipped_bit_fails_the_header_checksum)
     assert_int_equal(parse_exact(p, len, true, NULL), ESTAB_SEG_NONE); /* the link verified it */
 }
 
+/* RFC 791 §3.2, RFC 3128 §2, CVE-1999-0128: which fragments can be part of a datagram. */
 TEST(fragments_are_told_by_offset_and_flag)
 {
     uint8_t p[60];
@@ -160,12 +161,22 @@ TEST(fragments_are_told_by_offset_and_flag)
 
     for (uint32_t word = 0; word <= 0xffff; word++) {
         bool whole = (word & 0x3fff) == 0;
+        uint32_t offset = (word & 0x1fff) * 8;
 
         put_be16(p + 6, word);
-        assert_int_equal(estab_ip_parse(&ip, p, len, true),
-                         whole ? ESTAB_SEG_NONE : ESTAB_SEG_DROP_IP_FRAGMENT);
+        assert_int_equal(estab_ip_parse(&ip, p, len, true), whole ? ESTAB_SEG_NONE
+                                                            : offset == 8
+                                                                ? ESTAB_SEG_DROP_FRAGMENT_TINY
+                                                                : ESTAB_SEG_DROP_IP_FRAGMENT);
+        assert_int_equal(ip.fragment, !whole && offset != 8 && offset + len <= 65535);
         if (whole)
             assert_int_equal(ip.df, (word & 0x4000) != 0);
+        if (ip.fragment) {
+            assert_int_equal(ip.offset, offset);
+            assert_int_equal(ip.more, (word & 0x2000) != 0);
+            assert_int_equal(ip.id, 7);
+            assert_int_equal(ip.payload_len, 40);
+        }
     }
 }
 
@@ -321,7 +332,8 @@ TEST(hop_by_hop_options_come_first)
     assert_int_equal(parse_exact(p, chain(p, twice, 2, 20), false, NULL), ESTAB_SEG_DROP_IP_HEADER);
 }
 
-/* MUST-50 and RFC 8200 §4.2: the two highest bits of an unknown option say skip or discard. */
+/* MUST-50, RFC8200-4.2-OPTACT: the two highest bits of an unknown option say skip, discard, or discard
+ * and tell, and whether that goes for groups; the pointer is that of the option. */
 TEST(unknown_ipv6_options_are_skipped_or_refused_as_they_ask)
 {
     static const uint8_t kinds[] = { 60 };
@@ -330,13 +342,21 @@ TEST(unknown_ipv6_options_are_skipped_or_refused_as_they_ask)
         for (unsigned len = 0; len <= 6; len++) {
             uint8_t p[200];
             uint32_t n = chain(p, kinds, 1, 20);
-            bool good = kind >> 6 == 0 && len <= 4;
+            struct ip_header ip;
 
             memset(p + 42, 0, 6);
             p[42] = (uint8_t)kind;
             p[43] = (uint8_t)len;
-            assert_int_equal(parse_exact(p, n, false, NULL),
-                             good ? ESTAB_SEG_NONE : ESTAB_SEG_DROP_IP_HEADER);
+            assert_int_equal(estab_ip_parse(&ip, p, n, false), len > 4 ? ESTAB_SEG_DROP_IP_HEADER
+                                                               : kind >> 6 == 0
+                                                                   ? ESTAB_SEG_NONE
+                                                                   : ESTAB_SEG_DROP_IP_OPTION);
+            assert_int_equal(ip.problem, len <= 4 && kind >> 6 >= 2);
+            if (ip.problem) {
+                assert_int_equal(ip.problem_code, 2);
+                assert_int_equal(ip.problem_at, 42);
+                assert_int_equal(ip.problem_to_groups, kind >> 6 == 2);
+            }
         }
 }
 
@@ -360,9 +380,20 @@ TEST(an_atomic_fragment_is_whole_and_every_other_is_refused)
     struct ip_header ip;
 
     for (uint32_t word = 0; word <= 0xffff; word++) {
+        bool last = (word & 1) == 0; /* only that may have 20 octets */
+        uint32_t offset = word & 0xfff8;
+
         put_be16(p + 42, word);
-        assert_int_equal(estab_ip_parse(&ip, p, n, false),
-                         (word & 0xfff9) == 0 ? ESTAB_SEG_NONE : ESTAB_SEG_DROP_IP_FRAGMENT);
+        assert_int_equal(estab_ip_parse(&ip, p, n, false), (word & 0xfff9) == 0 ? ESTAB_SEG_NONE
+                                                           : last && offset == 8
+                                                               ? ESTAB_SEG_DROP_FRAGMENT_TINY
+                                                               : ESTAB_SEG_DROP_IP_FRAGMENT);
+        assert_int_equal(ip.fragment, offset != 0 && offset != 8 && last && offset + 20 <= 65535);
+        if (ip.fragment) {
+            assert_int_equal(ip.offset, offset);
+            assert_int_equal(ip.header_len, 40);
+            assert_int_equal(ip.next_at, 6);
+        }
     }
     put_be16(p + 42, 0);
     p[41] = 0xff; /* reserved: not a length */
