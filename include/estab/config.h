@@ -189,7 +189,8 @@ struct estab_config {
     uint16_t port_min, port_max;   /* ephemeral ports (RFC 6056 §3.2) */
     uint32_t rst_per_second;       /* RSTs to segments that belong to nobody */
     uint32_t icmp_per_second;      /* ICMP errors; as many echo replies */
-    uint32_t icmp_per_destination; /* ICMP errors to one address, a second; 10 */
+    uint32_t icmp_per_destination; /* ICMP errors to one address, a second, and at first
+                                      a few more; 10 */
 
     /* UDP and fragments */
     uint32_t max_udp;                /* endpoints; 1024 */

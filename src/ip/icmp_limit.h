@@ -14,13 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ICMP_LIMIT_DESTINATIONS 64
+#define ICMP_LIMIT_DESTINATIONS 256
 
 struct icmp_limit {
     struct siphash_key key;
     struct rate all;
-    uint64_t drawn;                                   /* random costs so far */
-    struct rate destination[ICMP_LIMIT_DESTINATIONS]; /* by keyed hash; some share one */
+    uint64_t drawn; /* random costs so far */
+    struct rate
+        destination[ICMP_LIMIT_DESTINATIONS]; /* by a keyed hash that changes every second */
 };
 
 void estab_icmp_limit_init(struct icmp_limit *l, struct siphash_key key);

@@ -110,6 +110,21 @@ estab_ip_is_ours(const struct ip_routes *t, const uint8_t *addr, unsigned addr_l
 }
 
 bool
+estab_ip_is_ours_on(const struct ip_routes *t, const uint8_t *addr, unsigned addr_len,
+                    unsigned ifindex)
+{
+    uint32_t i;
+
+    if (ifindex == 0)
+        return estab_ip_is_ours(t, addr, addr_len);
+    for (i = 0; i < t->addresses; i++)
+        if (t->address[i].addr_len == addr_len && t->address[i].ifindex == ifindex &&
+            memcmp(t->address[i].octets, addr, addr_len) == 0)
+            return true;
+    return false;
+}
+
+bool
 estab_ip_is_broadcast(const struct ip_routes *t, const uint8_t *addr, unsigned addr_len)
 {
     uint32_t i;

@@ -36,6 +36,9 @@ int estab_ip_add_route(struct ip_routes *t, const struct estab_addr *prefix, uns
 
 /* Is it an address of this host? 127/8 and ::1 always are. */
 bool estab_ip_is_ours(const struct ip_routes *t, const uint8_t *addr, unsigned addr_len);
+/* Is it an address of that interface of this host? Any of ours is one of the loopback, 0. */
+bool estab_ip_is_ours_on(const struct ip_routes *t, const uint8_t *addr, unsigned addr_len,
+                         unsigned ifindex);
 /* All-ones or network broadcast of one of our networks (IPv4), or multicast. */
 bool estab_ip_is_broadcast(const struct ip_routes *t, const uint8_t *addr, unsigned addr_len);
 bool estab_ip_is_multicast(const uint8_t *addr, unsigned addr_len);

@@ -61,6 +61,15 @@ count(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uint32
         trace_in(s, a, v, ref, state, ifindex, now);
 }
 
+/* RFC 4291 §2.5.5.2: a way to write IPv4 addresses; no packet has one in its header. */
+static bool
+is_mapped(const uint8_t *addr, unsigned addr_len)
+{
+    static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+    return addr_len == 16 && memcmp(addr, prefix, sizeof(prefix)) == 0;
+}
+
 static bool
 is_group(const uint8_t *addr, unsigned addr_len)
 {
@@ -84,14 +93,16 @@ check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigne
         (ip->proto != IP_PROTO_UDP ||
          (is_group(ip->dst, n) && !estab_ip_is_joined(&s->groups, ip->dst, n, ifindex))))
         return SEG_DROP_IP_NOT_OURS;
-    if (!*to_many && !estab_ip_is_ours(t, ip->dst, n) &&
+    /* RFC 1122 §3.3.4.2 (RFC1122-3.3.4.2): an address is that of one interface and does not answer on
+     * another, so that nobody beside a tunnel can ask what is in it (CVE-2019-14899). */
+    if (!*to_many && !estab_ip_is_ours_on(t, ip->dst, n, ifindex) &&
         !(ip->proto == IP_PROTO_UDP && estab_udp_takes_foreign(s, ip, ifindex)))
-        return SEG_DROP_IP_NOT_OURS;
+        return estab_ip_is_loopback(ip->dst, n) ? SEG_DROP_IP_SOURCE : SEG_DROP_IP_NOT_OURS;
     /* (MUST-63) a source that no host can have; our own address or the loopback's must not come
      * from a wire (CVE-1999-0016). */
     if (estab_ip_is_broadcast(t, ip->src, n) || estab_ip_is_unspecified(ip->src, n))
         return SEG_DROP_IP_SOURCE;
-    if (ifindex != 0 && (estab_ip_is_ours(t, ip->src, n) || estab_ip_is_loopback(ip->dst, n)))
+    if (ifindex != 0 && (estab_ip_is_ours(t, ip->src, n) || is_mapped(ip->src, n)))
         return SEG_DROP_IP_SOURCE;
     return SEG_CONTINUE;
 }

@@ -110,7 +110,8 @@ TEST(other_versions_are_refused)
     }
 }
 
-/* CVE-2018-16601 and its kin: header length against total length against what is there. */
+/* RFC791-3.1-LEN, CVE-2018-16601 and its kin: header length against total length against what is there.
+ * vuln: IP header length / total length inconsistency */
 TEST(every_header_length_with_every_total_length)
 {
     uint8_t p[120];
@@ -240,7 +241,8 @@ TEST(other_options_of_ipv4_are_skipped_by_their_length)
 
 /* ---- IPv6 ---- */
 
-/* CVE-2020-17441: the payload length against what is there. */
+/* CVE-2020-17441: the payload length against what is there.
+ * vuln: IPv6 payload length mismatch */
 TEST(every_payload_length_of_ipv6)
 {
     uint8_t p[140];
