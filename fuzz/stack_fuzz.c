@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes a whole host. The input is a program: one octet of configuration, then operations on one
- * stack that listens and also opens connections. Segments get valid checksums and sequence numbers
+ * stack that listens, opens connections and has UDP endpoints. Segments get valid checksums and sequence numbers
  * near the ones the stack really uses, so that mutations reach far; raw octets go in as well.
  * Looked for: traps, leaks, memory beyond the budget, output that is malformed or endless.
  */
 #include "estab/estab.h"
 #include "sim/alloc.h"
 #include "sim/packet.h"
+#include "wire/icmp.h"
+#include "wire/ip_header.h"
+#include "wire/udp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +55,7 @@ struct fuzz {
     struct estab_addr ours, theirs;
     struct flow flows[FLOWS];
     estab_conn conns[CONNS], listener;
+    estab_udp udp[2]; /* 0: none */
     uint8_t last[MTU];
     uint32_t last_len;
     uint64_t packets_in;
@@ -139,6 +143,24 @@ learn(struct fuzz *z, const struct sim_packet *p)
     }
 }
 
+/* UDP, and fragments of anything: headers that hold what they say. */
+static void
+check_datagram(const struct fuzz *z, const uint8_t *packet, uint32_t len)
+{
+    struct ip_header ip;
+    struct udp_header u;
+    enum estab_verdict v = estab_ip_parse(&ip, packet, len, false);
+
+    REQUIRE(v == ESTAB_SEG_NONE || ip.fragment);
+    REQUIRE(ip.payload + ip.payload_len == packet + len);
+    REQUIRE(memcmp(ip.src, z->ours.bytes, ip.addr_len) == 0 || ip.proto == IP_PROTO_ICMP ||
+            ip.proto == IP_PROTO_ICMPV6);
+    if (ip.fragment || ip.proto != IP_PROTO_UDP)
+        return;
+    REQUIRE(estab_udp_parse(&u, &ip) == ESTAB_SEG_NONE && !u.no_checksum);
+    REQUIRE(estab_udp_checksum_is_right(&u, &ip));
+}
+
 static void
 drain(struct fuzz *z)
 {
@@ -157,9 +179,9 @@ drain(struct fuzz *z)
 
             REQUIRE(frames[i].len <= MTU);
             sim_packet_read(&p, frames[i].data, frames[i].len);
-            REQUIRE(p.is_ip && p.ip_len == frames[i].len && p.sums_valid);
-            REQUIRE(p.is_tcp || p.is_icmp);
-            REQUIRE(estab_addr_equal(&p.src.addr, &z->ours) || p.is_icmp);
+            check_datagram(z, frames[i].data, frames[i].len);
+            if (p.is_tcp || p.is_icmp)
+                REQUIRE(p.is_ip && p.ip_len == frames[i].len && p.sums_valid);
             if (p.is_tcp)
                 learn(z, &p);
             memcpy(z->last, frames[i].data, frames[i].len);
@@ -419,6 +441,146 @@ op_echo_back(struct fuzz *z, bool icmp)
     packet[octet(z) % len] ^= (uint8_t)octet(z);
     sim_packet_seal(packet, len);
     inject(z, packet, len);
+}
+
+/* ---- datagrams ---- */
+
+/* One fragment; `payload` is that of the whole datagram. */
+static void
+send_fragment(struct fuzz *z, unsigned proto, unsigned id, const uint8_t *payload, uint32_t at,
+              uint32_t len, bool more)
+{
+    uint8_t packet[MTU];
+    uint32_t extra = z->version == 4 ? 0 : 8;
+    uint32_t n = put_ip(z, packet, z->version == 4 ? proto : 44, extra + len);
+
+    if (z->version == 4) {
+        put16(packet + 4, id);
+        put16(packet + 6, (more ? 0x2000u : 0) | (at / 8 & 0x1fff));
+        sim_packet_seal(packet, n + len);
+    } else {
+        memset(packet + 40, 0, 8);
+        packet[40] = (uint8_t)proto;
+        put16(packet + 42, at | more);
+        put16(packet + 46, id);
+    }
+    memcpy(packet + n + extra, payload, len);
+    inject(z, packet, n + extra + len);
+}
+
+/* UDP or an echo, whole or cut, in one order or the other. */
+static void
+op_cut(struct fuzz *z)
+{
+    static uint8_t payload[8192];
+    unsigned what = octet(z), id = octet(z), each = 8 * (1 + octet(z) % 180);
+    uint32_t len = 8 + pair(z) % 4000, at, pieces;
+    uint8_t icmp = z->version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6;
+    bool echo = (what & 1) != 0;
+
+    memset(payload, 'z', len);
+    if (echo)
+        (void)estab_icmp_write(payload, z->version, z->version == 4 ? 8 : 128, 0, id, payload + 8,
+                               len - 8, z->theirs.bytes, z->ours.bytes);
+    else
+        estab_udp_write(payload, 4000, (uint16_t)((what & 2) != 0 ? 53 : 50 + octet(z) % 6),
+                        z->theirs.bytes, z->ours.bytes, z->version == 4 ? 4 : 16, payload + 8,
+                        len - 8);
+    pieces = (len + each - 1) / each;
+    for (uint32_t i = 0; i < pieces; i++) {
+        at = ((what & 4) != 0 ? pieces - 1 - i : i) * each;
+        send_fragment(z, echo ? icmp : IP_PROTO_UDP, id, payload + at, at,
+                      len - at < each ? len - at : each, at + each < len);
+        if ((what & 8) != 0 && octet(z) % 8 == 0) /* one that contradicts or repeats */
+            send_fragment(z, IP_PROTO_UDP, id, payload, octet(z) * 8u, 8 * (1 + octet(z) % 64),
+                          octet(z) % 4 != 0);
+    }
+}
+
+static void
+op_fragment(struct fuzz *z)
+{
+    static const uint8_t protos[] = { 0, 6, 17, 1, 58, 43, 44, 60 };
+    uint8_t payload[256];
+    unsigned proto = protos[octet(z) % 8], id = octet(z) % 8, where = pair(z);
+    uint32_t len = octet(z);
+
+    for (uint32_t i = 0; i < len; i++)
+        payload[i] = (uint8_t)octet(z);
+    send_fragment(z, proto, id, payload, where & 0xfff8, len, (where & 1) != 0);
+}
+
+static void
+op_udp_user(struct fuzz *z)
+{
+    static uint8_t room[65536];
+    unsigned what = octet(z), i = octet(z) % 2;
+    struct estab_udp_message m = { .remote = { z->theirs, (uint16_t)(4000 + what / 128) } };
+    struct estab_udp_options o;
+    struct estab_udp_error e;
+    struct estab_addr group;
+    ptrdiff_t n;
+    size_t len;
+
+    if (z->udp[i] == 0) {
+        struct estab_endpoint any = { .port = (uint16_t)(what % 2 ? 53 : 0) };
+
+        any.addr.family = z->ours.family;
+        (void)!estab_udp_open(z->stack, &any, NULL, &z->udp[i], z->now);
+        return;
+    }
+    REQUIRE(estab_addr_parse(&group, z->version == 4 ? "224.0.0.251" : "ff02::fb") == 0);
+    switch (what % 8) {
+    case 0:
+    case 1:
+        len = octet(z) % 4 == 0 ? pair(z) : octet(z);
+        n = estab_udp_send(z->stack, z->udp[i], &m, room, len, z->now);
+        REQUIRE(n == (ptrdiff_t)len || n < 0);
+        break;
+    case 2:
+    case 3:
+        n = estab_udp_receive(z->stack, z->udp[i], &m, room, pair(z), z->now);
+        REQUIRE(n <= (ptrdiff_t)m.len || n < 0);
+        break;
+    case 4:
+        (void)!estab_udp_connect(z->stack, z->udp[i], octet(z) % 2 ? &m.remote : NULL, z->now);
+        break;
+    case 5:
+        if (octet(z) % 2)
+            (void)!estab_udp_join(z->stack, z->udp[i], 1, &group, z->now);
+        else
+            (void)!estab_udp_leave(z->stack, z->udp[i], 1, &group, z->now);
+        (void)!estab_udp_error(z->stack, z->udp[i], &e);
+        break;
+    case 6:
+        REQUIRE(estab_udp_get_options(z->stack, z->udp[i], &o) == 0);
+        o.dont_fragment = octet(z) % 2 != 0;
+        o.unconfigured = octet(z) % 2 != 0;
+        o.ifindex = (uint8_t)(octet(z) % 3);
+        o.receive_bytes_max = (uint32_t)1024 << octet(z) % 8;
+        (void)!estab_udp_set_options(z->stack, z->udp[i], &o, z->now);
+        break;
+    default:
+        REQUIRE(estab_udp_close(z->stack, z->udp[i], z->now) == 0);
+        z->udp[i] = 0;
+    }
+}
+
+static void
+op_datagram(struct fuzz *z)
+{
+    switch (octet(z) % 4) {
+    case 0:
+        op_cut(z);
+        break;
+    case 1:
+        op_fragment(z);
+        break;
+    default:
+        flush(z);
+        op_udp_user(z);
+        drain(z);
+    }
 }
 
 /* ---- what the user does ---- */
@@ -708,6 +870,9 @@ step(struct fuzz *z)
     case 13:
         z->batching = !z->batching;
         flush(z);
+        break;
+    case 15:
+        op_datagram(z);
         break;
     default:
         flush(z);

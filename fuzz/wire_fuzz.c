@@ -7,6 +7,7 @@
 #include "wire/icmp.h"
 #include "wire/ip_header.h"
 #include "wire/tcp_header.h"
+#include "wire/udp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,13 +69,30 @@ check_ip(const uint8_t *data, uint32_t len, bool csum_verified)
     struct ip_header ip;
     struct icmp_message m;
     struct icmp_quote q;
+    struct udp_header u;
+    enum estab_verdict v;
 
-    if (estab_ip_parse(&ip, data, len, csum_verified) != ESTAB_SEG_NONE)
+    v = estab_ip_parse(&ip, data, len, csum_verified);
+    if (ip.problem)
+        REQUIRE(v != ESTAB_SEG_NONE && ip.version == 6 && ip.problem_at < len &&
+                ip.problem_code <= 2);
+    if (v != ESTAB_SEG_NONE && !ip.fragment)
         return;
+    REQUIRE(!ip.fragment || (v == ESTAB_SEG_DROP_IP_FRAGMENT && ip.payload_len > 0 &&
+                             ip.offset % 8 == 0 && ip.offset + ip.payload_len <= 65535));
+    REQUIRE(ip.header_len <= (size_t)(ip.payload - data));
+    if (len > 40)
+        (void)estab_ip_is_icmp_error(data, len);
     REQUIRE((ip.version == 4 && ip.addr_len == 4) || (ip.version == 6 && ip.addr_len == 16));
     REQUIRE(is_inside(ip.src, ip.addr_len, data, len));
     REQUIRE(is_inside(ip.dst, ip.addr_len, data, len));
     REQUIRE(is_inside(ip.payload, ip.payload_len, data, len));
+    if (ip.fragment)
+        return;
+    if (ip.proto == IP_PROTO_UDP && estab_udp_parse(&u, &ip) == ESTAB_SEG_NONE) {
+        REQUIRE(is_inside(u.data, u.data_len, ip.payload, ip.payload_len));
+        (void)estab_udp_checksum_is_right(&u, &ip);
+    }
     if (ip.proto == IP_PROTO_TCP)
         check_tcp(ip.payload, ip.payload_len);
     if (ip.proto != (ip.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6))
