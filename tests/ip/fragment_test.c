@@ -46,10 +46,10 @@ bits(uint32_t x)
     return n;
 }
 
-/* RFC 7739 §5.3: who sees some cannot foresee the next: differences are spread over all numbers. Another key, another
+/* RFC7739-IDPRED, RFC 7739 §5.3: who sees some cannot foresee the next: differences are spread over all numbers. Another key, another
  * destination, another protocol has others.
  * vuln: Fragment cache poisoning and mixed fragments
- * vuln: IP-ID side channels */
+ * vuln: IP-ID side channels (idle scan, off-path inference) */
 TEST(an_identification_cannot_be_foreseen)
 {
     for (unsigned addr_len = 4; addr_len <= 16; addr_len += 12) {

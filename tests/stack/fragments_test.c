@@ -618,7 +618,7 @@ TEST(dont_fragment_refuses_what_does_not_fit)
     peer_done(p);
 }
 
-/* RFC 4443 §3.2, RFC8201-4, RFC 1191: a narrow path makes smaller fragments, for ten minutes; RFC8021-NOATOMIC:
+/* RFC 4443 §3.2, RFC8201-4, RFC1191-3, RFC8201-5.2, RFC5927-7.2-FLOOR: a narrow path makes smaller fragments, for ten minutes; RFC8021-NOATOMIC:
  * never below the least, and no fragment header about a datagram that fits. */
 TEST(a_narrow_path_makes_smaller_fragments)
 {
@@ -708,4 +708,33 @@ TEST(a_large_datagram_to_ourselves_arrives)
     assert_int_equal(estab_udp_receive(p->stack, b, NULL, buf, sizeof(buf), p->now), 60000);
     assert_memory_equal(buf, text, 60000);
     peer_done(p);
+}
+
+/* RFC7323-5.7-PMTUD, RFC6864-4, MAY-4: whatever is whole says that it must stay so, and has identification 0: segments of
+ * connections, resets, ICMP; also after an error has said that paths are narrow (CVE-2020-36516), so that no number counts
+ * what goes to others (CVE-2019-10639).
+ * vuln: IP-ID side channels (idle scan, off-path inference) */
+TEST(what_is_whole_has_no_identification)
+{
+    struct peer *p = peer_in_established();
+    struct captured *c;
+    unsigned n = 0;
+
+    user_sends(p, 3000);
+    peer_sends_icmp(p, V4(3, 2), V4(4, 0), 68, ISS + 1);
+    peer_sends_from(p, 999, (struct step){ .ctl = CTL_SYN, .seq = 1 });
+    p->us.port = 81;
+    peer_sends_from(p, 999, (struct step){ .ctl = CTL_SYN, .seq = 1 }); /* a reset */
+    p->us.port = 80;
+    peer_sends_udp(p, 1, 2, "x", 1);
+    peer_sends_icmp_message(p, V4(8, 128), 0, 7, "x", 1);
+    for (; p->n > 0; n++) {
+        c = peer_takes(p);
+        if (peer_family == 4)
+            assert_int_equal(get_be32(c->packet + 4), 0x00004000);
+        else /* RFC8021-NOATOMIC */
+            assert_int_not_equal(c->packet[6], 44);
+    }
+    assert_in_range(n, 7, 20);
+    peer_done_quietly(p);
 }

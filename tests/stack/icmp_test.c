@@ -141,7 +141,7 @@ TEST(nothing_that_goes_to_many_is_answered)
     peer_done(p);
 }
 
-/* CVE-2021-31344: the reply goes to the source in the header, whatever options came with the request, and has none; source
+/* RFC1122-3.2.1.8, MAY-10, MAY-11, CVE-2021-31344: the reply goes to the source in the header, whatever options came with the request, and has none; source
  * routes are refused.
  * vuln: ICMP echo with fake IP options redirects the reply
  * vuln: IPv4 source-route and option overflow */

@@ -11,7 +11,7 @@
 
 #define V4(four, six) (peer_family == 4 ? (four) : (six))
 
-/* SHLD-26: port unreachable while the SYN is out: refused. */
+/* SHLD-26, RFC5927-5.2-SYN, RFC5461-4: port unreachable while the SYN is out: refused. */
 TEST(hard_error_ends_an_attempt_to_open)
 {
     struct peer *p = peer_in_syn_sent();
@@ -24,7 +24,7 @@ TEST(hard_error_ends_an_attempt_to_open)
     peer_done(p);
 }
 
-/* MUST-56, CVE-2004-0790: nothing of ICMP ends an established connection. MUST-47: it is told.
+/* MUST-56, RFC5927-5.2-HARD, CVE-2004-0790: nothing of ICMP ends an established connection. MUST-47: it is told.
  * vuln: ICMP hard-error connection reset */
 TEST(no_error_ends_an_established_connection)
 {
@@ -44,7 +44,7 @@ TEST(no_error_ends_an_established_connection)
     peer_done_quietly(p);
 }
 
-/* MUST-54, RFC 5927 §4.1: an error about nothing in flight, or another connection, is a guess. */
+/* MUST-54, RFC5927-4.1-SEQ: an error about nothing in flight, or another connection, is a guess. */
 TEST(error_must_quote_what_is_in_flight)
 {
     struct peer *p = peer_in_established();
@@ -80,7 +80,7 @@ TEST(soft_error_becomes_the_reason_of_a_timeout)
     peer_done_quietly(p);
 }
 
-/* MUST-55, RFC6633-SQ, CVE-2004-0791: Source Quench does nothing.
+/* MUST-55, RFC6633-SQ, RFC5927-6-SQ, CVE-2004-0791: Source Quench does nothing.
  * vuln: ICMP Source Quench throttling */
 TEST(source_quench_is_ignored)
 {
@@ -119,7 +119,7 @@ TEST(packet_too_big_lowers_the_segment_size)
     peer_done_quietly(p);
 }
 
-/* CVE-2004-1060: not below 576 or 1280, not larger than what was sent, not out of flight.
+/* RFC5927-7.2-FLOOR, CVE-2004-1060: not below 576 or 1280, not larger than what was sent, not out of flight.
  * vuln: ICMP frag-needed PMTU reduction */
 TEST(packet_too_big_is_believed_within_reason)
 {

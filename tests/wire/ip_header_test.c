@@ -97,6 +97,7 @@ TEST(padding_of_the_link_is_cut_off)
     assert_int_equal(ip.payload_len, 0);
 }
 
+/* RFC1122-3.2.1.1 */
 TEST(other_versions_are_refused)
 {
     uint8_t p[200];
@@ -133,7 +134,7 @@ TEST(every_header_length_with_every_total_length)
         }
 }
 
-/* RFC 1122 §3.2.1.2. */
+/* RFC1122-3.2.1.2 */
 TEST(one_flipped_bit_fails_the_header_checksum)
 {
     uint8_t p[60];
