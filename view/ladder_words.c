@@ -5,7 +5,7 @@
  */
 #include "view/ladder.h"
 
-static const uint8_t proto_tcp = 6, proto_icmp = 1, proto_icmpv6 = 58;
+static const uint8_t proto_tcp = 6, proto_udp = 17, proto_icmp = 1, proto_icmpv6 = 58;
 
 enum style
 estab_ladder_state_style(unsigned state)
@@ -197,6 +197,14 @@ estab_ladder_label(const struct view_ladder *v, const struct ladder_conn *c,
     } else if (r->proto == proto_icmp || r->proto == proto_icmpv6) {
         estab_phrase_add(p, r->proto == proto_icmp ? "ICMP" : "ICMPv6");
         label_icmp(r, label);
+    } else if (r->proto == proto_udp && r->local.port != 0) {
+        bool out = r->kind == ESTAB_TRACE_PACKET_OUT;
+
+        estab_phrase_add(p, "UDP");
+        estab_phrase_add(next(label), "port %u to %u",
+                         (unsigned)(out ? r->local.port : r->remote.port),
+                         (unsigned)(out ? r->remote.port : r->local.port));
+        estab_phrase_add(next(label), "%u octets", (unsigned)r->packet_len);
     } else {
         estab_phrase_add(p, r->proto == proto_tcp ? "TCP packet" : "packet");
         estab_phrase_add(next(label), "%u octets", (unsigned)r->packet_len);

@@ -391,3 +391,28 @@ TEST(the_first_write_error_is_kept_and_ends_writing)
     sheet_free(&sheet);
     free(s);
 }
+
+/* A datagram is told by its ports; a later fragment, which has none, by its protocol. */
+TEST(a_datagram_is_told_by_its_ports)
+{
+    struct story *s = story_new(ESTAB_MS(10));
+    struct estab_trace *r = add_record(s, CLIENT, ESTAB_TRACE_PACKET_OUT);
+    struct sheet sheet;
+
+    r->proto = 17;
+    r->reason = ESTAB_WHY_DATAGRAM;
+    r->packet_len = 33;
+    r->packet = s->packet[0];
+    r = add_record(s, SERVER, ESTAB_TRACE_PACKET_IN);
+    r->proto = 17;
+    r->verdict = ESTAB_SEG_ACCEPTED_FRAGMENT;
+    r->local.port = r->remote.port = 0;
+    r->packet_len = 40;
+    r->packet = s->packet[1];
+    sheet = drawn(s, both_hosts, false);
+    expect_text(&sheet, "UDP");
+    expect_text(&sheet, "port 49152 to 80");
+    expect_text(&sheet, "protocol 17");
+    sheet_free(&sheet);
+    free(s);
+}
