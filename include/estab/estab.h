@@ -14,9 +14,9 @@
 #include "estab/err.h"
 #include "estab/stack.h"
 #include "estab/tcp.h"
-#include "estab/udp.h"
 #include "estab/time.h"
 #include "estab/trace.h"
+#include "estab/udp.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -117,16 +117,17 @@ parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, uns
     a->seg.header_len = 0;
     a->to_many = false;
     a->handle = 0;
-    memset(&a->names, 0, sizeof(a->names));
     a->v = (enum seg_verdict)estab_ip_parse(&a->ip, f->data, f->len, verified);
     if (a->v != SEG_CONTINUE && !a->ip.fragment) {
         if (!a->ip.problem)
             a->ip.version = 0;
+        memset(&a->names, 0, sizeof(a->names));
         return;
     }
     /* The names from our side: local is their destination. */
     memcpy(a->names.addr, a->ip.dst, a->ip.addr_len);
     memcpy(a->names.addr + a->ip.addr_len, a->ip.src, a->ip.addr_len);
+    memset(a->names.ports, 0, 4);
     a->v = check_addresses(s, &a->ip, ifindex, &a->to_many);
     if (a->v != SEG_CONTINUE || a->ip.fragment || a->ip.proto != IP_PROTO_TCP)
         return;

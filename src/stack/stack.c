@@ -334,6 +334,8 @@ estab_stack_deadline(const struct estab_stack *cs)
     other = estab_tw_deadline(s);
     if (other < at)
         at = other;
+    if (LIKELY(s->reassembly.datagrams.lent == 0))
+        return at;
     other = estab_reassembly_deadline(&s->reassembly);
     return other < at ? other : at;
 }
@@ -366,7 +368,8 @@ estab_stack_tick(struct estab_stack *s, estab_time now)
     }
     estab_half_timeouts(s, &env);
     estab_tw_expire(s, &env);
-    expire_fragments(s, &env);
+    if (UNLIKELY(s->reassembly.datagrams.lent > 0))
+        expire_fragments(s, &env);
     estab_stack_pump_loopback(s, now);
 }
 

@@ -430,6 +430,73 @@ TEST(endpoints_of_one_host_reach_each_other)
     peer_done(p);
 }
 
+/* RFC 1122 §4.1.3.3, over the loopback: a port of ours that nobody has refuses at once. */
+TEST(a_port_of_our_own_that_nobody_has_refuses)
+{
+    struct peer *p = peer_host(NULL);
+    struct estab_endpoint to = { .addr = p->us.addr, .port = 9 };
+    estab_udp u = user_binds(p, 0, NULL);
+    char buf[8];
+
+    assert_int_equal(estab_udp_connect(p->stack, u, &to, p->now), 0);
+    assert_int_equal(estab_udp_send(p->stack, u, NULL, "x", 1, p->now), 1);
+    time_passes(p, 0);
+    expect_event(p, ESTAB_SOFT_ERROR);
+    assert_int_equal(estab_udp_receive(p->stack, u, NULL, buf, 8, p->now), -ESTAB_ECONNREFUSED);
+    assert_int_equal(estab_udp_receive(p->stack, u, NULL, buf, 8, p->now), -ESTAB_EAGAIN);
+    peer_done(p);
+}
+
+/* Memory that runs out: nothing is taken half, and all of it comes back. */
+TEST(without_memory_a_datagram_is_dropped_and_a_call_refused)
+{
+    struct estab_config cfg = peer_config("tiny");
+    struct peer *p;
+    struct estab_endpoint any = { .addr = { .family = V4(ESTAB_INET, ESTAB_INET6) } };
+    estab_udp u, v;
+
+    p = peer_host_with(&cfg);
+    p->fail_at = p->gets + 1; /* not even the table */
+    assert_int_equal(estab_udp_open(p->stack, &any, NULL, &v, p->now), -ESTAB_ENOMEM);
+    assert_int_equal(v, 0);
+    p->fail_at = 0;
+    u = user_binds(p, 53, NULL);
+    p->fail_at = p->gets + 1;
+    peer_sends_udp(p, 4000, 53, "x", 1);
+    expect_verdict(p, DROP_NO_MEMORY);
+    assert_int_equal(udp_status(p, u).dropped, 1);
+    p->fail_at = 0;
+    peer_sends_udp(p, 4000, 53, "x", 1);
+    expect_verdict(p, ACCEPTED_DATAGRAM);
+    peer_done(p);
+}
+
+/* limit: groups of an endpoint and of the host. */
+TEST(groups_have_a_limit)
+{
+    struct peer *p = peer_host(NULL);
+    struct estab_addr group;
+    estab_udp u[9];
+    unsigned n = 0;
+
+    assert_int_equal(estab_addr_parse(&group, V4("239.0.0.1", "ff05::1")), 0);
+    for (unsigned i = 0; i < 9; i++) {
+        u[i] = user_binds(p, 0, NULL);
+        for (unsigned k = 0; k < ESTAB_UDP_GROUPS_MAX; k++, n++) {
+            int err;
+
+            put_be16(group.bytes + ADDR_LEN - 2, n + 1);
+            err = estab_udp_join(p->stack, u[i], 1, &group, p->now);
+            assert_int_equal(err, n < 64 ? 0 : -ESTAB_ENOBUFS);
+        }
+        put_be16(group.bytes + ADDR_LEN - 2, 999);
+        assert_int_equal(estab_udp_join(p->stack, u[i], 1, &group, p->now), -ESTAB_ENOBUFS);
+    }
+    assert_int_equal(estab_udp_close(p->stack, u[0], p->now), 0); /* its eight are free again */
+    assert_int_equal(estab_udp_join(p->stack, u[8], 1, &group, p->now), 0);
+    peer_done(p);
+}
+
 /* RFC1122-4.1.3.6: our own address, the loopback's, a group's or the unspecified one is no source.
  * vuln: Loopback/own source from wire */
 TEST(a_source_that_cannot_be_is_dropped)
