@@ -189,6 +189,7 @@ struct udp_endpoint {
     estab_time narrow_until;
     uint32_t ref;
     uint32_t waiting; /* datagrams in the queue */
+    uint32_t zone;    /* of the connected remote address */
     uint8_t sent_next;
     uint8_t addr_len;
     uint8_t blocked_on; /* interface */

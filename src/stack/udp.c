@@ -374,6 +374,8 @@ way_to(const struct estab_stack *s, const struct udp_endpoint *u, unsigned asked
     unsigned i = asked != 0 ? asked : u->opt.ifindex != 0 ? u->opt.ifindex : zone;
     int route;
 
+    if (estab_ip_is_ours(&s->routes, dst, u->addr_len))
+        return 0;
     if (i != 0)
         return i < s->interfaces ? (int)i : -ESTAB_ENETUNREACH;
     route = estab_ip_route(&s->routes, dst, u->addr_len);
@@ -430,6 +432,7 @@ estab_udp_connect(struct estab_stack *s, estab_udp udp, const struct estab_endpo
         return -ESTAB_ENOMEM;
     }
     u->connected = remote != NULL;
+    u->zone = remote != NULL ? remote->addr.zone : 0;
     u->has_error = false;
     trace_call(s, u, ESTAB_CALL_OPEN_ACTIVE, 0);
     return 0;
@@ -489,7 +492,8 @@ choose_source(const struct estab_stack *s, const struct udp_endpoint *u,
         if (from == NULL && u->opt.unconfigured)
             return 0;
     }
-    if (from == NULL)
+    /* RFC 1122 §3.2.1.3 (g): the loopback's addresses are never seen outside */
+    if (from == NULL || (ifindex != 0 && estab_ip_is_loopback(from, u->addr_len)))
         return -ESTAB_EADDRNOTAVAIL;
     memcpy(source, from, u->addr_len);
     return 0;
@@ -507,8 +511,9 @@ transmit(struct estab_stack *s, struct udp_endpoint *u, const struct estab_udp_m
     uint16_t id = 0;
     int ifindex, err;
 
-    ifindex =
-        way_to(s, u, to != NULL ? to->ifindex : 0, to != NULL ? to->remote.addr.zone : 0, dst);
+    ifindex = way_to(
+        s, u, to != NULL ? to->ifindex : 0,
+        to != NULL && to->remote.addr.family != ESTAB_UNSPEC ? to->remote.addr.zone : u->zone, dst);
     if (ifindex < 0)
         return ifindex;
     /* a mistaken address must not reach a whole network */

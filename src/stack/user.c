@@ -111,6 +111,9 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
             return -ESTAB_EAFNOSUPPORT;
         if (!estab_ip_is_ours(&s->routes, local->addr.bytes, addr_len))
             return -ESTAB_EADDRNOTAVAIL;
+        /* RFC 1122 §3.2.1.3 (g): the loopback's addresses are never seen outside */
+        if (ifindex != 0 && estab_ip_is_loopback(local->addr.bytes, addr_len))
+            return -ESTAB_EADDRNOTAVAIL;
         source = local->addr.bytes;
     } else {
         source = estab_ip_source(&s->routes, remote->addr.bytes, addr_len, (unsigned)ifindex);

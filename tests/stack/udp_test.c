@@ -497,6 +497,70 @@ TEST(groups_have_a_limit)
     peer_done(p);
 }
 
+/* RFC 1122 §3.2.1.3 (g): nothing leaves from 127.0.0.1 or ::1, neither a datagram nor a SYN; to ourselves it does. */
+TEST(the_loopback_address_does_not_leave_the_host)
+{
+    struct peer *p = peer_host(NULL);
+    struct estab_endpoint at = { .port = 1000 }, remote = { .addr = p->them.addr, .port = 53 };
+    struct estab_udp_message to = { .remote = remote };
+    estab_udp u;
+    estab_conn c;
+
+    assert_int_equal(estab_addr_parse(&at.addr, V4("127.0.0.1", "::1")), 0);
+    assert_int_equal(estab_udp_open(p->stack, &at, NULL, &u, p->now), 0);
+    assert_int_equal(estab_udp_send(p->stack, u, &to, "x", 1, p->now), -ESTAB_EADDRNOTAVAIL);
+    to.local = at.addr;
+    assert_int_equal(estab_udp_send(p->stack, user_binds(p, 0, NULL), &to, "x", 1, p->now),
+                     -ESTAB_EADDRNOTAVAIL);
+    assert_int_equal(estab_connect(p->stack, &at, &remote, NULL, &c, p->now), -ESTAB_EADDRNOTAVAIL);
+    to.remote = at;
+    assert_int_equal(estab_udp_send(p->stack, u, &to, "x", 1, p->now), 1);
+    time_passes(p, 0);
+    assert_int_equal(udp_status(p, u).received, 1);
+    expect_nothing_sent(p);
+    peer_done(p);
+}
+
+/* RFC 4007 §6: a link-local address is one of its zone: the interface that the zone names is used, by a connected endpoint
+ * as well, and told of what comes. */
+TEST(a_zone_names_the_interface)
+{
+    struct peer *p = peer_host(NULL);
+    struct estab_link link = { .mtu = 1500 };
+    struct estab_addr ours;
+    struct estab_endpoint remote = { .port = 53 };
+    struct estab_udp_message from, to = { .ifindex = 0 };
+    uint8_t packet[1500], buf[8];
+    struct estab_frame f = { .data = packet, .cap = sizeof(packet) };
+    struct estab_endpoint us = { .port = 1000 };
+    estab_udp u;
+
+    if (peer_family == 4) { /* has none */
+        peer_done(p);
+        return;
+    }
+    assert_int_equal(estab_stack_add_interface(p->stack, &link), 2);
+    assert_int_equal(estab_addr_parse(&ours, "fe80::1"), 0);
+    assert_int_equal(estab_stack_add_address(p->stack, 1, &ours, 64), 0);
+    assert_int_equal(estab_addr_parse(&us.addr, "fe80::2:1"), 0);
+    assert_int_equal(estab_stack_add_address(p->stack, 2, &us.addr, 64), 0);
+    assert_int_equal(estab_addr_parse(&remote.addr, "fe80::99"), 0);
+    remote.addr.zone = 2;
+    u = user_binds(p, 1000, NULL);
+    to.remote = remote;
+    assert_int_equal(estab_udp_send(p->stack, u, &to, "x", 1, p->now), 1);
+    assert_int_equal(estab_stack_output(p->stack, 2, &f, 1, p->now), 1);
+    assert_memory_equal(packet + 8, us.addr.bytes, 16);
+    assert_int_equal(estab_udp_connect(p->stack, u, &remote, p->now), 0);
+    assert_int_equal(estab_udp_send(p->stack, u, NULL, "x", 1, p->now), 1);
+    assert_int_equal(estab_stack_output(p->stack, 2, &f, 1, p->now), 1);
+    f.len = write_udp(packet, &remote, &us, "y", 1);
+    estab_stack_input(p->stack, 2, &f, 1, p->now);
+    assert_int_equal(estab_udp_receive(p->stack, u, &from, buf, 8, p->now), 1);
+    assert_int_equal(from.remote.addr.zone, 2);
+    peer_done(p);
+}
+
 /* RFC1122-4.1.3.6: our own address, the loopback's, a group's or the unspecified one is no source.
  * vuln: Loopback/own source from wire */
 TEST(a_source_that_cannot_be_is_dropped)
