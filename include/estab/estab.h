@@ -12,6 +12,7 @@
 #include "estab/api.h"
 #include "estab/config.h"
 #include "estab/err.h"
+#include "estab/resolver.h"
 #include "estab/stack.h"
 #include "estab/tcp.h"
 #include "estab/time.h"
