@@ -11,6 +11,7 @@
 #include "estab/addr.h"
 #include "estab/api.h"
 #include "estab/config.h"
+#include "estab/dhcp.h"
 #include "estab/err.h"
 #include "estab/resolver.h"
 #include "estab/stack.h"
