@@ -256,6 +256,12 @@ prefix_of(const struct dhcp_message *m)
     return m->your.bytes[0] < 128 ? 8 : m->your.bytes[0] < 192 ? 16 : 24;
 }
 
+static estab_time
+later(estab_time at, estab_time by)
+{
+    return by < ESTAB_NEVER - at ? at + by : ESTAB_NEVER;
+}
+
 /* RFC 2131 §4.4.5: T1 at a half, T2 at seven eighths of the lease, if the server says nothing
  * better; around T1 some chance, so that hosts do not stay in step. */
 static void
@@ -274,9 +280,9 @@ set_times(struct estab_dhcp *c, const struct dhcp_message *m)
     t1 = m->has_t1 ? ESTAB_SEC(m->t1) : lease / 2 - random_below(c, lease / 64);
     if (t1 >= t2)
         t1 = t2 / 7 * 4;
-    l->renew_at = c->sent_at + t1;
-    l->rebind_at = c->sent_at + t2;
-    l->ends_at = c->sent_at + lease;
+    l->renew_at = later(c->sent_at, t1);
+    l->rebind_at = later(c->sent_at, t2);
+    l->ends_at = later(c->sent_at, lease);
 }
 
 static void
