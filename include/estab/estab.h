@@ -13,6 +13,7 @@
 #include "estab/config.h"
 #include "estab/dhcp.h"
 #include "estab/err.h"
+#include "estab/eyeballs.h"
 #include "estab/resolver.h"
 #include "estab/stack.h"
 #include "estab/tcp.h"
