@@ -4,6 +4,7 @@
  * it is whole: until then it is a file without a name, or with a temporary one.
  */
 #include "cli/cli.h"
+#include "cli/dial.h"
 #include "cli/host.h"
 #include "cli/http_response.h"
 #include "cli/new_file.h"
@@ -54,7 +55,7 @@ static const struct option_rule rules[] = {
 
 static const struct command command = {
     .name = "get",
-    .usage = "http://ADDRESS[:PORT]/PATH",
+    .usage = "http://HOST[:PORT]/PATH",
     .about = "Fetches a document over HTTP and writes it to standard output or a file.",
     .rules = rules,
     .n_rules = sizeof rules / sizeof rules[0],
@@ -64,7 +65,8 @@ struct get {
     struct get_options options;
     struct host host;
     struct url url;
-    char name[ESTAB_ENDPOINT_TEXT];
+    char name[sizeof((struct url *)0)->authority + 8]; /* "example.org:80", for messages */
+    struct dial dial;
     estab_conn conn; /* 0: none */
     struct new_file file;
     struct stream out;
@@ -338,7 +340,7 @@ event(void *ctx, const struct estab_event *event, estab_time now)
     struct get *get = ctx;
     struct estab_status status = { .error = -ESTAB_ECONNABORTED };
 
-    if (event->conn != get->conn || get->conn == 0)
+    if (estab_dial_event(&get->dial, event, now) || event->conn != get->conn || get->conn == 0)
         return;
     be_patient(get, now);
     if (get->leaving) {
@@ -361,6 +363,22 @@ event(void *ctx, const struct estab_event *event, estab_time now)
 }
 
 static void
+dialled(void *ctx, estab_conn conn, const struct estab_endpoint *remote, estab_time now)
+{
+    struct get *get = ctx;
+
+    (void)remote;
+    (void)now;
+    get->conn = conn;
+}
+
+static void
+not_dialled(void *ctx, const char *why_text, estab_time now)
+{
+    give_up(ctx, why_text, now);
+}
+
+static void
 interrupted(void *ctx, estab_time now)
 {
     struct get *get = ctx;
@@ -374,10 +392,29 @@ interrupted(void *ctx, estab_time now)
 /* --- start --- */
 
 static int
-start(struct get *get, struct failure *why)
+connect_to_host(struct get *get, const struct options *options, estab_time now, struct failure *why)
+{
+    int error;
+
+    if (get->url.name[0] != '\0') {
+        get->dial.connected = dialled;
+        get->dial.failed = not_dialled;
+        get->dial.ctx = get;
+        return estab_dial_start(&get->dial, &get->host, options, get->url.name,
+                                get->url.endpoint.port, 0, why);
+    }
+    error = estab_connect(get->host.stack, NULL, &get->url.endpoint, NULL, &get->conn, now);
+    if (error < 0) {
+        get->conn = 0;
+        return estab_fail(why, "%s: %s", get->name, estab_err_text(error));
+    }
+    return 0;
+}
+
+static int
+start(struct get *get, const struct options *options, struct failure *why)
 {
     estab_time now = estab_loop_now(get->host.loop);
-    int error;
 
     if (get->options.output != NULL) {
         if (estab_new_file_open(&get->file, get->options.output, why) < 0)
@@ -392,11 +429,8 @@ start(struct get *get, struct failure *why)
                                         "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: estab/%s\r\n"
                                         "Accept: */*\r\nConnection: close\r\n\r\n",
                                         get->url.target, get->url.authority, ESTAB_VERSION);
-    error = estab_connect(get->host.stack, NULL, &get->url.endpoint, NULL, &get->conn, now);
-    if (error < 0) {
-        get->conn = 0;
-        return estab_fail(why, "%s: %s", get->name, estab_err_text(error));
-    }
+    if (connect_to_host(get, options, now, why) < 0)
+        return -1;
     be_patient(get, now);
     return 0;
 }
@@ -417,20 +451,24 @@ estab_cmd_get(int argc, char **argv)
         return estab_usage_error(&command, "give one URL");
     if (estab_url_parse(&get.url, argv[operands], &why) < 0)
         return estab_usage_error(&command, "%s", why.text);
-    if (get.url.endpoint.addr.family == ESTAB_INET ? options.only_ipv6 : options.only_ipv4)
+    if (get.url.name[0] != '\0')
+        snprintf(get.name, sizeof get.name, "%s:%u", get.url.name, get.url.endpoint.port);
+    else if (get.url.endpoint.addr.family == ESTAB_INET ? options.only_ipv6 : options.only_ipv4)
         return estab_usage_error(&command, "%.200s: not an IPv%c address, as -%c asks",
                                  argv[operands], options.only_ipv4 ? '4' : '6',
                                  options.only_ipv4 ? '4' : '6');
     if (estab_addressing_check(&options, &why) < 0)
         return estab_usage_error(&command, "%s", why.text);
-    estab_endpoint_format(&get.url.endpoint, get.name);
+    if (get.url.name[0] == '\0')
+        estab_endpoint_format(&get.url.endpoint, get.name);
     if (estab_host_open(&get.host, &options, true, event, &get, &why) < 0)
         return estab_command_error(&command, "%s", why.text);
     get.host.on_signal = interrupted;
-    if (start(&get, &why) < 0 || estab_host_run(&get.host, &why) < 0)
+    if (start(&get, &options, &why) < 0 || estab_host_run(&get.host, &why) < 0)
         get.status = estab_command_error(&command, "%s", why.text);
     if (estab_host_close(&get.host, &why) < 0 && get.status == 0)
         get.status = estab_command_error(&command, "%s", why.text);
+    estab_dial_close(&get.dial);
     estab_new_file_drop(&get.file);
     estab_stream_close(&get.out);
     return get.status;

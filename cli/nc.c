@@ -5,8 +5,10 @@
  * in the send buffer, and what was received is let go only when it was written out.
  */
 #include "cli/cli.h"
+#include "cli/dial.h"
 #include "cli/host.h"
 #include "cli/numbers.h"
+#include "cli/resolv.h"
 #include "cli/stream.h"
 #include "estab/estab.h"
 
@@ -97,8 +99,10 @@ struct nc {
     struct nc_options options;
     struct host host;
     struct estab_endpoint local, remote;
-    char name[ESTAB_ENDPOINT_TEXT]; /* of the peer, for messages */
-    estab_conn listener, conn;      /* 0: none */
+    const char *remote_name;          /* to be resolved, or NULL */
+    char name[256 + sizeof ":65535"]; /* of the peer, for messages */
+    struct dial dial;
+    estab_conn listener, conn; /* 0: none */
     bool connected;
     bool closed;              /* both sides closed in order */
     bool in_ended, out_ended; /* the end of our input; of what the peer sends */
@@ -327,6 +331,8 @@ event(void *ctx, const struct estab_event *event, estab_time now)
 {
     struct nc *nc = ctx;
 
+    if (estab_dial_event(&nc->dial, event, now))
+        return;
     if (event->conn == nc->listener && nc->listener != 0) {
         if ((event->bits & ESTAB_ACCEPTABLE) != 0 && nc->conn == 0)
             accept_next(nc, now);
@@ -402,11 +408,13 @@ take_operands(struct nc *nc, int n, char **operands)
         return estab_usage_error(&command, "%.100s: not a port, a number from 1 to 65535", port);
     if (nc->options.listen && nc->local.port == 0)
         return estab_usage_error(&command, "-l needs a port");
-    if (host != NULL && estab_addr_parse(&to->addr, host) < 0)
-        return estab_usage_error(&command,
-                                 "%.200s: not an address; there is no resolver yet, names "
-                                 "cannot be used",
-                                 host);
+    if (host == NULL || estab_addr_parse(&to->addr, host) == 0)
+        return -1;
+    if (nc->options.listen)
+        return estab_usage_error(&command, "%.200s: not an address of this host", host);
+    if (!estab_is_host_name(host))
+        return estab_usage_error(&command, "%.200s: neither an address nor a name", host);
+    nc->remote_name = host;
     return -1;
 }
 
@@ -425,8 +433,26 @@ check_family(const struct nc *nc, const struct options *options)
     return -1;
 }
 
+static void
+dialled(void *ctx, estab_conn conn, const struct estab_endpoint *remote, estab_time now)
+{
+    struct nc *nc = ctx;
+
+    (void)now;
+    nc->conn = conn;
+    nc->remote = *remote;
+}
+
+static void
+not_dialled(void *ctx, const char *why_text, estab_time now)
+{
+    struct nc *nc = ctx;
+
+    give_up(nc, nc->name, why_text, now);
+}
+
 static int
-start(struct nc *nc, struct failure *why)
+start(struct nc *nc, const struct options *options, struct failure *why)
 {
     estab_time now = estab_loop_now(nc->host.loop);
     char text[ESTAB_ENDPOINT_TEXT];
@@ -443,6 +469,14 @@ start(struct nc *nc, struct failure *why)
             fprintf(stderr, "estab nc: listening on %s (device %s)\n",
                     estab_endpoint_format(&at, text), nc->host.tun.name);
         }
+    } else if (nc->remote_name != NULL) {
+        snprintf(nc->name, sizeof nc->name, "%s:%u", nc->remote_name, nc->remote.port);
+        nc->dial.connected = dialled;
+        nc->dial.failed = not_dialled;
+        nc->dial.ctx = nc;
+        if (estab_dial_start(&nc->dial, &nc->host, options, nc->remote_name, nc->remote.port,
+                             nc->local.port, why) < 0)
+            return -1;
     } else {
         estab_endpoint_format(&nc->remote, nc->name);
         error = estab_connect(nc->host.stack, &nc->local, &nc->remote, NULL, &nc->conn, now);
@@ -458,7 +492,7 @@ start(struct nc *nc, struct failure *why)
 int
 estab_cmd_nc(int argc, char **argv)
 {
-    struct nc nc = { 0 };
+    static struct nc nc;
     struct options options;
     struct failure why;
     int operands, status;
@@ -478,10 +512,11 @@ estab_cmd_nc(int argc, char **argv)
     nc.host.on_turn = look_around;
     estab_stream_open_in(&nc.in, STDIN_FILENO);
     estab_stream_open_out(&nc.out, STDOUT_FILENO);
-    if (start(&nc, &why) < 0 || estab_host_run(&nc.host, &why) < 0)
+    if (start(&nc, &options, &why) < 0 || estab_host_run(&nc.host, &why) < 0)
         nc.status = estab_command_error(&command, "%s", why.text);
     if (estab_host_close(&nc.host, &why) < 0 && nc.status == 0)
         nc.status = estab_command_error(&command, "%s", why.text);
+    estab_dial_close(&nc.dial);
     estab_stream_close(&nc.in);
     estab_stream_close(&nc.out);
     return nc.status;

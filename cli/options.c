@@ -194,6 +194,31 @@ take_ipv6(void *into, const char *value, struct failure *why)
     return 0;
 }
 
+static int
+take_dns(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+    struct estab_addr *a = &o->dns[o->n_dns];
+
+    if (o->n_dns == OPTIONS_DNS)
+        return estab_fail(why, "at most %d name servers", OPTIONS_DNS);
+    if (estab_addr_parse(a, value) < 0 || estab_addr_is_any(a) || estab_addr_is_multicast(a))
+        return estab_fail(why, "not an address a name server can have");
+    o->n_dns++;
+    return 0;
+}
+
+static int
+take_hosts(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+
+    if (value[0] == '\0')
+        return estab_fail(why, "not a file name");
+    o->hosts = value;
+    return 0;
+}
+
 static const struct option_rule host_rules[] = {
     { "tun", 0, "NAME", "the TUN device; made if it is not there (default: a new estabN)",
       take_tun },
@@ -207,6 +232,8 @@ static const struct option_rule host_rules[] = {
     { "keepalive", 0, "I,V,N", "probe after I idle, every V, N times; or on, off", take_keepalive },
     { "cc", 0, "NAME", "congestion control: cubic, bbr, reno", take_cc },
     { "profile", 0, "NAME", "settings of: rfc, linux, bsd, lan, tiny", take_profile },
+    { "dns", 0, "ADDR", "a name server; may be repeated (default: /etc/resolv.conf)", take_dns },
+    { "hosts", 0, "FILE", "a table of names (default: /etc/hosts)", take_hosts },
     { NULL, '4', NULL, "IPv4 only", take_ipv4 },
     { NULL, '6', NULL, "IPv6 only", take_ipv6 },
 };

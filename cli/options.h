@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { OPTIONS_ADDRS = 8 };
+enum { OPTIONS_ADDRS = 8, OPTIONS_DNS = 4 };
 
 struct prefix {
     struct estab_addr addr;
@@ -41,6 +41,9 @@ struct options {
     estab_time keepalive_interval;
     uint32_t keepalive_count;
     bool only_ipv4, only_ipv6;
+    struct estab_addr dns[OPTIONS_DNS]; /* --dns; none: those of resolv.conf */
+    size_t n_dns;
+    const char *hosts; /* a file, or NULL: the system's */
 };
 
 /* One option of one command. */

@@ -2,6 +2,7 @@
 /* http URLs; see url.h. */
 #include "cli/url.h"
 #include "cli/numbers.h"
+#include "cli/resolv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,11 +28,12 @@ check_scheme(const char *text, struct failure *why)
     return estab_fail(why, "%s: a URL begins with http://", text);
 }
 
-/* RFC 3986 §3.2.2: "[" IPv6 "]" or an IPv4 address, then perhaps ":" port. */
+/* RFC 3986 §3.2.2: "[" IPv6 "]", an IPv4 address or a name, then perhaps ":" port. */
 static int
 parse_authority(struct url *url, const char *text, size_t len, struct failure *why)
 {
-    char host[64];
+    char host[sizeof url->name];
+    bool is_name;
     const char *start = text, *end = text + len, *port;
     struct estab_addr *addr = &url->endpoint.addr;
 
@@ -54,16 +56,16 @@ parse_authority(struct url *url, const char *text, size_t len, struct failure *w
     if (end == start)
         return estab_fail(why, "the URL names no host");
     if ((size_t)(end - start) >= sizeof host)
-        return estab_fail(why,
-                          "%.*s: not an address; there is no resolver yet, names cannot be used",
-                          (int)(end - start > 200 ? 200 : end - start), start);
+        return estab_fail(why, "%.*s...: longer than a name can be", 60, start);
     memcpy(host, start, (size_t)(end - start));
     host[end - start] = '\0';
-    if (estab_addr_parse(addr, host) < 0)
-        return estab_fail(why, "%s: not an address; there is no resolver yet, names cannot be used",
-                          host);
-    if ((addr->family == ESTAB_INET6) != (*text == '['))
+    is_name = *text != '[' && estab_is_host_name(host);
+    if (!is_name && estab_addr_parse(addr, host) < 0)
+        return estab_fail(why, "%.200s: neither an address nor a name", host);
+    if (!is_name && (addr->family == ESTAB_INET6) != (*text == '['))
         return estab_fail(why, "%s: an IPv6 address, and only that, stands in [ ] in a URL", host);
+    if (is_name)
+        memcpy(url->name, host, sizeof host);
 
     url->endpoint.port = 80;
     if (port < text + len) {
@@ -77,7 +79,9 @@ parse_authority(struct url *url, const char *text, size_t len, struct failure *w
         if (n > 0 && !estab_parse_port(digits, &url->endpoint.port))
             return estab_fail(why, "%s: a port is a number from 1 to 65535", digits);
     }
-    if (url->endpoint.port == 80 && addr->family == ESTAB_INET6)
+    if (is_name && url->endpoint.port != 80)
+        snprintf(url->authority, sizeof url->authority, "%s:%u", host, url->endpoint.port);
+    else if (url->endpoint.port == 80 && addr->family == ESTAB_INET6)
         snprintf(url->authority, sizeof url->authority, "[%s]", host);
     else if (url->endpoint.port == 80)
         snprintf(url->authority, sizeof url->authority, "%s", host);

@@ -309,6 +309,149 @@ def nc_listens_on():
     expect(out == b"n0n1n2" and p.returncode == 0, out, err, p.returncode)
 
 
+# --- names ---
+
+
+def dns_server(answers, udp=lambda reply: reply):
+    """A name server on the kernel's side: answers[name] are addresses, or None for silence. `udp` may change what
+    goes out in a datagram. The queries that came, as (name, type, over)."""
+    seen = []
+
+    def answer(query, over):
+        end, labels = 12, []
+        while query[end]:
+            labels.append(query[end + 1 : end + 1 + query[end]].decode().lower())
+            end += 1 + query[end]
+        end += 5
+        kind = struct.unpack("!H", query[end - 4 : end - 2])[0]
+        name = ".".join(labels)
+        seen.append((name, kind, over))
+        if name not in answers:
+            return query[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + query[12:end]
+        if answers[name] is None:
+            return None
+        family = {1: socket.AF_INET, 28: socket.AF_INET6}[kind]
+        records = [socket.inet_pton(family, a) for a in answers[name] if (":" in a) == (kind == 28)]
+        body = b"".join(struct.pack("!HHHIH", 0xC00C, kind, 1, 60, len(r)) + r for r in records)
+        return query[:2] + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + query[12:end] + body
+
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("0.0.0.0", 53))
+
+    over = threading.Event()
+
+    def serve_udp():
+        while not over.is_set():
+            try:
+                query, peer = datagrams.recvfrom(4096)
+            except TimeoutError:
+                continue
+            reply = answer(query, "udp")
+            if reply is not None:
+                datagrams.sendto(udp(reply), peer)
+        datagrams.close()
+
+    streams = socket.socket()
+    streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    streams.bind(("0.0.0.0", 53))
+    streams.listen()
+
+    def serve_tcp():
+        while not over.is_set():
+            try:
+                c, _ = streams.accept()
+            except TimeoutError:
+                continue
+            c.settimeout(5)
+            length = struct.unpack("!H", c.recv(2, socket.MSG_WAITALL))[0]
+            reply = answer(c.recv(length, socket.MSG_WAITALL), "tcp")
+            c.sendall(struct.pack("!H", len(reply)) + reply)
+            c.close()
+        streams.close()
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (serve_udp, serve_tcp)]
+    for s in (datagrams, streams):
+        s.settimeout(0.05)
+    for t in threads:
+        t.start()
+
+    def close():
+        over.set()
+        for t in threads:
+            t.join()
+
+    return seen, close
+
+
+@check
+def names_are_resolved_and_connected_to():
+    port = serve(echo, "::")
+    seen, close = dns_server({"both.test": [HERE, HERE6], "four.test": [HERE], "dead.test": [HERE6, HERE],
+                                "many.test": ["10.9.0.77", HERE]})
+    for name in ("both.test", "Four.test", "many.test"):
+        out, _ = run("nc", "--dns", HERE, name, port, data=b"hello")
+        expect(out == b"hello", name, out)
+    expect(("four.test", 1, "udp") in seen and ("four.test", 28, "udp") in seen, seen)
+    expect(not [s for s in seen if s[2] == "tcp"], seen)
+    # The kernel listens on IPv4 alone: IPv6 is refused, and IPv4 has the connection.
+    out, _ = run("nc", "--dns", HERE, "dead.test", serve(echo), data=b"hello")
+    expect(out == b"hello", out)
+    _, err = run("nc", "--dns", HERE, "nobody.test", port, status=1)
+    expect(err.endswith(b"nobody.test:%s: the name does not exist\n" % port.encode()), err)
+    _, err = run("nc", "--dns", HERE, "both.test", "1", status=1)
+    expect(err.endswith(b"both.test:1: connection refused\n"), err)
+    close()
+
+
+@check
+def names_are_asked_for_over_tcp_when_the_answer_is_cut():
+    port = serve(echo)
+    seen, close = dns_server({"cut.test": [HERE]}, lambda r: r[:2] + bytes([r[2] | 2]) + r[3:6] + bytes(6) + r[12:26])
+    out, _ = run("nc", "--dns", HERE, "cut.test", port, data=b"hello")
+    expect(out == b"hello" and ("cut.test", 1, "tcp") in seen, seen)
+    close()
+
+
+@check
+def names_are_not_believed_from_forgers():
+    # The right ID and port, but the letters of the name are not those that were sent.
+    port = serve(echo)
+    seen, close = dns_server({"forged.test": [HERE]}, lambda r: r[:12] + r[12:].lower().replace(b"forged", b"FORGED"))
+    out, _ = run("nc", "-4", "--dns", HERE, "forged.test", port, data=b"hello")
+    expect(out == b"hello" and ("forged.test", 1, "tcp") in seen, seen)
+    close()
+
+
+@check
+def names_stand_in_the_hosts_file():
+    with open("table", "w", encoding="utf-8") as f:
+        f.write(f"{HERE} box box.test # the kernel\n")
+    out, _ = run("nc", "--hosts", "table", "BOX.test", serve(echo), data=b"hello")
+    expect(out == b"hello", out)
+    _, err = run("nc", "--hosts", "none", "box", "1", status=1)
+    expect(b"cannot read none" in err, err)
+    _, err = run("nc", "192.0.2.256", "1", status=2)
+    expect(b"neither an address nor a name" in err, err)
+
+
+@check
+def get_takes_a_name():
+    def talk(c):
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += c.recv(4096)
+        host = [line for line in request.split(b"\r\n") if line.startswith(b"Host: ")][0]
+        c.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(host) + host)
+
+    _, close = dns_server({"www.test": [HERE]})
+    port = serve(talk)
+    out, _ = run("get", "--dns", HERE, f"http://www.test:{port}/")
+    expect(out == b"Host: www.test:%s" % port.encode(), out)
+    _, err = run("get", "-w", "0.3", "--dns", "10.9.0.99", "http://www.test/", status=1)
+    expect(b"www.test:80: no response: nothing arrived in time" in err, err)
+    close()
+
+
 # --- devices ---
 
 
@@ -505,7 +648,7 @@ def get_reports_a_full_disk():
 def wrong_command_lines_are_one_line_and_2():
     lines = [
         ["get", "https://10.9.0.1/"],
-        ["get", "http://localhost/"],
+        ["get", "http://192.0.2/"],
         ["get", "http://10.9.0.1:0/"],
         ["get"],
         ["get", "--mtu", "5", "http://10.9.0.1/"],
@@ -517,7 +660,7 @@ def wrong_command_lines_are_one_line_and_2():
         ["nc", "10.9.0.1", "0"],
         ["nc", "-k", "10.9.0.1", "1"],
         ["nc", "-l"],
-        ["nc", "localhost", "1"],
+        ["nc", "192.0.2", "1"],
         ["http"],
         ["http", "-p", "x", "."],
         ["frob"],

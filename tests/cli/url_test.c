@@ -80,13 +80,29 @@ TEST(other_schemes_are_refused)
     refused("http:/192.0.2.7/", "begins with http://");
 }
 
-TEST(a_name_is_refused_for_want_of_a_resolver)
+TEST(a_name_is_left_to_be_resolved)
 {
-    refused("http://example.org/", "no resolver yet");
-    refused("http://localhost:8080/", "no resolver yet");
-    refused("http://192.0.2/", "no resolver yet");
-    refused("http://192.0.2.256/", "no resolver yet");
-    refused("http://2130706433/", "no resolver yet");
+    struct url url = parsed("http://Example.org/a");
+
+    assert_string_equal(url.name, "Example.org");
+    assert_int_equal(url.endpoint.addr.family, 0);
+    assert_int_equal(url.endpoint.port, 80);
+    assert_string_equal(url.authority, "Example.org");
+    url = parsed("http://localhost:8080/");
+    assert_string_equal(url.name, "localhost");
+    assert_int_equal(url.endpoint.port, 8080);
+    assert_string_equal(url.authority, "localhost:8080");
+    assert_string_equal(parsed("http://192.0.2.7/").name, "");
+}
+
+TEST(what_is_neither_address_nor_name_is_refused)
+{
+    refused("http://192.0.2/", "neither");
+    refused("http://192.0.2.256/", "neither");
+    refused("http://2130706433/", "neither");
+    refused("http://a..b/", "neither");
+    refused("http://[example.org]/", "neither");
+    refused("http://a%20b/", "neither");
 }
 
 TEST(a_url_without_host_or_with_a_wrong_port_is_refused)
@@ -128,5 +144,5 @@ TEST(a_url_that_does_not_fit_is_refused)
     memset(text, '1', sizeof text - 1);
     memcpy(text, "http://", 7);
     text[sizeof text - 1] = '\0';
-    refused(text, "no resolver yet");
+    refused(text, "longer");
 }
