@@ -212,10 +212,15 @@ make(struct host *host, const struct options *options, bool keepalive, loop_even
         return estab_fail(why, "cannot make the stack: out of memory or a setting out of range");
     if (add_addresses(host, mtu, why) < 0)
         return -1;
+    host->mtu = mtu;
     port = estab_tun_link(&host->tun, mtu, largest);
     if (estab_loop_add_stack(host->loop, host->stack, events, host->ctx, why) < 0)
         return -1;
-    return estab_loop_add_link(host->loop, host->stack, host->ifindex, &port, why);
+    if (estab_loop_add_link(host->loop, host->stack, host->ifindex, &port, why) < 0)
+        return -1;
+    if (options->control != NULL)
+        return estab_control_open(&host->control, host, options->control, why);
+    return 0;
 }
 
 /* A descriptor that was closed when we started must not become the device or the capture: what is
@@ -257,6 +262,7 @@ estab_host_close(struct host *host, struct failure *why)
     bool has_status = host->stack != NULL;
     int result = 0;
 
+    estab_control_close(&host->control);
     if (host->stack != NULL) {
         estab_stack_shutdown(host->stack, ESTAB_SHUTDOWN_RST, estab_loop_now(host->loop));
         /* Last words; when the device has gone there is nobody to hear them. */

@@ -7,6 +7,7 @@
 #define ESTAB_CLI_HOST_H
 
 #include "cli/addressing.h"
+#include "cli/control.h"
 #include "cli/options.h"
 #include "cli/sinks.h"
 #include "drivers/loop.h"
@@ -19,6 +20,8 @@ struct host {
     struct tun tun;
     struct addressing addressing;
     unsigned ifindex;
+    uint32_t mtu;
+    struct control control;
     /* Set by the command before estab_host_run(), if it has more to do on a signal than to end:
      * SIGINT and SIGTERM call it; NULL: everything is reset and the loop stops. */
     void (*on_signal)(void *ctx, estab_time now);

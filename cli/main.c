@@ -16,6 +16,8 @@ static const struct {
     { "http", "serve a directory over HTTP", estab_cmd_http },
     { "nc", "connect standard input and output with a TCP connection", estab_cmd_nc },
     { "script", "play a script of hosts, segments and faults, and judge it", estab_cmd_script },
+    { "set", "change a setting of a running host", estab_cmd_set },
+    { "ss", "show the sockets of a running host", estab_cmd_ss },
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

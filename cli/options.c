@@ -219,6 +219,17 @@ take_hosts(void *into, const char *value, struct failure *why)
     return 0;
 }
 
+static int
+take_control(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+
+    if (value[0] == '\0')
+        return estab_fail(why, "not a file name");
+    o->control = value;
+    return 0;
+}
+
 static const struct option_rule host_rules[] = {
     { "tun", 0, "NAME", "the TUN device; made if it is not there (default: a new estabN)",
       take_tun },
@@ -232,6 +243,7 @@ static const struct option_rule host_rules[] = {
     { "keepalive", 0, "I,V,N", "probe after I idle, every V, N times; or on, off", take_keepalive },
     { "cc", 0, "NAME", "congestion control: cubic, bbr, reno", take_cc },
     { "profile", 0, "NAME", "settings of: rfc, linux, bsd, lan, tiny", take_profile },
+    { "control", 0, "PATH", "a socket on which estab ss and estab set can ask", take_control },
     { "dns", 0, "ADDR", "a name server; may be repeated (default: /etc/resolv.conf)", take_dns },
     { "hosts", 0, "FILE", "a table of names (default: /etc/hosts)", take_hosts },
     { NULL, '4', NULL, "IPv4 only", take_ipv4 },

@@ -43,7 +43,8 @@ struct options {
     bool only_ipv4, only_ipv6;
     struct estab_addr dns[OPTIONS_DNS]; /* --dns; none: those of resolv.conf */
     size_t n_dns;
-    const char *hosts; /* a file, or NULL: the system's */
+    const char *control; /* where to make a control socket, or NULL */
+    const char *hosts;   /* a file, or NULL: the system's */
 };
 
 /* One option of one command. */

@@ -79,6 +79,20 @@ ESTAB_API void estab_stack_tick(struct estab_stack *stack, estab_time now);
 ESTAB_API ESTAB_MUST_CHECK size_t estab_stack_events(struct estab_stack *stack,
                                                      struct estab_event *events, size_t n);
 
+/* The settings as they are now; the secret comes out as zeros. */
+ESTAB_API void estab_stack_get_config(const struct estab_stack *stack, struct estab_config *out);
+
+/*
+ * Changes settings of a running host to those of `cfg`: connections that have no options of their
+ * own follow at once, timers that run end as they were set. Left as they are: secret, alloc, trace,
+ * host, msl, timestamp_tick, the settings of Fast Open, memory_budget, and of the limits all but
+ * max_orphans, the ports and the two rates. -ESTAB_EINVAL: a value is out of range; nothing
+ * was changed then.
+ */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_config(struct estab_stack *stack,
+                                                      const struct estab_config *cfg,
+                                                      estab_time now);
+
 /* What the host holds and has done. */
 struct estab_stack_status {
     uint32_t listeners, connections, half_open, time_wait, orphans;

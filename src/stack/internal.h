@@ -300,6 +300,8 @@ void estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *en
 void estab_conn_free(struct estab_stack *s, struct conn *c, struct tcp_env *env);
 /* The user gives the connection back; beyond max_orphans it is reset. */
 void estab_conn_give_back(struct estab_stack *s, struct conn *c, struct tcp_env *env);
+/* stack.c: can a host be made of it? */
+bool estab_config_is_good(const struct estab_config *cfg);
 /* user.c */
 void estab_conn_status(const struct estab_stack *s, const struct conn *c, struct estab_status *out);
 void estab_conn_ready(struct estab_stack *s, struct pollable *p);

@@ -119,8 +119,8 @@ names_of(const void *ctx, uint32_t ref, unsigned addr_len)
     return NULL;
 }
 
-static bool
-config_is_good(const struct estab_config *cfg)
+bool
+estab_config_is_good(const struct estab_config *cfg)
 {
     uint8_t any = 0;
     size_t i;
@@ -204,7 +204,7 @@ estab_stack_new(const struct estab_config *cfg)
     struct estab_stack *s;
     struct arena arena;
 
-    if (!config_is_good(cfg))
+    if (!estab_config_is_good(cfg))
         return NULL;
     estab_arena_init(&arena, &cfg->alloc, cfg->memory_budget);
     s = estab_arena_get(&arena, sizeof(*s));

@@ -9,6 +9,7 @@ and the right to both (root, or user namespaces and an open /dev/net/tun).
 
 One line per check; exit status 0, 1 when one failed, 77 when nothing could be tried.
 """
+import json
 import os
 import resource
 import shutil
@@ -452,6 +453,112 @@ def get_takes_a_name():
     close()
 
 
+# --- the control socket ---
+
+
+def listening(**streams):
+    """An estab nc that listens at 7000 and answers at the control socket `c`."""
+    p = estab("nc", "-l", "7000", "--control", "c", **streams)
+    for _ in range(500):
+        probe = subprocess.run([ESTAB, "ss", "--control", "c"], capture_output=True)
+        if probe.returncode == 0:
+            return p
+        time.sleep(0.01)
+    raise Failed("no control socket")
+
+
+def end(p):
+    p.send_signal(signal.SIGTERM)
+    p.communicate(timeout=10)
+    expect(not os.path.exists("c"))
+
+
+def raw_control(request):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect("c")
+        s.settimeout(10)
+        try:
+            s.sendall(request)
+            s.shutdown(socket.SHUT_WR)
+            return read_all(s)
+        except (BrokenPipeError, ConnectionResetError):
+            return b""
+
+
+@check
+def control_shows_sockets_and_sets_knobs():
+    p = listening()
+    expect(os.stat("c").st_mode & 0o777 == 0o600, oct(os.stat("c").st_mode))
+    out, _ = run("ss", "--control", "c", "-ltn")
+    expect(b"LISTEN" in out and b"*:7000" in out and out.count(b"\n") == 2, out)
+    c = connect(7000)
+    out, _ = run("ss", "--control", "c", "-i")
+    expect(b"ESTAB" in out and b"10.9.0.2:7000" in out and b"cubic" in out and b"cwnd:" in out, out)
+    run("set", "--control", "c", "keepalive-idle", "3s")
+    out, _ = run("ss", "--control", "c", "--json")
+    (row,) = json.loads(out)
+    expect(row["state"] == "ESTABLISHED" and row["local-port"] == 7000, row)
+    expect(row["timer"] == "keepalive" and row["timer-ms"] <= 3000, row)
+    out, _ = run("set", "--control", "c")
+    expect(b"keepalive-idle       3s" in out, out)
+    _, err = run("set", "--control", "c", "ttl", "0", status=1)
+    expect(err == b"estab set: a value that cannot be\n", err)
+    _, err = run("set", "--control", "c", "frob", "1", status=1)
+    expect(b"no such knob" in err, err)
+    out, _ = run("ss", "--control", "c", "--links", "--routes", "--json")
+    expect([r for r in json.loads(out) if r.get("address") == "10.9.0.2"], out)
+    c.close()
+    end(p)
+
+
+@check
+def control_is_not_harmed_by_who_asks():
+    p = listening(stdin=subprocess.DEVNULL)
+    big = b"x" * 100000
+    for request in (b"", b"\n", b"frob\n", b"set\n", b"set \n", b"set ttl\n", b"set ttl 1 2\n", b"\0\n", big,
+                    b"set " + b"a" * 240 + b"\n", b"sockets", b"\xff\n", b"set %n%s 1\n"):
+        answer = raw_control(request)
+        expect(answer == b"" or answer.startswith(b"!"), request[:20], answer)
+    expect(raw_control(b"sockets\nmore\n").endswith(b".\n"))
+    # Those who connect and say nothing are hung up on, and keep nobody out for long.
+    idle = []
+    for _ in range(30):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect("c")
+        idle.append(s)
+    for s in idle:
+        s.settimeout(10)
+        try:
+            expect(s.recv(1) == b"")
+        except ConnectionResetError:
+            pass
+        s.close()
+    run("ss", "--control", "c", "-a")
+    expect(exchange(7000, b"still") == b"" and p.stdout.read() == b"still")
+    expect(p.wait(10) == 0 and not os.path.exists("c"))
+
+
+@check
+def control_sockets_of_others_are_left_alone():
+    p = listening()
+    _, err = run("nc", "-l", "7001", "--control", "c", status=1)
+    expect(b"Address already in use" in err, err)
+    run("ss", "--control", "c")
+    p.kill()
+    p.communicate(timeout=10)
+    expect(os.path.exists("c"))  # left behind: replaced
+    _, err = run("ss", "--control", "c", status=1)
+    expect(b"Connection refused" in err, err)
+    end(listening())
+    with open("c", "w", encoding="utf-8") as f:
+        f.write("a file")
+    _, err = run("nc", "-l", "7001", "--control", "c", status=1)
+    expect(b"Address already in use" in err, err)
+    with open("c", encoding="utf-8") as f:
+        expect(f.read() == "a file")
+    os.unlink("c")
+
+
 # --- devices ---
 
 
@@ -661,6 +768,10 @@ def wrong_command_lines_are_one_line_and_2():
         ["nc", "-k", "10.9.0.1", "1"],
         ["nc", "-l"],
         ["nc", "192.0.2", "1"],
+        ["ss"],
+        ["ss", "--control", "c", "x"],
+        ["ss", "--frob"],
+        ["set", "--control", "c", "ttl"],
         ["http"],
         ["http", "-p", "x", "."],
         ["frob"],

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings by name; see knobs.h. Whether a value is in range the stack says itself. */
+#include "cli/knobs.h"
+#include "cli/numbers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum kind { TIME, NUMBER, SWITCH, CC, ECN };
+
+struct knob {
+    const char *name;
+    const char *help;
+    enum kind kind;
+    size_t at, size;
+};
+
+#define KNOB(name, kind, field, help)                                                              \
+    {                                                                                              \
+        name, help, kind, offsetof(struct estab_config, field),                                    \
+            sizeof(((struct estab_config *)0)->field)                                              \
+    }
+
+/* clang-format off */
+static const struct knob knobs[] = {
+    KNOB("rto-initial",        TIME,   rto_initial,            "first retransmission of a SYN"),
+    KNOB("rto-min",            TIME,   rto_min,                "least retransmission timeout"),
+    KNOB("rto-max",            TIME,   rto_max,                "greatest retransmission timeout"),
+    KNOB("r1",                 NUMBER, r1,                     "retransmissions before IP is told"),
+    KNOB("syn-r2",             TIME,   syn_r2,                 "an active OPEN is given up"),
+    KNOB("syn-ack-retries",    NUMBER, syn_ack_retries,        "SYN,ACKs sent again"),
+    KNOB("delayed-ack",        TIME,   delayed_ack,            "an ACK waits at most"),
+    KNOB("fin-wait-2",         TIME,   fin_wait_2,             "an orphan waits for a FIN"),
+    KNOB("orphan-timeout",     TIME,   orphan_timeout,         "an orphan without progress"),
+    KNOB("user-timeout",       TIME,   tcp.user_timeout,       "unacknowledged text is given up"),
+    KNOB("initial-window",     NUMBER, initial_window,         "segments"),
+    KNOB("cc",                 CC,     tcp.cc,                 "congestion control"),
+    KNOB("ecn",                ECN,    ecn,                    "off, answer, ask"),
+    KNOB("timestamps",         SWITCH, timestamps,             "of new connections"),
+    KNOB("window-scaling",     SWITCH, window_scaling,         "of new connections"),
+    KNOB("sack",               SWITCH, sack,                   "of new connections"),
+    KNOB("rfc1337",            SWITCH, rfc1337,                "TIME-WAIT ignores RST"),
+    KNOB("time-wait-reuse",    SWITCH, time_wait_reuse,        "an OPEN may end a TIME-WAIT"),
+    KNOB("challenge-gap",      TIME,   challenge_gap,          "between two challenge ACKs"),
+    KNOB("keepalive",          SWITCH, tcp.keepalive,          "silent peers are probed"),
+    KNOB("keepalive-idle",     TIME,   tcp.keepalive_idle,     "after this silence"),
+    KNOB("keepalive-interval", TIME,   tcp.keepalive_interval, "that often"),
+    KNOB("keepalive-count",    NUMBER, tcp.keepalive_count,    "probes without answer"),
+    KNOB("nodelay",            SWITCH, tcp.nodelay,            "no Nagle"),
+    KNOB("ttl",                NUMBER, tcp.ttl,                "or hop limit"),
+    KNOB("send-buffer",        NUMBER, tcp.send_buffer_max,    "octets"),
+    KNOB("receive-buffer",     NUMBER, tcp.receive_buffer_max, "octets"),
+    KNOB("max-orphans",        NUMBER, max_orphans,            "beyond it they are reset"),
+    KNOB("rst-per-second",     NUMBER, rst_per_second,         "to segments of nobody"),
+    KNOB("icmp-per-second",    NUMBER, icmp_per_second,        "answers"),
+};
+/* clang-format on */
+
+enum { N_KNOBS = sizeof knobs / sizeof knobs[0] };
+
+static const char *const ecn_words[] = { "off", "answer", "ask" };
+
+const char *
+estab_knob_name(size_t i)
+{
+    return i < N_KNOBS ? knobs[i].name : NULL;
+}
+
+const char *
+estab_knob_help(size_t i)
+{
+    return i < N_KNOBS ? knobs[i].help : NULL;
+}
+
+static uint64_t
+read_number(const struct knob *k, const struct estab_config *cfg)
+{
+    const void *at = (const char *)cfg + k->at;
+    uint8_t u8;
+    uint32_t u32;
+    estab_time t;
+
+    switch (k->size) {
+    case 1:
+        memcpy(&u8, at, 1);
+        return u8;
+    case 4:
+        memcpy(&u32, at, 4);
+        return u32;
+    default:
+        memcpy(&t, at, 8);
+        return (uint64_t)t;
+    }
+}
+
+static void
+write_number(const struct knob *k, struct estab_config *cfg, uint64_t value)
+{
+    void *at = (char *)cfg + k->at;
+    uint8_t u8 = (uint8_t)value;
+    uint32_t u32 = (uint32_t)value;
+    estab_time t = (estab_time)value;
+
+    if (k->size == 1)
+        memcpy(at, &u8, 1);
+    else if (k->size == 4)
+        memcpy(at, &u32, 4);
+    else
+        memcpy(at, &t, 8);
+}
+
+/* In the largest unit that leaves no rest. */
+static void
+format_time(uint64_t t, char buf[KNOB_TEXT])
+{
+    if (t == (uint64_t)ESTAB_NEVER)
+        snprintf(buf, KNOB_TEXT, "never");
+    else if (t % 1000000000 == 0)
+        snprintf(buf, KNOB_TEXT, "%" PRIu64 "s", t / 1000000000);
+    else
+        snprintf(buf, KNOB_TEXT, "%" PRIu64 "ms", t / 1000000);
+}
+
+char *
+estab_knob_format(size_t i, const struct estab_config *cfg, char buf[KNOB_TEXT])
+{
+    const struct knob *k = &knobs[i];
+    uint64_t value = read_number(k, cfg);
+
+    switch (k->kind) {
+    case TIME:
+        format_time(value, buf);
+        break;
+    case NUMBER:
+        snprintf(buf, KNOB_TEXT, "%" PRIu64, value);
+        break;
+    case SWITCH:
+        snprintf(buf, KNOB_TEXT, "%s", value != 0 ? "on" : "off");
+        break;
+    case CC:
+        snprintf(buf, KNOB_TEXT, "%s", estab_cc_name((unsigned)value));
+        break;
+    case ECN:
+        snprintf(buf, KNOB_TEXT, "%s", value < 3 ? ecn_words[value] : "?");
+        break;
+    }
+    return buf;
+}
+
+static int
+parse_value(const struct knob *k, const char *text, uint64_t *value, struct failure *why)
+{
+    estab_time t;
+    int cc;
+
+    switch (k->kind) {
+    case TIME:
+        if (!estab_parse_duration(text, &t))
+            return estab_fail(why, "%s: not a duration, such as 30, 0.5 or 200ms", k->name);
+        *value = (uint64_t)t;
+        return 0;
+    case NUMBER:
+        if (!estab_parse_number(text, 0, k->size == 1 ? 255 : UINT32_MAX, value))
+            return estab_fail(why, "%s: not a number, or too large", k->name);
+        return 0;
+    case SWITCH:
+        if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+            return estab_fail(why, "%s: neither on nor off", k->name);
+        *value = strcmp(text, "on") == 0;
+        return 0;
+    case CC:
+        cc = estab_cc_by_name(text);
+        if (cc < 0)
+            return estab_fail(why, "%s: no such congestion control", k->name);
+        *value = (uint64_t)cc;
+        return 0;
+    case ECN:
+        for (*value = 0; *value < 3; (*value)++)
+            if (strcmp(text, ecn_words[*value]) == 0)
+                return 0;
+        break;
+    }
+    return estab_fail(why, "%s: not one of off, answer, ask", k->name);
+}
+
+int
+estab_knob_set(struct estab_config *cfg, const char *name, const char *value, struct failure *why)
+{
+    uint64_t number;
+
+    for (size_t i = 0; i < N_KNOBS; i++) {
+        if (strcmp(knobs[i].name, name) != 0)
+            continue;
+        if (parse_value(&knobs[i], value, &number, why) < 0)
+            return -1;
+        write_number(&knobs[i], cfg, number);
+        return 0;
+    }
+    return estab_fail(why, "there is no such knob (estab set lists them)");
+}
