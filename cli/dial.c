@@ -49,6 +49,13 @@ configure(struct dial *dial, const struct options *options, struct failure *why)
         for (size_t i = 0; i < options->n_dns; i++)
             cfg.servers[i] = (struct estab_endpoint){ options->dns[i], 53 };
     }
+    if (options->n_dns == 0 && dial->host->leased && dial->host->lease.client.lease.n_dns > 0) {
+        const struct estab_lease *lease = &dial->host->lease.client.lease;
+
+        cfg.n_servers = lease->n_dns;
+        for (unsigned i = 0; i < lease->n_dns; i++)
+            cfg.servers[i] = (struct estab_endpoint){ lease->dns[i], 53 };
+    }
     for (unsigned i = 0; i < cfg.n_servers;) {
         if (estab_host_address(dial->host, cfg.servers[i].addr.family) != NULL) {
             i++;

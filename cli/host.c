@@ -113,6 +113,34 @@ configure_kernel_end(struct host *host, const struct options *options, struct fa
     return 0;
 }
 
+/* The address by DHCP, on a device that is there. */
+static int
+lease_address(struct host *host, const struct options *options, uint32_t mtu, uint32_t largest,
+              struct failure *why)
+{
+    struct packet_link link = estab_tun_link(&host->tun, mtu, largest);
+    const struct estab_lease *got = &host->lease.client.lease;
+
+    if (estab_addressing_check(options, why) < 0 ||
+        estab_lease_acquire(&host->lease, &link, host->tun.name, ESTAB_SEC(30), why) < 0)
+        return -1;
+    host->leased = true;
+    host->addressing = (struct addressing){ .n = 1, .chosen_here = true };
+    host->addressing.at[0].own = (struct prefix){ got->addr, got->prefix_len };
+    return 0;
+}
+
+static void
+lease_lost(void *ctx, estab_time now)
+{
+    struct host *host = ctx;
+
+    (void)now;
+    host->has_failed = true;
+    estab_fail(&host->failure, "the DHCP server has not renewed the address");
+    estab_loop_stop(host->loop);
+}
+
 static int
 open_device(struct host *host, const struct options *options, uint32_t *mtu, uint32_t *largest,
             struct failure *why)
@@ -121,6 +149,8 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
 
     if (estab_tun_open(&host->tun, options->tun, why) < 0)
         return -1;
+    if (host->tun.made && options->addr_auto)
+        return estab_fail(why, "--addr auto: there is no device %s", options->tun);
     if (host->tun.made) {
         if (estab_addressing_plan(&host->addressing, options, estab_addressing_free_default(),
                                   why) < 0 ||
@@ -132,7 +162,8 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
         if (!up)
             return estab_fail(why, "the device %s is down: bring it up with 'ip link set %s up'",
                               host->tun.name, host->tun.name);
-        if (estab_addressing_follow(&host->addressing, options, host->tun.name, why) < 0)
+        if (!options->addr_auto &&
+            estab_addressing_follow(&host->addressing, options, host->tun.name, why) < 0)
             return -1;
     }
     if (estab_tun_mtu(&host->tun, largest, why) < 0)
@@ -142,6 +173,12 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
         *mtu = 65535;
     if (*largest < *mtu)
         *largest = *mtu;
+    if (!options->addr_auto)
+        return 0;
+    if (lease_address(host, options, *mtu, *largest, why) < 0)
+        return -1;
+    if (host->lease.client.lease.mtu != 0 && host->lease.client.lease.mtu < *mtu)
+        *mtu = host->lease.client.lease.mtu;
     return 0;
 }
 
@@ -214,6 +251,12 @@ make(struct host *host, const struct options *options, bool keepalive, loop_even
         return -1;
     host->mtu = mtu;
     port = estab_tun_link(&host->tun, mtu, largest);
+    if (host->leased) {
+        port = estab_lease_link(&host->lease, host->loop);
+        port.mtu = mtu;
+        host->lease.lost = lease_lost;
+        host->lease.ctx = host;
+    }
     if (estab_loop_add_stack(host->loop, host->stack, events, host->ctx, why) < 0)
         return -1;
     if (estab_loop_add_link(host->loop, host->stack, host->ifindex, &port, why) < 0)
@@ -263,6 +306,7 @@ estab_host_close(struct host *host, struct failure *why)
     int result = 0;
 
     estab_control_close(&host->control);
+    estab_lease_end(&host->lease);
     if (host->stack != NULL) {
         estab_stack_shutdown(host->stack, ESTAB_SHUTDOWN_RST, estab_loop_now(host->loop));
         /* Last words; when the device has gone there is nobody to hear them. */

@@ -8,6 +8,7 @@
 
 #include "cli/addressing.h"
 #include "cli/control.h"
+#include "cli/lease.h"
 #include "cli/options.h"
 #include "cli/sinks.h"
 #include "drivers/loop.h"
@@ -22,6 +23,8 @@ struct host {
     unsigned ifindex;
     uint32_t mtu;
     struct control control;
+    bool leased; /* the address is of `lease` */
+    struct lease lease;
     /* Set by the command before estab_host_run(), if it has more to do on a signal than to end:
      * SIGINT and SIGTERM call it; NULL: everything is reset and the loop stops. */
     void (*on_signal)(void *ctx, estab_time now);

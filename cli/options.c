@@ -29,6 +29,12 @@ take_addr(void *into, const char *value, struct failure *why)
     struct options *o = into;
     struct prefix *p = &o->addrs[o->n_addrs];
 
+    if (strcmp(value, "auto") == 0) {
+        o->addr_auto = true;
+        return o->n_addrs == 0 ? 0 : estab_fail(why, "goes with no other address");
+    }
+    if (o->addr_auto)
+        return estab_fail(why, "goes not with --addr auto");
     if (o->n_addrs == OPTIONS_ADDRS)
         return estab_fail(why, "at most %d addresses", OPTIONS_ADDRS);
     if (estab_addr_parse_prefix(&p->addr, &p->len, value) < 0)
@@ -233,7 +239,7 @@ take_control(void *into, const char *value, struct failure *why)
 static const struct option_rule host_rules[] = {
     { "tun", 0, "NAME", "the TUN device; made if it is not there (default: a new estabN)",
       take_tun },
-    { "addr", 0, "ADDR/LEN", "an address of this host; may be repeated", take_addr },
+    { "addr", 0, "ADDR/LEN", "an address of this host, may be repeated; auto: by DHCP", take_addr },
     { "gateway", 0, "ADDR", "the kernel's address at the other end", take_gateway },
     { "mtu", 0, "N", "largest packet (default: the device's, 1500 if made)", take_mtu },
     { "pcap", 0, "FILE", "write every packet, with the stack's reasons, as pcapng", take_pcap },

@@ -43,6 +43,7 @@ struct options {
     bool only_ipv4, only_ipv6;
     struct estab_addr dns[OPTIONS_DNS]; /* --dns; none: those of resolv.conf */
     size_t n_dns;
+    bool addr_auto;      /* --addr auto: by DHCP */
     const char *control; /* where to make a control socket, or NULL */
     const char *hosts;   /* a file, or NULL: the system's */
 };

@@ -140,6 +140,13 @@ ESTAB_API bool estab_dhcp_next_packet(struct estab_dhcp *c, struct estab_dhcp_pa
 ESTAB_API unsigned estab_dhcp_arrives(struct estab_dhcp *c, const uint8_t *data, size_t len,
                                       estab_time now);
 
+/* The same as IP packets, for links on which there is no address yet to bind UDP to. */
+#define ESTAB_DHCP_IP_PACKET (28 + ESTAB_DHCP_MESSAGE)
+ESTAB_API size_t estab_dhcp_write_ip(const struct estab_dhcp_packet *p,
+                                     uint8_t out[ESTAB_DHCP_IP_PACKET]);
+/* The message in a whole UDP datagram from port 67 to port 68 with the right checksum; else NULL. */
+ESTAB_API const uint8_t *estab_dhcp_read_ip(const uint8_t *packet, size_t packet_len, size_t *len);
+
 /* The answer to ESTAB_DHCP_PROBE; with `in_use` at any later time: somebody else uses the address. */
 ESTAB_API void estab_dhcp_probed(struct estab_dhcp *c, bool in_use, estab_time now);
 

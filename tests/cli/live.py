@@ -453,6 +453,43 @@ def get_takes_a_name():
     close()
 
 
+@check
+def an_address_and_names_come_from_dnsmasq():
+    if shutil.which("dnsmasq") is None:
+        print("skip an_address_and_names_come_from_dnsmasq: no dnsmasq (tools/setup test)", flush=True)
+        return
+
+    def ip(*args):
+        subprocess.run(["ip", *args], check=True)
+
+    ip("tuntap", "add", "dev", "pre0", "mode", "tun")
+    server = None
+    try:
+        ip("addr", "add", "10.9.7.1/24", "dev", "pre0")
+        ip("link", "set", "pre0", "up")
+        server = subprocess.Popen(
+            ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=",
+             "--user=root", "--bind-interfaces", "--interface=pre0", "--except-interface=lo",
+             "--address=/www.test/10.9.7.1", "--cname=alias.test,real.test", "--host-record=real.test,10.9.7.1",
+             "--dhcp-range=10.9.7.50,10.9.7.60,255.255.255.0,10m", "--dhcp-option=26,1400",
+             "--dhcp-leasefile=" + os.path.abspath("leases"), "--log-dhcp"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        port = serve(lambda c: c.sendall(c.getpeername()[0].encode()))
+        for name in ("www.test", "alias.test"):
+            out, _ = run("nc", "--tun", "pre0", "--addr", "auto", name, port)
+            expect(out.startswith(b"10.9.7.") and 50 <= int(out.split(b".")[3]) <= 60, out)
+        server.terminate()
+        log = server.communicate(timeout=10)[0]
+        for word in (b"DHCPDISCOVER", b"DHCPOFFER", b"DHCPREQUEST", b"DHCPACK", b"DHCPRELEASE"):
+            expect(word in log, word, log[-300:])
+        _, err = run("nc", "--tun", "none0", "--addr", "auto", HERE, port, status=1)
+        expect(b"there is no device none0" in err, err)
+    finally:
+        if server is not None and server.poll() is None:
+            server.kill()
+        ip("link", "del", "pre0")
+
+
 # --- the control socket ---
 
 
@@ -768,6 +805,8 @@ def wrong_command_lines_are_one_line_and_2():
         ["nc", "-k", "10.9.0.1", "1"],
         ["nc", "-l"],
         ["nc", "192.0.2", "1"],
+        ["nc", "--addr", "auto", "10.9.0.1", "1"],
+        ["nc", "--addr", "auto", "--addr", "10.9.0.2/24", "10.9.0.1", "1"],
         ["ss"],
         ["ss", "--control", "c", "x"],
         ["ss", "--frob"],

@@ -764,6 +764,33 @@ TEST(more_routes_than_there_is_room_for_are_left_out)
     assert_int_equal(client.lease.n_routes, ESTAB_DHCP_ROUTES);
 }
 
+/* --- as packets --- */
+
+TEST(a_message_goes_out_from_0_to_everybody_and_replies_are_found)
+{
+    struct estab_dhcp_config cfg = config();
+    struct estab_dhcp_packet p;
+    uint8_t packet[ESTAB_DHCP_IP_PACKET];
+    size_t n, len;
+
+    start(&cfg);
+    assert_true(estab_dhcp_next_packet(&client, &p, now));
+    n = estab_dhcp_write_ip(&p, packet);
+    assert_int_equal(n, 28 + p.len);
+    assert_memory_equal(packet + 12, "\0\0\0\0\377\377\377\377\0\104\0\103", 12);
+    assert_memory_equal(packet + 28, p.octets, p.len);
+    assert_null(estab_dhcp_read_ip(packet, n, &len)); /* a request, not a reply */
+    /* The ports exchanged: the sum stays right. */
+    packet[21] = 67;
+    packet[23] = 68;
+    assert_ptr_equal(estab_dhcp_read_ip(packet, n, &len), packet + 28);
+    assert_int_equal(len, p.len);
+    for (size_t cut = 0; cut < n; cut++)
+        assert_null(estab_dhcp_read_ip(packet, cut, &len));
+    packet[100] ^= 1;
+    assert_null(estab_dhcp_read_ip(packet, n, &len));
+}
+
 TEST(a_configuration_that_cannot_be_is_refused)
 {
     struct estab_dhcp_config cfg = config();
