@@ -11,5 +11,6 @@ int estab_cmd_nc(int argc, char **argv);
 int estab_cmd_script(int argc, char **argv);
 int estab_cmd_set(int argc, char **argv);
 int estab_cmd_ss(int argc, char **argv);
+int estab_cmd_wan(int argc, char **argv);
 
 #endif

@@ -18,6 +18,7 @@ static const struct {
     { "script", "play a script of hosts, segments and faults, and judge it", estab_cmd_script },
     { "set", "change a setting of a running host", estab_cmd_set },
     { "ss", "show the sockets of a running host", estab_cmd_ss },
+    { "wan", "a slow, long, bad path between two TUN devices", estab_cmd_wan },
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

@@ -266,6 +266,12 @@ rule_at(const struct command *command, size_t i)
     return i < command->n_rules ? &command->rules[i] : &host_rules[i - command->n_rules];
 }
 
+static size_t
+count_rules(const struct command *command)
+{
+    return command->n_rules + (command->no_host ? 0 : N_HOST_RULES);
+}
+
 /* "--mtu", "-p": as it was most likely typed. */
 static const char *
 spelled(const struct option_rule *rule, char buf[40])
@@ -282,7 +288,7 @@ static void
 make_tables(const struct command *command, char letters[2 * MAX_RULES + 4],
             struct option longs[MAX_RULES + 2])
 {
-    size_t n = command->n_rules + N_HOST_RULES, n_longs = 0;
+    size_t n = count_rules(command), n_longs = 0;
     char *l = letters;
 
     *l++ = ':';
@@ -310,7 +316,7 @@ make_tables(const struct command *command, char letters[2 * MAX_RULES + 4],
 static const struct option_rule *
 find_rule(const struct command *command, int value, bool *is_host)
 {
-    size_t n = command->n_rules + N_HOST_RULES;
+    size_t n = count_rules(command);
 
     for (size_t i = 0; i < n; i++) {
         const struct option_rule *r = rule_at(command, i);
@@ -334,7 +340,7 @@ estab_options_parse(const struct command *command, struct options *host, void *o
     bool is_host;
     int value;
 
-    if (command->n_rules + N_HOST_RULES > MAX_RULES)
+    if (count_rules(command) > MAX_RULES)
         abort();
     memset(host, 0, sizeof *host);
     make_tables(command, letters, longs);
@@ -373,7 +379,7 @@ estab_options_parse(const struct command *command, struct options *host, void *o
 void
 estab_options_help(const struct command *command, FILE *to)
 {
-    size_t n = command->n_rules + N_HOST_RULES;
+    size_t n = count_rules(command);
 
     fprintf(to, "usage: estab %s [OPTION]... %s\n%s\n\n", command->name, command->usage,
             command->about);

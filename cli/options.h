@@ -65,6 +65,7 @@ struct command {
     const char *about; /* one sentence for `estab --help` */
     const struct option_rule *rules;
     size_t n_rules;
+    bool no_host; /* it runs none, and takes only its own options */
 };
 
 enum options_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };

@@ -67,6 +67,42 @@ estab_netns_enter(struct failure *why)
     return 0;
 }
 
+int
+estab_netns_open(const char *name, struct failure *why)
+{
+    char path[300];
+    size_t len = strlen(name);
+    int fd;
+
+    if (len > 255)
+        return estab_fail(why, "a namespace has a name of at most 255 characters");
+    if (len == 0)
+        snprintf(path, sizeof path, "/proc/self/ns/net");
+    else if (strspn(name, "0123456789") == len)
+        snprintf(path, sizeof path, "/proc/%s/ns/net", name);
+    else
+        snprintf(path, sizeof path, "%s%s", strchr(name, '/') != NULL ? "" : "/run/netns/", name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return estab_fail(why, "there is no network namespace %s (%s)", name, path);
+    if (fd < 0)
+        return estab_fail(why, "cannot open the network namespace %s: %s", path, strerror(errno));
+    return fd;
+}
+
+int
+estab_netns_switch(int fd, struct failure *why)
+{
+    if (setns(fd, CLONE_NEWNET) == 0)
+        return 0;
+    if (errno == EPERM)
+        return estab_fail(why,
+                          "no right to enter a network namespace: run as root (CAP_SYS_ADMIN)");
+    if (errno == EINVAL)
+        return estab_fail(why, "that is not a network namespace");
+    return estab_fail(why, "cannot enter a network namespace: %s", strerror(errno));
+}
+
 static void
 redirect(int from, int to)
 {

@@ -15,6 +15,13 @@
  * as any user where the kernel allows user namespaces (the process then is root in there only). */
 int estab_netns_enter(struct failure *why);
 
+/* An open namespace: "" this process's, "1234" that of a process, "name" as ip-netns(8) has it, or
+ * the path of one. A file descriptor to close, or -1 and why. */
+int estab_netns_open(const char *name, struct failure *why);
+
+/* Moves this process, which must have one thread, into an open one. */
+int estab_netns_switch(int fd, struct failure *why);
+
 /* What a child starts with; -1 leaves that stream as it is here. */
 struct child_streams {
     int in, out, err;

@@ -319,7 +319,7 @@ sim_path_due(const struct sim_path *p)
 }
 
 bool
-sim_path_next(struct sim_path *p, estab_time now, unsigned *direction, const uint8_t **packet,
+sim_path_next(struct sim_path *p, estab_time now, unsigned *direction, uint8_t **packet,
               uint32_t *len)
 {
     struct arrival a;

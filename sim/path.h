@@ -48,7 +48,7 @@ void sim_path_send(struct sim_path *p, unsigned direction, const uint8_t *packet
 /* When the next packet is to be delivered, in either direction; ESTAB_NEVER: none is on the way. */
 estab_time sim_path_due(const struct sim_path *p);
 /* Takes the packet that is due first, if it is by `now`: it stays whole until the next call. */
-bool sim_path_next(struct sim_path *p, estab_time now, unsigned *direction, const uint8_t **packet,
+bool sim_path_next(struct sim_path *p, estab_time now, unsigned *direction, uint8_t **packet,
                    uint32_t *len);
 void sim_path_counts(const struct sim_path *p, unsigned direction, struct sim_path_counts *counts);
 /* Packets on the way in that direction. */

@@ -45,7 +45,7 @@ send(struct sim_path *p, unsigned direction, uint32_t id, uint32_t len, estab_ti
 static int64_t
 receive(struct sim_path *p, unsigned direction, estab_time now)
 {
-    const uint8_t *packet;
+    uint8_t *packet;
     unsigned from;
     uint32_t id, len;
 
@@ -61,7 +61,7 @@ static unsigned
 drain(struct sim_path *p, estab_time until, unsigned *out_of_order)
 {
     unsigned n = 0, last = 0, direction;
-    const uint8_t *packet;
+    uint8_t *packet;
     uint32_t id, len;
 
     *out_of_order = 0;
@@ -226,7 +226,7 @@ static uint64_t
 fates(uint64_t seed, unsigned direction, bool with_the_other)
 {
     struct sim_path_config cfg = plain();
-    const uint8_t *packet;
+    uint8_t *packet;
     struct sim_path *p;
     uint64_t hash = 0;
     uint32_t id, len;
