@@ -279,6 +279,11 @@ rfc-map:
 benches: $(benches)
 bench: $(benches)
 	@for b in $(benches); do echo "== $$b"; $(RUNNER) $$b || exit 1; done
+# estab and Linux over the same bad paths, through `estab wan`; WAN='--full' for every path.
+WAN ?=
+.PHONY: bench-wan
+bench-wan: $(ESTAB)
+	@bench/wan --build $(BUILD) $(WAN) || { rc=$$?; test $$rc = 77 || exit $$rc; }
 # Coverage-guided, sanitized fuzzing of every target for SECONDS each; needs clang.
 fuzz:
 	@tools/setup --check check
@@ -333,6 +338,7 @@ help:
 	@echo 'make unit               only the unit tests (honours RUNNER)'
 	@echo 'make check              layout, house rules, tests under ASan and UBSan'
 	@echo 'make bench              every benchmark'
+	@echo 'make bench-wan          estab and Linux over long, slow and lossy paths (root); WAN=--full for all'
 	@echo 'make fuzz SECONDS=60    coverage-guided fuzzing of every target (clang)'
 	@echo 'make swarm SEEDS=1000   the simulator over that many seeds'
 	@echo 'make format             clang-format 14 over every C file'
