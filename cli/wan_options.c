@@ -8,8 +8,7 @@
 
 /* --- numbers --- */
 
-/* "12.5" times `unit`, which is a multiple of 10^6 or the text has no such fraction; *rest is what
- * follows the number. */
+/* "12.5" times `unit`, which is a multiple of 10^6 or the text has no such fraction. */
 static bool
 parse_scaled(const char *text, uint64_t unit, uint64_t max, uint64_t *out)
 {
@@ -23,11 +22,12 @@ parse_scaled(const char *text, uint64_t unit, uint64_t max, uint64_t *out)
         n = strspn(++text, "0123456789");
         if (n > 6 || !estab_parse_digits(text, n, 999999, &fraction))
             return false;
+        text += n;
     }
     for (size_t i = 0; i < n; i++)
         scale *= 10;
     *out = whole * unit + unit * fraction / scale;
-    return *out <= max;
+    return *text == '\0' && *out <= max;
 }
 
 /* The same with one of the units behind the number. */
