@@ -14,7 +14,7 @@ sim_link_init(struct sim_link *l, const struct sim_link_config *cfg, uint64_t se
 static bool
 is_spent(const struct sim_hold *h)
 {
-    return !h->every && h->seen > h->nth;
+    return !h->every && h->seen > h->nth && h->repeated >= h->repeats;
 }
 
 bool
@@ -113,9 +113,21 @@ mark(uint8_t *packet)
     packet[11] = (uint8_t)sum;
 }
 
+/* Does this packet repeat what the hold has dropped? Then it is dropped too, so often as asked. */
+static bool
+is_repeated(struct sim_hold *h, uint32_t seq)
+{
+    if (h->action != SIM_HOLD_DROP || h->every || h->seen <= h->nth || h->repeated >= h->repeats ||
+        seq != h->seq)
+        return false;
+    h->repeated++;
+    return true;
+}
+
 /* The hold that keeps this very packet, or NULL. Every match is counted by every hold. */
 static const struct sim_hold *
-find_hold(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len)
+find_hold(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len,
+          estab_time now)
 {
     const struct sim_hold *found = NULL;
     struct sim_packet p;
@@ -129,8 +141,13 @@ find_hold(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_
         if (!p.is_tcp || h->direction != direction || (p.seg.ctl & h->ctl_mask) != h->ctl ||
             (h->with_text && p.seg.len == 0) || (h->without_text && p.seg.len != 0))
             continue;
-        if ((h->every ? h->seen >= h->nth : h->seen == h->nth) && found == NULL)
+        if (is_repeated(h, p.seg.seq)) {
+            found = found == NULL ? h : found;
+        } else if ((h->every ? h->seen >= h->nth : h->seen == h->nth) && found == NULL) {
             found = h;
+            h->seq = p.seg.seq;
+            h->hit_at = now;
+        }
         h->seen++;
     }
     return found;
@@ -145,39 +162,180 @@ release(const struct sim_hold *h, estab_time arrives)
     return h->release_at > arrives ? h->release_at : arrives;
 }
 
-/* When the last bit of the packet arrives if nothing goes wrong; ESTAB_NEVER: the queue is full. */
+/* The whole part of the square root. */
+static uint64_t
+square_root(uint64_t x)
+{
+    uint64_t root = 0, bit = (uint64_t)1 << 62;
+
+    while (bit > x)
+        bit >>= 2;
+    for (; bit != 0; bit >>= 2) {
+        if (x >= root + bit) {
+            x -= root + bit;
+            root = (root >> 1) + bit;
+        } else {
+            root >>= 1;
+        }
+    }
+    return root;
+}
+
+estab_time
+sim_codel_control_law(estab_time t, estab_time interval, uint32_t count)
+{
+    /* sqrt(count) with 16 bits behind the point */
+    uint64_t root = square_root((uint64_t)count << 32);
+
+    return t + (estab_time)(((uint64_t)interval << 16) / root);
+}
+
+/*
+ * RFC 8289 §5.4, §5.5: a packet leaves the queue at `now` after it has waited; is it dropped? The
+ * queue is first in, first out, so how long a packet waits is known when it comes, and the packets
+ * can be asked in their order then and there: after a drop the next one leaves at the same instant.
+ * Differs from RFC 8289 §5.5: whether less than one MTU is left behind cannot be known yet. In its
+ * place stands that it waited no longer than `one`, what a full packet takes.
+ */
+static bool
+codel_drops(struct sim_codel *c, const struct sim_codel_config *cfg, estab_time waited,
+            estab_time one, estab_time now)
+{
+    bool ok_to_drop = false;
+
+    if (waited < cfg->target || waited <= one) {
+        c->first_above_time = 0;
+    } else if (c->first_above_time == 0) {
+        c->first_above_time = now + cfg->interval;
+    } else {
+        ok_to_drop = now >= c->first_above_time;
+    }
+    if (c->dropping) {
+        if (!ok_to_drop) {
+            c->dropping = false;
+            return false;
+        }
+        if (now < c->drop_next)
+            return false;
+        c->count++;
+        c->drop_next = sim_codel_control_law(c->drop_next, cfg->interval, c->count);
+        return true;
+    }
+    if (!ok_to_drop)
+        return false;
+    /* Soon after the last row of drops the rate that it took is tried again (RFC 8289 §5.4). */
+    c->dropping = true;
+    c->count = c->count - c->lastcount > 1 && now - c->drop_next < 16 * cfg->interval
+                   ? c->count - c->lastcount
+                   : 1;
+    c->drop_next = sim_codel_control_law(now, cfg->interval, c->count);
+    c->lastcount = c->count;
+    return true;
+}
+
+#define FULL_PACKET 1500u
+
+/* How long so many octets take on the wire of the link. */
+static estab_time
+time_of(const struct sim_link *l, uint32_t len)
+{
+    return (estab_time)((uint64_t)len * 8 * 1000000000u / l->cfg.bits_per_second);
+}
+
+/* When the last bit of the packet has left; ESTAB_NEVER: the queue did not take it, or CoDel has
+ * taken it out. What CoDel will take out is not counted with what waits. */
 static estab_time
 transmit(struct sim_link *l, unsigned direction, uint32_t len, estab_time now)
 {
     estab_time start = now;
+    uint64_t waiting;
 
     if (l->cfg.bits_per_second == 0)
-        return now + l->cfg.delay;
+        return now;
     if (l->busy_until[direction] > start)
         start = l->busy_until[direction];
-    if (start - now > l->cfg.queue_max)
+    waiting = (uint64_t)(start - now) / 1000 * (l->cfg.bits_per_second / 1000) / 8000;
+    if ((l->cfg.queue_max > 0 || l->cfg.queue_bytes == 0) && start - now > l->cfg.queue_max) {
+        l->counts[direction].queue_full++;
         return ESTAB_NEVER;
-    l->busy_until[direction] =
-        start + (estab_time)((uint64_t)len * 8 * 1000000000u / l->cfg.bits_per_second);
-    return l->busy_until[direction] + l->cfg.delay;
+    }
+    if (l->cfg.queue_bytes != 0 && waiting + len > l->cfg.queue_bytes && start > now) {
+        l->counts[direction].queue_full++;
+        return ESTAB_NEVER;
+    }
+    if (l->cfg.codel.interval > 0 && codel_drops(&l->codel[direction], &l->cfg.codel, start - now,
+                                                 time_of(l, FULL_PACKET), start)) {
+        l->counts[direction].codel_dropped++;
+        return ESTAB_NEVER;
+    }
+    l->busy_until[direction] = start + time_of(l, len);
+    return l->busy_until[direction];
+}
+
+/* How long the way takes a packet that begins it at `now`. */
+static estab_time
+travel(const struct sim_link *l, estab_time now)
+{
+    return l->cfg.route_delay > 0 && now >= l->cfg.route_at ? l->cfg.route_delay : l->cfg.delay;
+}
+
+/* The delay varies, but nobody overtakes. */
+static estab_time
+shake(struct sim_link *l, unsigned direction, estab_time arrives)
+{
+    if (l->cfg.jitter == 0)
+        return arrives;
+    arrives += (estab_time)sim_prng_between(&l->dice, 0, (uint64_t)l->cfg.jitter);
+    if (arrives < l->last_arrival[direction])
+        arrives = l->last_arrival[direction];
+    l->last_arrival[direction] = arrives;
+    return arrives;
+}
+
+/* The state changes first, then it decides. */
+static bool
+bursts_lose(struct sim_link *l, unsigned direction)
+{
+    const struct sim_bursts *b = &l->cfg.bursts;
+    bool *bad = &l->in_burst[direction];
+
+    if (sim_prng_chance(&l->dice, *bad ? b->to_good_ppm : b->to_bad_ppm))
+        *bad = !*bad;
+    return sim_prng_chance(&l->dice, *bad ? b->bad_loss_ppm : b->good_loss_ppm);
+}
+
+static bool
+is_only_ack(const uint8_t *packet, uint32_t len)
+{
+    struct sim_packet p;
+
+    sim_packet_read(&p, packet, len);
+    return p.is_tcp && p.seg.len == 0 &&
+           (p.seg.ctl & (ESTAB_CTL_ACK | ESTAB_CTL_SYN | ESTAB_CTL_FIN | ESTAB_CTL_RST)) ==
+               ESTAB_CTL_ACK;
 }
 
 /* An interface that interrupts seldom: what arrives in between arrives together. */
 static unsigned
-coalesce(const struct sim_link *l, struct sim_copy *copies, unsigned n)
+coalesce(const struct sim_link *l, unsigned direction, struct sim_copy *copies, unsigned n)
 {
     estab_time step = l->cfg.coalesce;
 
+    if (l->cfg.coalesce_only != 0 && l->cfg.coalesce_only != 1 + direction)
+        return n;
     for (unsigned i = 0; i < n && step > 0; i++)
         copies[i].at = (copies[i].at + step - 1) / step * step;
     return n;
 }
 
 unsigned
-sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len,
-               estab_time now, struct sim_copy copies[SIM_COPIES_MAX], enum sim_notice *notice)
+sim_link_carry_through(struct sim_link *l, struct sim_link *queue, unsigned direction,
+                       const uint8_t *packet, uint32_t len, estab_time now,
+                       struct sim_copy copies[SIM_COPIES_MAX], enum sim_notice *notice)
 {
-    const struct sim_faults *f = &l->cfg.faults;
+    static const struct sim_faults none = { .loss_ppm = 0 };
+    const struct sim_faults *f =
+        l->cfg.faults.only == 0 || l->cfg.faults.only == 1 + direction ? &l->cfg.faults : &none;
     struct sim_link_counts *counts = &l->counts[direction];
     bool faulty = now < l->cfg.heal_at;
     const struct sim_hold *hold;
@@ -193,13 +351,12 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
         *notice = SIM_NOTICE_TOO_BIG;
         return 0;
     }
-    arrives = transmit(l, direction, len, now);
-    if (arrives == ESTAB_NEVER) {
-        counts->queue_full++;
+    arrives = transmit(queue, direction, len, now);
+    if (arrives == ESTAB_NEVER)
         return 0;
-    }
+    arrives = shake(l, direction, arrives + travel(l, arrives));
     copies[0] = (struct sim_copy){ .at = arrives };
-    hold = find_hold(l, direction, packet, len);
+    hold = find_hold(l, direction, packet, len, now);
     l->held = hold != NULL && hold->action == SIM_HOLD_DELAY;
     if (hold != NULL) {
         counts->held++;
@@ -211,7 +368,7 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
             copies[n++] = (struct sim_copy){ .at = release(hold, arrives) };
     }
     if (!faulty)
-        return coalesce(l, copies, n);
+        return coalesce(l, direction, copies, n);
     if (now >= l->cfg.down_at && now < l->cfg.up_at) {
         counts->lost++;
         return 0;
@@ -223,7 +380,9 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
     }
     if (sim_prng_chance(&l->dice, f->forge_ppm))
         *notice = SIM_NOTICE_FORGE;
-    if (sim_prng_chance(&l->dice, f->loss_ppm)) {
+    if (sim_prng_chance(&l->dice, f->loss_ppm) || bursts_lose(l, direction) ||
+        (f->ack_loss_ppm > 0 && is_only_ack(packet, len) &&
+         sim_prng_chance(&l->dice, f->ack_loss_ppm))) {
         counts->lost++;
         return 0;
     }
@@ -245,7 +404,14 @@ sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, ui
             corrupt(l, &copies[i], packet, len);
         }
     }
-    return coalesce(l, copies, n);
+    return coalesce(l, direction, copies, n);
+}
+
+unsigned
+sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len,
+               estab_time now, struct sim_copy copies[SIM_COPIES_MAX], enum sim_notice *notice)
+{
+    return sim_link_carry_through(l, l, direction, packet, len, now, copies, notice);
 }
 
 enum sim_fate

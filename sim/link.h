@@ -23,7 +23,23 @@ struct sim_faults {
     estab_time reorder_extra;
     uint32_t forge_ppm; /* somebody off the path who knows the endpoints sends his own along */
     uint32_t unreachable_ppm; /* lost, and a router says "host unreachable" */
+    uint32_t ack_loss_ppm;    /* of the segments that only acknowledge: no text, SYN, FIN, RST */
+    uint8_t only;             /* all of these: 0 in both directions, 1 + d in direction d */
 };
+
+/* Losses in bursts (Gilbert and Elliott): two states, between which each packet may move, with a
+ * loss of their own. It begins in the good one; each direction has its own. */
+struct sim_bursts {
+    uint32_t to_bad_ppm, to_good_ppm;
+    uint32_t good_loss_ppm, bad_loss_ppm;
+};
+
+/* The controlled delay of RFC 8289: interval 0: none. */
+struct sim_codel_config {
+    estab_time target, interval;
+};
+#define SIM_CODEL_TARGET ESTAB_MS(5)
+#define SIM_CODEL_INTERVAL ESTAB_MS(100)
 
 /* What goes wrong with one very packet: the n-th that matches is kept back, or with `every` it and
  * all that follow. */
@@ -38,7 +54,10 @@ struct sim_hold {
     enum sim_hold_action action;
     estab_time release_after; /* DELAY: arrives so much later; DUPLICATE: its copy does */
     estab_time release_at;    /* the same as an instant, at which it arrives; 0: see before */
+    uint32_t repeats;         /* DROP: so many that begin with the same octet are dropped too */
     uint32_t seen;            /* matches so far */
+    uint32_t seq, repeated;   /* where the one kept back began; its repetitions dropped so far */
+    estab_time hit_at;        /* and when it was sent */
 };
 #define SIM_HOLDS_MAX 8
 
@@ -46,9 +65,16 @@ struct sim_link_config {
     estab_time delay;
     uint64_t bits_per_second; /* 0: no limit */
     estab_time queue_max;     /* with a rate: what would wait longer is dropped */
-    estab_time coalesce;      /* arrivals only at multiples of it; 0: at any time */
-    uint32_t path_mtu;        /* larger packets are dropped and answered "too big"; 0: none are */
+    uint32_t queue_bytes;     /* with a rate: as much waits, the next is dropped; 0: no limit */
+    struct sim_codel_config codel;
+    estab_time jitter;      /* up to so much more, by chance; the order stays */
+    estab_time coalesce;    /* arrivals only at multiples of it; 0: at any time */
+    uint8_t coalesce_only;  /* 0: in both directions, 1 + d: in direction d */
+    estab_time route_at;    /* from then on another way is taken, which takes ... */
+    estab_time route_delay; /* ... so long instead of `delay`; 0: the way stays */
+    uint32_t path_mtu;      /* larger packets are dropped and answered "too big"; 0: none are */
     struct sim_faults faults;
+    struct sim_bursts bursts;
     estab_time down_at, up_at; /* in between everything is lost */
     estab_time heal_at;        /* from then on nothing goes wrong any more; ESTAB_NEVER: goes on */
     struct sim_hold holds[SIM_HOLDS_MAX];
@@ -57,7 +83,7 @@ struct sim_link_config {
 
 struct sim_link_counts {
     uint64_t packets, bytes, lost, queue_full, duplicated, corrupted, marked, reordered, held,
-        too_big;
+        too_big, codel_dropped;
 };
 
 /* What became of a packet. */
@@ -69,11 +95,21 @@ enum sim_fate {
     SIM_FATE_CORRUPTED
 };
 
+/* What CoDel remembers between two packets, in the RFC's words (RFC 8289 §5.3). */
+struct sim_codel {
+    estab_time first_above_time, drop_next;
+    uint32_t count, lastcount;
+    bool dropping;
+};
+
 struct sim_link {
     struct sim_link_config cfg;
     struct sim_prng dice;
     bool held; /* the packet carried last */
     estab_time busy_until[2];
+    estab_time last_arrival[2]; /* of what jitter may not overtake */
+    struct sim_codel codel[2];
+    bool in_burst[2];
     struct sim_link_counts counts[2];
 };
 
@@ -106,6 +142,13 @@ void sim_link_mend(struct sim_link *l, estab_time now);
 unsigned sim_link_carry(struct sim_link *l, unsigned direction, const uint8_t *packet, uint32_t len,
                         estab_time now, struct sim_copy copies[SIM_COPIES_MAX],
                         enum sim_notice *notice);
+/* The same through the queue of another link, which several share: `queue` says how fast, how much
+ * waits and what is dropped for it, and counts that; all else is of `l`. */
+unsigned sim_link_carry_through(struct sim_link *l, struct sim_link *queue, unsigned direction,
+                                const uint8_t *packet, uint32_t len, estab_time now,
+                                struct sim_copy copies[SIM_COPIES_MAX], enum sim_notice *notice);
+/* RFC 8289 §3.3: when the next is to be dropped, the `count`-th of a row: t + interval / sqrt(count). */
+estab_time sim_codel_control_law(estab_time t, estab_time interval, uint32_t count);
 /* What became of a packet that was carried and arrives in `n` copies. */
 enum sim_fate sim_link_fate(const struct sim_link *l, const struct sim_copy *copies, unsigned n);
 /* Marks the copy, and turns the bits of a corrupt one. */

@@ -166,8 +166,8 @@ send_frame(struct sim_world *w, struct sim_host *host, unsigned ifindex,
     unsigned far = 1u - at->side;
     struct sim_copy copies[SIM_COPIES_MAX];
     enum sim_notice notice;
-    unsigned n =
-        sim_link_carry(&j->link, at->side, frame->data, frame->len, w->now, copies, &notice);
+    unsigned n = sim_link_carry_through(&j->link, &w->joints[j->queue].link, at->side, frame->data,
+                                        frame->len, w->now, copies, &notice);
 
     if (w->fate != NULL && sim_link_fate(&j->link, copies, n) != SIM_FATE_ARRIVES)
         w->fate(w->sink_ctx, host, sim_link_fate(&j->link, copies, n));
@@ -600,6 +600,7 @@ join(struct sim_world *w, struct sim_host *a, struct sim_host *b, const struct s
     w->joints = joints;
     j = &w->joints[link];
     w->n_joints++;
+    j->queue = (uint32_t)link;
     sim_link_init(&j->link, cfg, sim_mix(w->seed, 0x6c696e6b00000000u + link));
     if (!add_interface(a, link, 0, mtu_a, v4, v6) ||
         !add_interface(b, link, 1, mtu_b, v4 != NULL ? v4 + 1 : NULL, v6 != NULL ? v6 + 1 : NULL))
@@ -643,6 +644,21 @@ sim_world_joint(struct sim_world *w, const struct sim_host *a, const struct sim_
             return j;
     }
     return NULL;
+}
+
+bool
+sim_world_share(struct sim_world *w, const struct sim_host *a, const struct sim_host *b,
+                const struct sim_host *c, const struct sim_host *d)
+{
+    unsigned side = 0, other = 0;
+    struct sim_joint *j = sim_world_joint(w, a, b, &side);
+    const struct sim_joint *shared = sim_world_joint(w, c, d, &other);
+
+    /* The direction counts from end 0, so both must have been joined the same way round. */
+    if (j == NULL || shared == NULL || side != other)
+        return false;
+    j->queue = (uint32_t)(shared - w->joints);
+    return true;
 }
 
 struct estab_addr

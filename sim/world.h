@@ -46,6 +46,7 @@ struct sim_host {
 
 struct sim_joint {
     struct sim_link link;
+    uint32_t queue; /* the joint whose queue its packets go through: its own, or a shared one */
     struct {
         uint32_t host;
         unsigned ifindex;
@@ -148,6 +149,11 @@ bool sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
 bool sim_world_join_at(struct sim_world *w, struct sim_host *a, struct sim_host *b,
                        const struct sim_link_config *cfg, uint32_t mtu,
                        const struct estab_addr addr[2]);
+/* The packets from a to b and back go through the queue of the link between c and d from now on,
+ * with its rate: so several pairs of hosts share one bottleneck. Each keeps its own delay and
+ * faults. The ends are matched in the order given. False: there is no such link. */
+bool sim_world_share(struct sim_world *w, const struct sim_host *a, const struct sim_host *b,
+                     const struct sim_host *c, const struct sim_host *d);
 /* The link between two hosts; NULL: there is none. `side` is set to the end of `a`. */
 struct sim_joint *sim_world_joint(struct sim_world *w, const struct sim_host *a,
                                   const struct sim_host *b, unsigned *side);

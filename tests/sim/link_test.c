@@ -430,3 +430,268 @@ TEST(packets_cut_anywhere_are_not_read_as_whole)
         }
     }
 }
+
+/* Carries a packet of 160 octets with these control bits at `now`. */
+static unsigned
+carry_160(struct sim_link *l, unsigned direction, estab_time now, struct sim_copy *c)
+{
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 120);
+    enum sim_notice notice;
+
+    return sim_link_carry(l, direction, packet, len, now, c, &notice);
+}
+
+TEST(queue_in_octets_drops_the_tail_and_takes_again_what_has_room)
+{
+    /* 160 octets at 1.28 Mbit/s: 1 ms each; three of them wait, the one on the wire included. */
+    struct sim_link_config cfg = { .bits_per_second = 1280000,
+                                   .queue_bytes = 480,
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    struct sim_copy c[SIM_COPIES_MAX];
+
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(carry_160(&l, 0, 0, c), 1);
+    assert_int_equal(carry_160(&l, 0, 0, c), 0);
+    assert_int_equal(l.counts[0].queue_full, 1);
+    assert_int_equal(carry_160(&l, 0, ESTAB_US(900), c), 0);
+    assert_int_equal(carry_160(&l, 1, 0, c), 1); /* the other way has its own */
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(1), c), 1);
+    assert_true(c[0].at == ESTAB_MS(4));
+    /* What finds the link idle goes, however small the queue. */
+    l.cfg.queue_bytes = 1;
+    assert_int_equal(carry_160(&l, 0, ESTAB_SEC(1), c), 1);
+    assert_int_equal(carry_160(&l, 0, ESTAB_SEC(1), c), 0);
+}
+
+TEST(jitter_varies_the_delay_and_keeps_the_order)
+{
+    struct sim_link_config cfg = { .delay = ESTAB_MS(10),
+                                   .jitter = ESTAB_MS(5),
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    struct sim_copy c[SIM_COPIES_MAX];
+    estab_time last = 0, least = ESTAB_NEVER, most = 0;
+
+    for (unsigned i = 0; i < PACKETS; i++) {
+        estab_time sent = ESTAB_US(700) * i, took;
+
+        assert_int_equal(carry_160(&l, 0, sent, c), 1);
+        took = c[0].at - sent;
+        assert_true(c[0].at >= last);
+        last = c[0].at;
+        least = took < least ? took : least;
+        most = took > most ? took : most;
+    }
+    assert_true(least >= ESTAB_MS(10) && least < ESTAB_MS(11));
+    assert_true(most > ESTAB_MS(14) && most <= ESTAB_MS(15));
+}
+
+/* RFC 8289 §3.3: interval / sqrt(count), rounded down, without floating point. */
+TEST(codels_control_law_is_the_interval_through_the_root)
+{
+    static const struct {
+        uint32_t count;
+        estab_time after;
+    } rows[] = { { 1, 100000000 }, { 2, 70710678 },   { 3, 57735026 },   { 4, 50000000 },
+                 { 9, 33333333 },  { 100, 10000000 }, { 10000, 1000000 } };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        estab_time t = sim_codel_control_law(ESTAB_SEC(7), ESTAB_MS(100), rows[i].count);
+
+        assert_in_range(t - ESTAB_SEC(7), rows[i].after - rows[i].after / 50000 - 1,
+                        rows[i].after + rows[i].after / 50000 + 1);
+    }
+}
+
+static struct sim_link
+make_codel(void)
+{
+    /* 160 octets at 12.8 Mbit/s: 0.1 ms each; 1500: 0.94 ms. */
+    struct sim_link_config cfg = { .bits_per_second = 12800000,
+                                   .queue_bytes = 1u << 20,
+                                   .codel = { SIM_CODEL_TARGET, SIM_CODEL_INTERVAL },
+                                   .heal_at = ESTAB_NEVER };
+
+    return make_link(&cfg);
+}
+
+/* RFC 8289 §5.5: a standing queue is let be for one interval, then thinned faster and faster. */
+TEST(codel_drops_from_a_queue_that_stands_longer_than_an_interval)
+{
+    struct sim_link l = make_codel();
+    struct sim_copy c[SIM_COPIES_MAX];
+    estab_time at = 0, dropped[64];
+    unsigned n = 0;
+
+    /* 100 wait from the start, that is 10 ms; then as many come as leave. */
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(carry_160(&l, 0, 0, c), 1);
+    for (unsigned i = 0; i < 5000; i++) {
+        estab_time leaves = l.busy_until[0];
+
+        if (carry_160(&l, 0, at, c) == 0 && n < 64) {
+            dropped[n++] = leaves;
+            (void)carry_160(&l, 0, at, c); /* the queue stands as it stood */
+        }
+        at += ESTAB_US(100);
+    }
+    assert_int_equal(n, 8); /* 105 ms, then 100 ms / sqrt(1 .. 7) each after the one before */
+    assert_in_range(dropped[0], ESTAB_MS(104), ESTAB_MS(107)); /* above the target since 5 ms */
+    assert_in_range(dropped[1] - dropped[0], ESTAB_MS(99), ESTAB_MS(101));
+    assert_in_range(dropped[2] - dropped[1], ESTAB_MS(70), ESTAB_MS(72));
+    assert_in_range(dropped[3] - dropped[2], ESTAB_MS(57), ESTAB_MS(59));
+    assert_int_equal(l.counts[0].queue_full, 0);
+    assert_true(l.counts[0].codel_dropped >= n);
+}
+
+TEST(codel_lets_a_burst_pass_and_a_queue_below_its_target)
+{
+    struct sim_link l = make_codel();
+    struct sim_copy c[SIM_COPIES_MAX];
+
+    /* Every 200 ms a burst that waits up to 80 ms, ten times the rest below the target. */
+    for (unsigned k = 0; k < 10; k++)
+        for (unsigned i = 0; i < 800; i++)
+            assert_int_equal(carry_160(&l, 0, ESTAB_MS(200) * k, c), 1);
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(carry_160(&l, 0, ESTAB_SEC(3), c), 1);
+    for (unsigned i = 0; i < PACKETS; i++)
+        assert_int_equal(carry_160(&l, 0, ESTAB_SEC(3) + ESTAB_US(100) * i, c), 1);
+    assert_int_equal(l.counts[0].codel_dropped, 0);
+}
+
+/* Two states that keep for 10 and 100 packets in the mean: a loss of 1/11, in rows of ten. */
+TEST(bursts_lose_in_rows)
+{
+    struct sim_link_config cfg = { .bursts = { .to_bad_ppm = 10000,
+                                               .to_good_ppm = 100000,
+                                               .good_loss_ppm = 0,
+                                               .bad_loss_ppm = SIM_PPM },
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    struct sim_copy c[SIM_COPIES_MAX];
+    unsigned lost = 0, rows = 0, before = 1;
+
+    for (unsigned i = 0; i < 5 * PACKETS; i++) {
+        unsigned n = carry_160(&l, 0, ESTAB_MS(i), c);
+
+        lost += n == 0;
+        rows += n == 0 && before != 0;
+        before = n;
+    }
+    assert_in_range(lost, 5 * PACKETS * 80 / 1000, 5 * PACKETS * 102 / 1000);
+    assert_in_range(lost / rows, 9, 11);
+    assert_int_equal(l.counts[0].lost, lost);
+    /* In the good state so often as its own number says. */
+    cfg.bursts = (struct sim_bursts){ .good_loss_ppm = 50000, .bad_loss_ppm = SIM_PPM };
+    l = make_link(&cfg);
+    assert_in_range(carry_many(&l), PACKETS * 94 / 100, PACKETS * 96 / 100);
+    /* And not at all without one. */
+    cfg.bursts = (struct sim_bursts){ .bad_loss_ppm = SIM_PPM };
+    l = make_link(&cfg);
+    assert_int_equal(carry_many(&l), PACKETS);
+}
+
+TEST(loss_of_acknowledgments_spares_text_and_control)
+{
+    struct sim_link_config cfg = { .faults = { .ack_loss_ppm = SIM_PPM }, .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    struct sim_copy c[SIM_COPIES_MAX];
+
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 0, 0, c), 0);
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK | ESTAB_CTL_ECE, 0, 0, c), 0);
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK, 1, 0, c), 1);
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK | ESTAB_CTL_SYN, 0, 0, c), 1);
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK | ESTAB_CTL_FIN, 0, 0, c), 1);
+    assert_int_equal(carry_one(&l, ESTAB_CTL_ACK | ESTAB_CTL_RST, 0, 0, c), 1);
+    assert_int_equal(carry_one(&l, ESTAB_CTL_SYN, 0, 0, c), 1);
+    assert_int_equal(l.counts[0].lost, 2);
+}
+
+TEST(faults_and_coalescing_of_one_direction_leave_the_other_alone)
+{
+    struct sim_link_config cfg = { .faults = { .loss_ppm = SIM_PPM, .only = 1 + 1 },
+                                   .coalesce = ESTAB_MS(10),
+                                   .coalesce_only = 1 + 0,
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    struct sim_copy c[SIM_COPIES_MAX];
+
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(3), c), 1);
+    assert_true(c[0].at == ESTAB_MS(10));
+    assert_int_equal(carry_160(&l, 1, ESTAB_MS(3), c), 0);
+    l.cfg.faults.only = 0;
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(3), c), 0);
+    l.cfg.faults.loss_ppm = 0;
+    assert_int_equal(carry_160(&l, 1, ESTAB_MS(3), c), 1);
+    assert_true(c[0].at == ESTAB_MS(3));
+}
+
+TEST(another_route_takes_its_own_time_from_its_instant_on)
+{
+    struct sim_link_config cfg = { .delay = ESTAB_MS(50),
+                                   .route_at = ESTAB_SEC(1),
+                                   .route_delay = ESTAB_MS(10),
+                                   .heal_at = ESTAB_NEVER };
+    struct sim_link l = make_link(&cfg);
+    struct sim_copy c[SIM_COPIES_MAX];
+
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(999), c), 1);
+    assert_true(c[0].at == ESTAB_MS(1049));
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(1000), c), 1); /* overtakes the one before */
+    assert_true(c[0].at == ESTAB_MS(1010));
+    l.cfg.route_delay = 0;
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(1000), c), 1);
+    assert_true(c[0].at == ESTAB_MS(1050));
+}
+
+/* Two links through one queue: what one sends, the other waits for; the delays are their own. */
+TEST(links_that_share_a_queue_share_its_rate_and_its_room)
+{
+    struct sim_link_config cfg = {
+        .delay = ESTAB_MS(3), .bits_per_second = 1280000, .queue_bytes = 480, .heal_at = ESTAB_NEVER
+    };
+    struct sim_link_config other = { .delay = ESTAB_MS(20), .heal_at = ESTAB_NEVER };
+    struct sim_link a = make_link(&cfg), b = make_link(&other);
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 120);
+    struct sim_copy c[SIM_COPIES_MAX];
+    enum sim_notice notice;
+
+    assert_int_equal(carry_160(&a, 0, 0, c), 1);
+    assert_true(c[0].at == ESTAB_MS(4));
+    assert_int_equal(sim_link_carry_through(&b, &a, 0, packet, len, 0, c, &notice), 1);
+    assert_true(c[0].at == ESTAB_MS(22));
+    assert_int_equal(carry_160(&a, 0, 0, c), 1);
+    assert_true(c[0].at == ESTAB_MS(6));
+    assert_int_equal(sim_link_carry_through(&b, &a, 0, packet, len, 0, c, &notice), 0);
+    assert_int_equal(a.counts[0].queue_full, 1);
+    /* Its own queue has no rate. */
+    assert_int_equal(carry_160(&b, 0, 0, c), 1);
+    assert_true(c[0].at == ESTAB_MS(20));
+}
+
+TEST(a_drop_with_repeats_takes_the_same_octets_again)
+{
+    struct sim_link_config cfg = { .heal_at = ESTAB_NEVER, .n_holds = 1 };
+    struct sim_link l;
+    uint8_t packet[200];
+    uint32_t len = make_packet(packet, 4, ESTAB_CTL_ACK, 100);
+    struct sim_copy c[SIM_COPIES_MAX];
+    enum sim_notice notice;
+
+    cfg.holds[0] =
+        (struct sim_hold){ .with_text = true, .nth = 1, .repeats = 1, .action = SIM_HOLD_DROP };
+    l = make_link(&cfg);
+    for (unsigned i = 0; i < 6; i++) {
+        static const uint8_t seq[] = { 0, 5, 6, 5, 5, 7 };
+        static const unsigned arrive[] = { 1, 0, 1, 0, 1, 1 };
+
+        packet[27] = seq[i];
+        assert_int_equal(sim_link_carry(&l, 0, packet, len, ESTAB_MS(i), c, &notice), arrive[i]);
+    }
+    assert_int_equal(l.cfg.holds[0].seq, 5);
+    assert_true(l.cfg.holds[0].hit_at == ESTAB_MS(1));
+}
