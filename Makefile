@@ -110,7 +110,7 @@ PACKETDRILL_SO := $(BUILD)/libestab-packetdrill.so
 TOOLS_A := $(BUILD)/libestab-tools.a
 CLI_A := $(if $(cli_src),$(BUILD)/libestab-cli.a)
 ESTAB := $(if $(cli_src),$(BUILD)/estab)
-SIM := $(if $(sim_src),$(BUILD)/estab-sim)
+SIM := $(BUILD)/estab-sim $(BUILD)/estab-netlab
 LAB := $(if $(lab_src),$(BUILD)/estab-lab)
 examples := $(patsubst examples/%.c,$(BUILD)/examples/%,$(example_src))
 benches := $(patsubst bench/%.c,$(BUILD)/bench/%,$(bench_src))
@@ -200,7 +200,9 @@ $(filter $(BUILD)/tests/packetdrill/%,$(tests)): | $(PACKETDRILL_SO)
 
 $(BUILD)/estab: $(call objs,cli/main.c) $(CLI_A) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
 	$(link) $(TOOLS_LIBS)
-$(BUILD)/estab-sim: $(call objs,$(sim_src)) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
+$(BUILD)/estab-netlab: $(call objs,sim/main/netlab.c) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
+	$(link)
+$(BUILD)/estab-sim: $(call objs,sim/main/swarm.c) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
 	$(link)
 # The lab may switch single rules of TCP off, which the library proper cannot.
 $(BUILD)/estab-lab: $(call objs,$(lab_src)) $(TOOLS_A) $(LIB_LAB_A) $(BUILD)/programs.list
@@ -301,6 +303,14 @@ swarm: all
 	@test -x $(SWARM) || { echo 'swarm: $(SWARM) is not built (no sim/main/*.c)'; exit 1; }
 	@$(RUNNER) $(SWARM) --seeds $(SEEDS)
 
+# The network laboratory: `netlab` runs the whole grid, as many parts at a time as there are
+# processors; `netlab-golden` writes anew what tests/netlab compares.
+.PHONY: netlab netlab-golden
+netlab: $(BUILD)/estab-netlab
+	@NETLAB='$(RUNNER) $(BUILD)/estab-netlab' tools/netlab $(BUILD)/netlab docs/performance
+netlab-golden: $(BUILD)/estab-netlab
+	$(RUNNER) $(BUILD)/estab-netlab --quick --seeds 1 > tests/netlab/golden.txt
+
 # --- install -----------------------------------------------------------------------------------
 
 .PHONY: install uninstall
@@ -341,6 +351,8 @@ help:
 	@echo 'make bench-wan          estab and Linux over long, slow and lossy paths (root); WAN=--full for all'
 	@echo 'make fuzz SECONDS=60    coverage-guided fuzzing of every target (clang)'
 	@echo 'make swarm SEEDS=1000   the simulator over that many seeds'
+	@echo 'make netlab             the network laboratory: docs/performance (minutes)'
+	@echo 'make netlab-golden      the table that tests/netlab compares'
 	@echo 'make format             clang-format 14 over every C file'
 	@echo 'make tidy               the house rules'
 	@echo 'make rfc-map            docs/rfc/9293.md from the code, the tests and the last make test'
