@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Several flows through one bottleneck, each between hosts of its own: equals get equal shares, and
+ * one that comes late gets its own. And a path with everything wrong with it, for long. */
+#include "harness/test.h"
+#include "sim/netlab.h"
+#include "sim/swarm.h"
+#include "tests/sim/heap.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `n` flows over 20 ms and 50 Mbit/s with a queue of one BDP; what is heard between `from` and
+ * `until` counts. The last one starts at `last_starts`, 0: with the others. */
+static struct sim_fair_result
+share(const char *cc, unsigned n, estab_time last_starts, estab_time from, estab_time until)
+{
+    struct sim_fair_plan plan = { .path = { .rtt_ms = 20, .mbit = 50, .queue_percent = 100 },
+                                  .seed = 1,
+                                  .n = n,
+                                  .from = from,
+                                  .until = until };
+    struct sim_fair_result r;
+
+    for (unsigned i = 0; i < n; i++) {
+        assert_true(estab_cc_by_name(cc) >= 0);
+        plan.cc[i] = (uint8_t)estab_cc_by_name(cc);
+        plan.start[i] = i + 1 == n && last_starts > 0 ? last_starts : ESTAB_MS(37 * i);
+    }
+    assert_true(sim_fair_run(&heap, &plan, &r));
+    assert_null(r.failure);
+    return r;
+}
+
+static void
+equals_share(const char *cc)
+{
+    for (unsigned n = 2; n <= SIM_FAIR_MAX; n *= 2) {
+        struct sim_fair_result r = share(cc, n, 0, ESTAB_SEC(10), ESTAB_SEC(50));
+
+        if (r.jain_ppm < 950000 || r.use_ppm < 900000)
+            fail_msg("%s, %u flows: Jain %" PRIu32 " ppm, use %" PRIu32 " ppm", cc, n, r.jain_ppm,
+                     r.use_ppm);
+        assert_true(r.use_ppm <= 1010000); /* more would be no bottleneck */
+    }
+}
+
+TEST(reno_flows_share_a_bottleneck_evenly)
+{
+    equals_share("reno");
+}
+
+TEST(cubic_flows_share_a_bottleneck_evenly)
+{
+    equals_share("cubic");
+}
+
+/* RFC9438-5.4: a flow that finds another in full possession comes to its share. */
+TEST(cubic_gives_way_to_a_late_starter)
+{
+    struct sim_fair_result before = share("cubic", 2, ESTAB_SEC(20), ESTAB_SEC(10), ESTAB_SEC(20));
+    struct sim_fair_result after = share("cubic", 2, ESTAB_SEC(20), ESTAB_SEC(40), ESTAB_SEC(100));
+
+    assert_true(before.heard[1] == 0 && before.use_ppm > 900000);
+    if (after.jain_ppm < 950000)
+        fail_msg("Jain %" PRIu32 " ppm", after.jain_ppm);
+}
+
+TEST(jains_index_is_one_for_equals_and_one_nth_for_a_monopoly)
+{
+    static const uint64_t equal[4] = { 7, 7, 7, 7 }, one[4] = { 0, 9, 0, 0 }, none[4] = { 0 };
+    static const uint64_t large[2] = { UINT64_C(1) << 40, UINT64_C(3) << 40 };
+
+    assert_int_equal(sim_jain(equal, 4), 1000000);
+    assert_int_equal(sim_jain(one, 4), 250000);
+    assert_int_equal(sim_jain(none, 4), 0);
+    assert_int_equal(sim_jain(large, 2), 800000);
+}
+
+/* ---- a long time on a bad path ---- */
+
+static const char *
+long_path(estab_time lasts)
+{
+    struct sim_link_config link = { .delay = ESTAB_MS(20),
+                                    .bits_per_second = 1000000,
+                                    .queue_bytes = 30000,
+                                    .jitter = ESTAB_MS(3),
+                                    .heal_at = ESTAB_NEVER };
+    static struct sim_world w;
+    struct sim_apps apps;
+    struct sim_checks checks;
+    struct estab_config cfg;
+    struct sim_dialogue d = { .host = { 0, 1 }, .port = { 0, 80 } };
+
+    link.faults = (struct sim_faults){ .loss_ppm = 100000,
+                                       .reorder_ppm = 300000,
+                                       .reorder_extra = ESTAB_MS(20),
+                                       .corrupt_ppm = 10000,
+                                       .duplicate_ppm = 20000 };
+    estab_config_init(&cfg);
+    assert_true(sim_world_init(&w, &heap, 1, 1500));
+    w.hash_traces = false;
+    assert_true(sim_apps_init(&apps, &w, 1));
+    for (unsigned i = 0; i < 2; i++)
+        assert_non_null(sim_world_add_host(&w, &cfg, SIM_NO_FAILURE));
+    assert_true(sim_world_join(&w, w.hosts[0], w.hosts[1], &link, 1500, 1500, true, true));
+    assert_true(sim_checks_init(&checks, &w, &apps));
+    assert_int_equal(sim_apps_listen(&apps, w.hosts[1], 80, 8, 0, NULL), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        d.addr[i] = sim_world_address(&w, w.hosts[i], w.hosts[1 - i], ESTAB_INET6);
+        d.options[i] = cfg.tcp;
+        d.part[i] = sim_part((uint64_t)1 << 40);
+        d.part[i].chunk = 4096;
+    }
+    sim_apps_add(&apps, &d);
+    assert_int_equal(sim_world_run(&w, lasts, UINT64_C(10000000000)), SIM_STOP_TIME);
+    /* Then each says what it has begun to say, and no more. */
+    for (unsigned i = 0; i < 2; i++)
+        apps.dialogues[0].part[i].total = apps.actors[i].said;
+    /* Every octet heard is compared with the one said by the actors; an end says all are there. */
+    if (sim_swarm_finish(&w, &apps, lasts + ESTAB_SEC(3600), 1000000000))
+        sim_checks_end(&checks);
+    assert_int_equal(apps.failed, 0);
+    for (unsigned i = 0; i < 2 && !sim_failed(&w); i++) {
+        assert_true(apps.actors[i].heard == apps.actors[1 - i].said);
+        assert_true(apps.actors[i].heard > (uint64_t)(lasts / ESTAB_SEC(1)) * 2000);
+    }
+    /* No record, no timer, no octet of memory: the first two by sim_checks_end(), the last here. */
+    assert_true(sim_failed(&w) || sim_world_next(&w) == ESTAB_NEVER);
+    sim_checks_fini(&checks);
+    sim_apps_fini(&apps);
+    sim_world_fini(&w);
+    return w.failure.rule;
+}
+
+/* Ten minutes; ESTAB_LONG_PATH=3600 in the environment makes it an hour. */
+TEST(ten_minutes_of_loss_reordering_duplication_and_corruption_lose_no_octet)
+{
+    const char *seconds = getenv("ESTAB_LONG_PATH");
+    const char *rule = long_path(ESTAB_SEC(seconds != NULL ? atoi(seconds) : 600));
+
+    if (rule != NULL)
+        fail_msg("%s", rule);
+}
