@@ -366,7 +366,7 @@ print_sample(void *ctx, const struct estab_trace *r)
            r->tcb.snd_una - r->tcb.iss);
 }
 
-/* 10 Mbit/s, 60 ms, one BDP of queue, one loss in ten thousand: some sawteeth in 30 s. */
+/* 10 Mbit/s, 60 ms, one BDP of queue: some sawteeth in 30 s. */
 static int
 run_series(const char *name)
 {
