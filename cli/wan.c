@@ -319,7 +319,8 @@ wait_for_news(struct wan *wan, struct pollfd fds[2], const sigset_t *signals, st
     if (wan->ends < until)
         until = wan->ends;
     left = until > now ? until - now : 0;
-    timeout = (struct timespec){ .tv_sec = left / 1000000000, .tv_nsec = left % 1000000000 };
+    timeout = (struct timespec){ .tv_sec = (time_t)(left / 1000000000),
+                                 .tv_nsec = (long)(left % 1000000000) };
     if (ppoll(fds, 2, until == ESTAB_NEVER ? NULL : &timeout, signals) >= 0)
         return 0;
     fds[0].revents = fds[1].revents = 0;

@@ -41,7 +41,7 @@ static void
 expect_sent(unsigned type)
 {
     if (!estab_dhcp_next_packet(&client, &sent, now))
-        fail_msg("nothing was sent");
+        fail_msg("%s", "nothing was sent");
     assert_true(sent.len >= 300 && sent.len <= ESTAB_DHCP_MESSAGE);
     assert_int_equal(estab_dhcp_parse(&said, sent.octets, sent.len), ESTAB_DHCP_VERDICT_COUNT);
     assert_int_equal(said.op, 1);

@@ -49,7 +49,7 @@ static void
 expect_datagram_to(unsigned server)
 {
     if (!estab_resolver_next_datagram(&resolver, &sent, now))
-        fail_msg("nothing was sent");
+        fail_msg("%s", "nothing was sent");
     assert_int_equal(sent.to.addr.bytes[3], 53 + server);
     assert_int_equal(sent.to.port, 53);
     assert_true(estab_resolver_expects(&resolver, sent.query, sent.local_port));
@@ -59,7 +59,7 @@ static void
 expect_stream_to(unsigned server)
 {
     if (!estab_resolver_next_stream(&resolver, &sent, now))
-        fail_msg("no stream was opened");
+        fail_msg("%s", "no stream was opened");
     assert_int_equal(sent.to.addr.bytes[3], 53 + server);
     assert_int_equal(get_be16(sent.octets), sent.len - 2);
     memmove(sent.octets, sent.octets + 2, sent.len - 2u);
@@ -194,7 +194,7 @@ expect_answer(unsigned kind)
     struct estab_answer a = { 0 };
 
     if (!estab_resolver_next_answer(&resolver, &a))
-        fail_msg("no answer");
+        fail_msg("%s", "no answer");
     assert_string_equal(estab_answer_text(a.kind), estab_answer_text(kind));
     return a;
 }
