@@ -112,7 +112,24 @@ extern "C" {
     X(DROP_UDP_NO_ENDPOINT,   "nobody has bound that UDP port", "RFC 1122 §4.1.3.1")                \
     X(DROP_UDP_QUEUE_FULL,    "the endpoint's receive queue is full", "limit: receive_bytes_max, receive_count_max") \
     X(DROP_IP_OPTION,         "an option not known here asks for refusal", "RFC 8200 §4.2")         \
-    X(DROP_RATE_LIMIT,        "answer withheld: rate limit", "limit: rst_per_second, icmp_per_second")
+    X(DROP_RATE_LIMIT,        "answer withheld: rate limit", "limit: rst_per_second, icmp_per_second") \
+    X(DROP_LINK_HEADER,       "malformed Ethernet header", "RFC 894; IEEE 802.1Q")                  \
+    X(DROP_LINK_NOT_OURS,     "frame for another station", "RFC 894")                               \
+    X(DROP_LINK_SOURCE,       "frame from no station, or from ourselves", "RFC 1812 §3.3.2")        \
+    X(DROP_LINK_VLAN,         "frame of another VLAN", "IEEE 802.1Q")                               \
+    X(DROP_LINK_TYPE,         "frame of a protocol not spoken", "RFC 894")                          \
+    X(DROP_LINK_GROUP,        "packet for us alone in a frame for many", "RFC 1122 §3.3.6")         \
+    X(ACCEPTED_ARP,           "ARP: taken", "RFC 826")                                              \
+    X(DROP_ARP_MALFORMED,     "malformed ARP", "RFC 826")                                           \
+    X(DROP_ARP_UNASKED,       "ARP: nobody asked", "RFC 826; RFC 5227 §3")                          \
+    X(DROP_ARP_CONFLICT,      "ARP: somebody else has our address", "RFC 5227 §2.4")                \
+    X(ACCEPTED_ND,            "neighbour discovery: taken", "RFC 4861 §6, §7, §8")                  \
+    X(DROP_ND_HOP_LIMIT,      "neighbour discovery from beyond a router", "RFC 4861 §11.2")         \
+    X(DROP_ND_MALFORMED,      "malformed neighbour discovery", "RFC 4861 §6.1, §7.1, §8.1")         \
+    X(DROP_ND_UNASKED,        "neighbour discovery: nobody asked", "RFC 4861 §7.2.5, §8.3")         \
+    X(DROP_ND_CONFLICT,       "neighbour discovery: somebody else has our address", "RFC 4862 §5.4") \
+    X(ACCEPTED_GROUP_QUERY,   "query of groups: a report will follow", "RFC 3376 §5.2; RFC 3810 §6.2") \
+    X(DROP_GROUP,             "group membership not acted on", "RFC 3376 §5; RFC 3810 §6")
 
 /* Why a packet was sent. */
 #define ESTAB_REASONS(X)                                                                            \
@@ -160,7 +177,16 @@ extern "C" {
     X(UNREACHABLE,       "destination unreachable", "RFC 1122 §3.2.2.1; RFC 4443 §3.1")             \
     X(TIME_EXCEEDED,     "not all fragments came in time", "RFC 1122 §3.3.2; RFC 4443 §3.3")        \
     X(PARAMETER_PROBLEM, "a header that cannot be processed", "RFC 4443 §3.4")                      \
-    X(DATAGRAM,          "sent by the user", "RFC 768")
+    X(DATAGRAM,          "sent by the user", "RFC 768")                                             \
+    X(ARP_REQUEST,       "who has the next hop's address?", "RFC 826")                              \
+    X(ARP_REPLY,         "we have that address", "RFC 826")                                         \
+    X(ARP_PROBE,         "does anybody have the address we want?", "RFC 5227 §2.1")                 \
+    X(ARP_ANNOUNCE,      "this address is ours", "RFC 5227 §2.3, §2.4")                             \
+    X(ND_SOLICIT,        "who has the next hop's address?", "RFC 4861 §7.2.2, §7.3")                \
+    X(ND_DAD,            "does anybody have the address we want?", "RFC 4862 §5.4.2")               \
+    X(ND_ADVERTISE,      "we have that address", "RFC 4861 §7.2.4, §7.2.6")                         \
+    X(ND_ROUTER_SOLICIT, "is there a router?", "RFC 4861 §6.3.7")                                   \
+    X(GROUP_REPORT,      "the groups we listen to", "RFC 3376 §5; RFC 3810 §6")
 
 /* Why a connection changed its state. */
 #define ESTAB_CAUSES(X)                                                                             \
@@ -394,7 +420,8 @@ struct estab_trace {
     struct estab_endpoint local, remote;
     struct estab_trace_segment seg;
     struct estab_trace_tcb tcb;
-    const uint8_t *packet; /* the IP packet, for captures; NULL for other kinds */
+    const uint8_t *packet; /* the IP packet, for captures; NULL for other kinds, and for
+                              frames that carry none (ARP) */
     uint32_t packet_len;
 };
 
