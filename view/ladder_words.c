@@ -170,6 +170,8 @@ label_icmp(const struct estab_trace *r, struct label *label)
         return;
     if (r->packet[0] >> 4 == 4)
         at = (r->packet[0] & 15u) * 4;
+    else if (r->packet_len > 48 && r->packet[6] == 0 && r->packet[41] == 0)
+        at = 48; /* hop-by-hop options, as of reports of groups */
     if (at + 2 <= r->packet_len)
         estab_phrase_add(p, "type %u code %u", (unsigned)r->packet[at],
                          (unsigned)r->packet[at + 1]);
@@ -197,6 +199,8 @@ estab_ladder_label(const struct view_ladder *v, const struct ladder_conn *c,
     } else if (r->proto == proto_icmp || r->proto == proto_icmpv6) {
         estab_phrase_add(p, r->proto == proto_icmp ? "ICMP" : "ICMPv6");
         label_icmp(r, label);
+    } else if (r->proto == 0 && r->packet == NULL) {
+        estab_phrase_add(p, "frame without IP"); /* ARP, or what is not for us */
     } else if (r->proto == proto_udp && r->local.port != 0) {
         bool out = r->kind == ESTAB_TRACE_PACKET_OUT;
 

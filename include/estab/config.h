@@ -199,6 +199,15 @@ struct estab_config {
     size_t reassembly_bytes;         /* of memory for fragments; 256 KiB */
     estab_time reassembly_timeout_4; /* 30 s; 60 s with the profile "rfc" */
     estab_time reassembly_timeout_6; /* 60 s (RFC 8200 §4.5) */
+
+    /* Ethernet */
+    uint32_t dad_transmits; /* probes before an assigned IPv6 address is used (RFC 4862 §5.1); 1. 0:
+                                none, and none for IPv4 either, which has 3 (RFC 5227) */
+    bool accept_redirects;  /* a router may name a better next hop (RFC 4861 §8); off */
+    bool strong_host; /* an address answers only on its own interface (RFC 1122 §3.3.4.2); on */
+    uint32_t max_neighbours;            /* resolved; 1024 */
+    uint32_t max_unresolved_neighbours; /* asked for and not answered; 64 */
+    uint32_t arp_per_second;            /* answers to ARP and neighbour solicitations; 1000 */
 };
 
 /* Today's practice; the secret, the allocator and the trace sink are left zero for the caller. */

@@ -33,23 +33,113 @@ enum estab_shutdown_how { ESTAB_SHUTDOWN_RST, ESTAB_SHUTDOWN_FIN };
 ESTAB_API void estab_stack_shutdown(struct estab_stack *stack, enum estab_shutdown_how how,
                                     estab_time now);
 
-/* A link of raw IP packets. */
+enum estab_link_kind {
+    ESTAB_LINK_IP = 0,       /* raw IP packets, as of a TUN device */
+    ESTAB_LINK_ETHERNET = 1, /* frames without their check sequence; ARP and neighbour discovery */
+};
+
 struct estab_link {
     uint32_t mtu;       /* octets of the largest IP packet; at least 68, with IPv6 at least 1280 */
     bool csum_verified; /* checksums of arriving packets were verified by the link */
+    uint8_t kind;       /* enum estab_link_kind */
+    /* Ethernet */
+    uint8_t mac[6];
+    uint16_t vlan; /* 1..4094: every frame has this tag (IEEE 802.1Q); 0: none has one */
+    bool autoconf; /* IPv6: a link-local address, and what routers advertise (RFC 4862, RFC 7217) */
+    bool temporary; /* with it: temporary addresses too, preferred as sources (RFC 8981) */
 };
+
+/* What stands in front of an IP packet in a frame, at most; a driver's frames have room for it. */
+#define ESTAB_LINK_HEADER_MAX 18
 
 /* Adds an interface; its number, from 1, or a negative error. */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_interface(struct estab_stack *stack,
                                                          const struct estab_link *link);
-/* Gives the interface an address; the prefix becomes an on-link route. */
+/* Gives the interface an address; the prefix becomes an on-link route. On Ethernet it is used at
+ * once, announced, and defended: whoever calls this knows that nobody else has it. */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_address(struct estab_stack *stack, unsigned ifindex,
                                                        const struct estab_addr *addr,
                                                        unsigned prefix_len);
-/* Adds a route; prefix_len 0 is the default route of that family. */
+/* The same, but on Ethernet the link is asked first (RFC 5227 §2.1, RFC 4862 §5.4), which takes up
+ * to 7 s (IPv4) or 2 s (IPv6); until then the address is ADDRESS_TENTATIVE and nobody can use it. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_assign_address(struct estab_stack *stack,
+                                                          unsigned ifindex,
+                                                          const struct estab_addr *addr,
+                                                          unsigned prefix_len, estab_time now);
+/* Takes an address away, with its route. Connections that use it stay, and starve. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_remove_address(struct estab_stack *stack,
+                                                          unsigned ifindex,
+                                                          const struct estab_addr *addr,
+                                                          estab_time now);
+
+enum estab_address_state {
+    ESTAB_ADDRESS_PREFERRED = 0,
+    ESTAB_ADDRESS_DEPRECATED = 1, /* works, but new connections use another if there is one */
+    ESTAB_ADDRESS_TENTATIVE = 2,  /* being probed: not ours yet */
+    ESTAB_ADDRESS_DUPLICATE = 3,  /* somebody else has it: never ours */
+};
+struct estab_address_info {
+    struct estab_addr addr;
+    unsigned prefix_len, ifindex;
+    uint8_t state;            /* enum estab_address_state */
+    bool autoconf, temporary; /* RFC 4862, RFC 8981 */
+    estab_time preferred_until, valid_until;
+};
+/* Walks all addresses: start with *cursor = 0; false: no more. */
+ESTAB_API bool estab_stack_next_address(const struct estab_stack *stack, uint64_t *cursor,
+                                        struct estab_address_info *out);
+
+/* Adds a route; prefix_len 0 is the default route of that family. What it covers is taken to be on
+ * the link itself; on Ethernet most routes want a gateway instead. */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_route(struct estab_stack *stack, unsigned ifindex,
                                                      const struct estab_addr *prefix,
                                                      unsigned prefix_len);
+
+/* The same through a gateway, which is on the link. A route to the same prefix by the same gateway
+ * is replaced. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_gateway(struct estab_stack *stack, unsigned ifindex,
+                                                       const struct estab_addr *prefix,
+                                                       unsigned prefix_len,
+                                                       const struct estab_addr *gateway);
+/* Takes a route away; gateway NULL: one without. -ESTAB_ENETUNREACH: there is none. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_remove_route(struct estab_stack *stack, unsigned ifindex,
+                                                        const struct estab_addr *prefix,
+                                                        unsigned prefix_len,
+                                                        const struct estab_addr *gateway);
+
+/* Who has an address on an Ethernet link, for good: nothing heard there changes it. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_neighbour(struct estab_stack *stack,
+                                                         unsigned ifindex,
+                                                         const struct estab_addr *addr,
+                                                         const uint8_t mac[6], estab_time now);
+/* RFC 4861 §7.3.2, for IPv4 too. */
+enum estab_neighbour_state {
+    ESTAB_NEIGHBOUR_INCOMPLETE = 1,
+    ESTAB_NEIGHBOUR_FAILED = 2, /* nobody answered; asked again after a second */
+    ESTAB_NEIGHBOUR_REACHABLE = 3,
+    ESTAB_NEIGHBOUR_STALE = 4,
+    ESTAB_NEIGHBOUR_DELAY = 5,
+    ESTAB_NEIGHBOUR_PROBE = 6,
+};
+struct estab_neighbour_info {
+    struct estab_addr addr;
+    unsigned ifindex;
+    uint8_t state; /* enum estab_neighbour_state */
+    uint8_t mac[6];
+    bool router, fixed;
+};
+/* Walks the neighbour cache: start with *cursor = 0; false: no more. */
+ESTAB_API bool estab_stack_next_neighbour(const struct estab_stack *stack, uint64_t *cursor,
+                                          struct estab_neighbour_info *out);
+
+/* Listens to a multicast group on an Ethernet interface, and tells routers (RFC 3376, RFC 3810).
+ * Counted: as many leaves as joins. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_join_group(struct estab_stack *stack, unsigned ifindex,
+                                                      const struct estab_addr *group,
+                                                      estab_time now);
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_leave_group(struct estab_stack *stack, unsigned ifindex,
+                                                       const struct estab_addr *group,
+                                                       estab_time now);
 
 /* Is it an address of this host? 127/8 and ::1 always are. */
 ESTAB_API bool estab_stack_is_local(const struct estab_stack *stack, const struct estab_addr *addr);
@@ -58,7 +148,8 @@ ESTAB_API bool estab_stack_is_local(const struct estab_stack *stack, const struc
 struct estab_frame {
     uint8_t *data;
     uint32_t len; /* octets that are there; output sets it */
-    uint32_t cap; /* output: room at `data`, at least the interface's MTU */
+    uint32_t cap; /* output: room at `data`, at least the interface's MTU, and on
+                     Ethernet ESTAB_LINK_HEADER_MAX more */
 };
 
 /* Packets that arrived on an interface. They are only read, and only during the call. */
@@ -105,6 +196,11 @@ struct estab_stack_status {
     uint64_t bytes_taken;  /* from the allocator now */
     uint64_t bytes_peak;
     uint64_t packets_in, packets_out;
+    uint32_t neighbours;                             /* in the cache */
+    uint64_t neighbours_failed;                      /* asked for, or known, and silent */
+    uint64_t neighbours_evicted, neighbours_refused; /* at the limits of the cache */
+    uint64_t unreachable_drops;                      /* packets for next hops that nobody has */
+    uint64_t address_conflicts;   /* somebody else said that he had an address of ours */
     uint64_t replies_dropped;     /* answers for which the queue was full (128 KiB an interface) */
     uint64_t reassemblies_failed; /* datagrams given up: time, an overlap, a limit */
     uint64_t verdicts[ESTAB_VERDICT_COUNT];

@@ -4,7 +4,7 @@
  * record leaves the table when its connection is over; it stays as long as the user holds the
  * handle, so that text already received can still be read. Called from all of stack/.
  */
-#include "stack/internal.h"
+#include "stack/link.h"
 
 #include "tcp/cc.h"
 
@@ -125,8 +125,9 @@ estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_l
     c->own = own;
     if (own != NULL)
         own->users++;
-    estab_tcp_init(&c->tcb, &env, estab_options_of(s, own), s->interface[ifindex].link.mtu,
-                   addr_len == 4 ? 20 : 40, estab_ts_offset(s, names, addr_len));
+    estab_tcp_init(&c->tcb, &env, estab_options_of(s, own),
+                   estab_link_mtu(&s->interface[ifindex], addr_len), addr_len == 4 ? 20 : 40,
+                   estab_ts_offset(s, names, addr_len));
     estab_tcp_trace_memory(&c->tcb, &env, ESTAB_MEM_CONNECTION, s->conns[f].record_size);
     return c;
 }

@@ -5,7 +5,7 @@
  * nobody here takes draws an error, limited by icmp_limit.h; echo has a limit of its own. Called from input.c
  * and stack.c.
  */
-#include "stack/internal.h"
+#include "stack/link.h"
 
 #include "base/bytes.h"
 #include "tcp/internal.h"
@@ -155,6 +155,12 @@ estab_icmp_input(struct estab_stack *s, const struct ip_header *ip, unsigned ifi
 
     if (v != SEG_CONTINUE)
         return v;
+    if (ip->version == 6 && s->interface[ifindex].eth != NULL) {
+        if (nd_is_type(m.type))
+            return estab_nd_input(s, ip, ifindex, env->now);
+        if (m.type == MLD_QUERY)
+            return estab_group_input(s, ip, ifindex, env->now);
+    }
     switch (m.kind) {
     case ICMP_ECHO_REQUEST:
         return answer_echo(s, &m, ip, ifindex, env);

@@ -4,7 +4,7 @@
  * record, TIME-WAIT record, listener, nobody}, decide the checksum, and only then let the segment
  * arrive. A batch is parsed first and its table slots fetched ahead. Every packet gets one verdict.
  */
-#include "stack/internal.h"
+#include "stack/link.h"
 
 #include "base/bytes.h"
 #include "tcp/internal.h"
@@ -17,7 +17,8 @@
 struct arrival {
     const uint8_t *packet; /* to be processed; put together from fragments, maybe: */
     uint32_t packet_len;
-    const uint8_t *wire; /* what came over the link */
+    struct ether_frame frame; /* type 0: none */
+    const uint8_t *wire;      /* what came over the link */
     uint32_t wire_len;
     bool verified;      /* the link has seen to the checksums */
     enum seg_verdict v; /* SEG_CONTINUE: a TCP segment to be looked up */
@@ -78,12 +79,14 @@ is_group(const uint8_t *addr, unsigned addr_len)
 
 /* RFC 1122 §3.2.1.3 and RFC 9293 §3.9.2.3: which addresses may stand in a packet for us. */
 static enum seg_verdict
-check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigned ifindex,
-                bool *to_many)
+check_addresses(struct estab_stack *s, const struct ip_header *ip, unsigned ifindex, bool *to_many)
 {
     const struct ip_routes *t = &s->routes;
     unsigned n = ip->addr_len;
 
+    *to_many = false;
+    if (estab_link_is_control(s, ip, ifindex))
+        return SEG_CONTINUE;
     *to_many = estab_ip_is_broadcast(t, ip->dst, n);
     if (*to_many && ip->proto == IP_PROTO_TCP)
         return SEG_DROP_IP_BROADCAST; /* (MUST-57) */
@@ -95,7 +98,9 @@ check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigne
         return SEG_DROP_IP_NOT_OURS;
     /* RFC 1122 §3.3.4.2 (RFC1122-3.3.4.2): an address is that of one interface and does not answer on
      * another, so that nobody beside a tunnel can ask what is in it (CVE-2019-14899). */
-    if (!*to_many && !estab_ip_is_ours_on(t, ip->dst, n, ifindex) &&
+    if (!*to_many &&
+        !(s->cfg.strong_host ? estab_ip_is_ours_on(t, ip->dst, n, ifindex)
+                             : estab_ip_is_ours(t, ip->dst, n)) &&
         !(ip->proto == IP_PROTO_UDP && estab_udp_takes_foreign(s, ip, ifindex)))
         return estab_ip_is_loopback(ip->dst, n) ? SEG_DROP_IP_SOURCE : SEG_DROP_IP_NOT_OURS;
     /* (MUST-63) a source that no host can have; our own address or the loopback's must not come
@@ -107,20 +112,41 @@ check_addresses(const struct estab_stack *s, const struct ip_header *ip, unsigne
     return SEG_CONTINUE;
 }
 
+/* The packet in an Ethernet frame. What is no IP leaves nothing to show in a capture of IP. */
+static enum seg_verdict
+open_frame(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex)
+{
+    enum seg_verdict v = estab_link_open(s->interface[ifindex].eth, f, &a->frame);
+    bool is_ip = v == SEG_CONTINUE && a->frame.type != ETHER_ARP;
+
+    a->packet = is_ip ? a->frame.payload : NULL;
+    a->packet_len = is_ip ? a->frame.payload_len : 0;
+    return v;
+}
+
 static void
 parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex,
       bool verified)
 {
-    a->packet = a->wire = f->data;
-    a->packet_len = a->wire_len = f->len;
+    a->packet = f->data;
+    a->packet_len = f->len;
+    a->frame.type = 0;
     a->verified = verified;
     a->seg.header_len = 0;
     a->to_many = false;
     a->handle = 0;
-    a->v = (enum seg_verdict)estab_ip_parse(&a->ip, f->data, f->len, verified);
-    if (a->v != SEG_CONTINUE && !a->ip.fragment) {
-        if (!a->ip.problem)
+    a->ip.version = 0;
+    a->ip.fragment = a->ip.problem = false;
+    a->v = s->interface[ifindex].eth != NULL ? open_frame(s, a, f, ifindex) : SEG_CONTINUE;
+    a->wire = a->packet;
+    a->wire_len = a->packet_len;
+    if (a->v == SEG_CONTINUE && a->frame.type != ETHER_ARP)
+        a->v = (enum seg_verdict)estab_ip_parse(&a->ip, a->packet, a->packet_len, verified);
+    if ((a->v != SEG_CONTINUE && !a->ip.fragment) || a->frame.type == ETHER_ARP) {
+        if (!a->ip.problem) {
+            a->ip.proto = 0;
             a->ip.version = 0;
+        }
         memset(&a->names, 0, sizeof(a->names));
         return;
     }
@@ -129,6 +155,10 @@ parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, uns
     memcpy(a->names.addr + a->ip.addr_len, a->ip.src, a->ip.addr_len);
     memset(a->names.ports, 0, 4);
     a->v = check_addresses(s, &a->ip, ifindex, &a->to_many);
+    /* RFC 1122 §3.3.6: what is for one host comes in a frame for one */
+    if (a->v == SEG_CONTINUE && a->frame.type != 0 && mac_is_group(a->frame.dst) &&
+        !estab_ip_is_broadcast(&s->routes, a->ip.dst, a->ip.addr_len))
+        a->v = SEG_DROP_LINK_GROUP;
     if (a->v != SEG_CONTINUE || a->ip.fragment || a->ip.proto != IP_PROTO_TCP)
         return;
     a->v = (enum seg_verdict)estab_tcp_parse(&a->seg, a->ip.payload, a->ip.payload_len);
@@ -172,9 +202,14 @@ give_to_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struct tc
     struct tcp_out reply;
     enum seg_verdict v;
 
+    tcp_seq una = c->tcb.snd_una, nxt = c->tcb.rcv_nxt;
+
     state[0] = c->tcb.state;
     v = estab_tcp_segment_arrives(&c->tcb, env, &seg, &reply);
     state[1] = c->tcb.state;
+    if (s->interface[c->ifindex].eth != NULL && (c->tcb.snd_una != una || c->tcb.rcv_nxt != nxt) &&
+        state[0] != TCPS_SYN_SENT)
+        estab_link_progress(s, c, env->now);
     if (UNLIKELY(c->tcb.fast_open_tried) && state[0] == TCPS_SYN_SENT)
         estab_fast_open_learn(s, c, &a->seg, env);
     if (reply.seg.ctl != 0)
@@ -268,7 +303,12 @@ other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct t
     if (a->ip.problem)
         estab_icmp_problem(s, &a->ip, a->packet, a->packet_len, ifindex, env);
     if (v == SEG_CONTINUE) {
-        if (a->ip.proto == (a->ip.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6)) {
+        if (a->frame.type == ETHER_ARP) {
+            v = estab_arp_input(s, ifindex, &a->frame, env->now);
+        } else if (a->ip.version == 4 && a->ip.proto == IP_PROTO_IGMP &&
+                   s->interface[ifindex].eth != NULL) {
+            v = estab_group_input(s, &a->ip, ifindex, env->now);
+        } else if (a->ip.proto == (a->ip.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6)) {
             v = estab_icmp_input(s, &a->ip, ifindex, env);
         } else if (a->ip.proto == IP_PROTO_UDP) {
             v = estab_udp_input(s, &a->ip, ifindex, a->to_many, a->verified, &a->names, &a->handle);

@@ -7,6 +7,7 @@
 #define STACK_INTERNAL_H
 
 #include "base/assert.h"
+#include "base/list.h"
 #include "base/pool.h"
 #include "base/rate.h"
 #include "base/wheel.h"
@@ -64,43 +65,6 @@ ref_index(uint32_t ref)
 {
     return ref & REF_INDEX_MAX;
 }
-
-/* ---- lists ---- */
-
-struct link {
-    struct link *next, *prev; /* NULL: in no list */
-};
-
-static inline void
-list_init(struct link *head)
-{
-    head->next = head->prev = head;
-}
-
-static inline bool
-list_is_empty(const struct link *head)
-{
-    return head->next == head;
-}
-
-static inline void
-list_append(struct link *head, struct link *l)
-{
-    l->next = head;
-    l->prev = head->prev;
-    head->prev->next = l;
-    head->prev = l;
-}
-
-static inline void
-list_remove(struct link *l)
-{
-    l->next->prev = l->prev;
-    l->prev->next = l->next;
-    l->next = l->prev = NULL;
-}
-
-#define CONTAINER(ptr, type, member) ((type *)(void *)((uint8_t *)(ptr)-offsetof(type, member)))
 
 /* ---- records ---- */
 
@@ -202,10 +166,14 @@ struct udp_endpoint {
     } group[ESTAB_UDP_GROUPS_MAX];
 };
 
+struct ethernet; /* link.h */
+struct neighbours;
+
 struct interface {
     struct estab_link link;
-    struct link send;    /* connections that owe output */
-    struct ring replies; /* whole packets that belong to no connection, each behind a header */
+    struct ethernet *eth; /* NULL: raw IP packets */
+    struct link send;     /* connections that owe output */
+    struct ring replies;  /* whole packets that belong to no connection, each behind a header */
     uint32_t replies_held;
     uint32_t fragment_at; /* how much of the first one's payload has left in fragments */
     uint32_t fragment_id;
@@ -244,8 +212,12 @@ struct estab_stack {
     uint32_t tw_first[2], tw_last[2]; /* by family: references, in the order in which they end */
     uint32_t orphans, ephemeral_ports;
     uint32_t port_table[PORT_TABLE]; /* RFC 6056 algorithm 4 */
-    struct rate rst_rate, echo_rate;
+    struct rate rst_rate, echo_rate, arp_rate;
     struct icmp_limit icmp_limit;
+    struct neighbours *neighbours; /* NULL: no interface is Ethernet */
+    struct siphash_key key_delay, key_iid;
+    uint64_t delays, temporaries; /* how many were drawn */
+    uint64_t unreachable_drops, address_conflicts;
     estab_time now;   /* of the last call */
     uint8_t *scratch; /* one packet of the loopback */
     uint64_t replies_dropped;
@@ -406,6 +378,9 @@ bool estab_reply_parts(struct estab_stack *s, unsigned ifindex, const uint8_t *h
 /* Queues a whole IP packet; false: the queue is full. */
 bool estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
                         uint32_t len, enum send_reason reason, uint8_t state);
+/* Queues an ARP packet to a hardware address. */
+void estab_reply_arp(struct estab_stack *s, unsigned ifindex, const uint8_t *arp,
+                     const uint8_t mac[6], enum send_reason reason);
 bool estab_stack_loopback_waits(const struct estab_stack *s);
 
 /* icmp_input.c */

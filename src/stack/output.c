@@ -5,7 +5,7 @@
  * go the packets that belong to no connection's stream (RSTs, ACKs of small records, echo
  * replies), kept in a bounded ring; when that is full they are dropped, as any router might.
  */
-#include "stack/internal.h"
+#include "stack/link.h"
 
 #include "base/bytes.h"
 #include "tcp/internal.h"
@@ -21,6 +21,7 @@ struct reply_header {
     uint32_t len;
     uint16_t mtu; /* of the path; 0: the link's */
     uint8_t reason, state;
+    bool arp; /* not IP: a hardware address, then an ARP packet */
 };
 
 static void
@@ -203,16 +204,63 @@ trace_reply(struct estab_stack *s, unsigned ifindex, const struct reply_header *
     trace_out(s, ifindex, &t, &names, ip.addr_len, ref, frame, h->len, now);
 }
 
-static uint32_t
-take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap, estab_time now)
+void
+estab_reply_arp(struct estab_stack *s, unsigned ifindex, const uint8_t *arp, const uint8_t mac[6],
+                enum send_reason reason)
 {
     struct interface *i = &s->interface[ifindex];
+    struct reply_header h = { .len = 6 + ARP_LEN, .reason = (uint8_t)reason, .arp = true };
+    uint32_t at = i->replies.used;
+
+    if (ring_free(&i->replies) < sizeof(h) + h.len) {
+        s->replies_dropped++;
+        return;
+    }
+    estab_ring_write_at(&i->replies, at, &h, sizeof(h));
+    estab_ring_write_at(&i->replies, at + (uint32_t)sizeof(h), mac, 6);
+    estab_ring_write_at(&i->replies, at + (uint32_t)sizeof(h) + 6, arp, ARP_LEN);
+    estab_ring_publish(&i->replies, (uint32_t)sizeof(h) + h.len);
+}
+
+/* The rest of an ARP packet from the ring, as a frame. */
+static uint32_t
+take_arp(struct estab_stack *s, unsigned ifindex, const struct reply_header *h, uint8_t *frame,
+         uint32_t cap, estab_time now)
+{
+    struct interface *i = &s->interface[ifindex];
+    uint8_t mac[6];
+
+    estab_ring_read_at(&i->replies, 0, mac, 6);
+    estab_ring_read_at(&i->replies, 6, frame + i->eth->header, ARP_LEN);
+    estab_ring_consume(&i->replies, h->len);
+    s->reasons[h->reason]++;
+    s->packets_out++;
+    if (UNLIKELY(s->cfg.trace != NULL)) {
+        struct estab_trace t = { .reason = h->reason };
+        struct names names;
+
+        memset(&names, 0, sizeof(names));
+        trace_out(s, ifindex, &t, &names, 4, 0, NULL, 0, now);
+    }
+    return estab_link_close(i->eth, frame, ARP_LEN, cap, mac, ETHER_ARP);
+}
+
+static uint32_t
+take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, estab_time now)
+{
+    struct interface *i = &s->interface[ifindex];
+    uint32_t head = i->eth != NULL ? i->eth->header : 0;
+    uint8_t *frame = out + head, mac[6];
     struct reply_header h;
 
     while (i->replies.used > 0) {
-        uint32_t mtu = i->link.mtu < cap ? i->link.mtu : cap;
+        uint32_t mtu = i->link.mtu < cap - head ? i->link.mtu : cap - head;
 
         estab_ring_read_at(&i->replies, 0, &h, sizeof(h));
+        if (h.arp) {
+            estab_ring_consume(&i->replies, sizeof(h));
+            return take_arp(s, ifindex, &h, out, cap, now);
+        }
         if (h.mtu != 0 && h.mtu < mtu)
             mtu = h.mtu;
         if (h.len > mtu) {
@@ -223,10 +271,16 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap
             estab_ring_read_at(&i->replies, sizeof(h), frame, h.len);
             estab_ring_consume(&i->replies, (uint32_t)sizeof(h) + h.len);
         }
+        if (i->eth != NULL &&
+            !estab_link_resolve_packet(s, ifindex, frame, h.len, h.reason, h.state, mac, now))
+            continue;
         s->reasons[h.reason]++;
         s->packets_out++;
         if (UNLIKELY(s->cfg.trace != NULL))
             trace_reply(s, ifindex, &h, frame, now);
+        if (i->eth != NULL)
+            return estab_link_close(i->eth, out, h.len, cap, mac,
+                                    frame[0] >> 4 == 4 ? ETHER_IPV4 : ETHER_IPV6);
         return h.len;
     }
     return 0;
@@ -237,8 +291,10 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *frame, uint32_t cap
 /* Up to `n` segments of one connection; `*more`: it has to wait for its next turn. */
 static size_t
 take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames, size_t n,
-              struct tcp_env *env, bool *more)
+              const uint8_t mac[6], struct tcp_env *env, bool *more)
 {
+    const struct ethernet *e = s->interface[c->ifindex].eth;
+    uint32_t head = e != NULL ? e->header : 0;
     struct fast_open_offer offer;
     struct tcp_out out;
     size_t filled = 0;
@@ -249,12 +305,12 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
         if (UNLIKELY(c->tcb.fast_open_owed))
             env->fast_open = estab_fast_open_offer(s, c, env, &offer);
 
-        ESTAB_ASSERT(frames[filled].cap >= s->interface[c->ifindex].link.mtu);
+        ESTAB_ASSERT(frames[filled].cap >= s->interface[c->ifindex].link.mtu + head);
         if (!estab_tcp_next_segment(&c->tcb, env, &out)) {
             *more = false;
             return filled;
         }
-        frames[filled].len = write_segment(s, c, &out, frames[filled].data);
+        frames[filled].len = write_segment(s, c, &out, frames[filled].data + head);
         s->reasons[out.reason]++;
         s->packets_out++;
         if (UNLIKELY(s->cfg.trace != NULL)) {
@@ -263,9 +319,13 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
                                      .reason = out.reason };
 
             estab_trace_segment(&t, &out.seg);
-            trace_out(s, c->ifindex, &t, &c->names, c->addr_len, c->ref, frames[filled].data,
+            trace_out(s, c->ifindex, &t, &c->names, c->addr_len, c->ref, frames[filled].data + head,
                       frames[filled].len, env->now);
         }
+        if (e != NULL)
+            frames[filled].len =
+                estab_link_close(e, frames[filled].data, frames[filled].len, frames[filled].cap,
+                                 mac, c->addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);
         filled++;
     }
     *more = true;
@@ -278,7 +338,9 @@ output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size
 {
     struct interface *i = &s->interface[ifindex];
     size_t filled = 0;
+    uint8_t mac[6] = { 0 };
 
+again:
     while (filled < n) {
         uint32_t len = take_reply(s, ifindex, frames[filled].data, frames[filled].cap, env->now);
 
@@ -294,7 +356,9 @@ output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size
         bool more;
 
         list_remove(&c->send);
-        filled += take_segments(s, c, frames + filled, turn, env, &more);
+        if (i->eth != NULL && !estab_link_resolve(s, c, mac, env))
+            continue;
+        filled += take_segments(s, c, frames + filled, turn, mac, env, &more);
         if (more)
             list_append(&i->send, &c->send);
         else
@@ -304,6 +368,9 @@ output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size
         if (!more && c->send.next != NULL)
             list_remove(&c->send);
     }
+    /* a connection that was parked just now has left a question to be sent */
+    if (i->eth != NULL && filled < n && i->replies.used > 0)
+        goto again;
     return filled;
 }
 

@@ -3,7 +3,7 @@
  * One host: made, ended, and the calls that concern time, events and status. See
  * include/estab/stack.h for the contract.
  */
-#include "stack/internal.h"
+#include "stack/link.h"
 
 #include "base/bytes.h"
 #include "stack/lab.h"
@@ -145,7 +145,10 @@ estab_config_is_good(const struct estab_config *cfg)
            cfg->port_max >= cfg->port_min && estab_options_check(&cfg->tcp) == 0 &&
            cfg->max_udp <= REF_INDEX_MAX && cfg->max_reassemblies <= UINT16_MAX &&
            cfg->max_fragments <= 1024 && cfg->reassembly_timeout_4 > 0 &&
-           cfg->reassembly_timeout_6 > 0 && estab_udp_options_check(&cfg->udp) == 0;
+           cfg->reassembly_timeout_6 > 0 && estab_udp_options_check(&cfg->udp) == 0 &&
+           cfg->max_neighbours > 0 && cfg->max_neighbours <= 1u << 20 &&
+           cfg->max_unresolved_neighbours > 0 && cfg->max_unresolved_neighbours <= 1u << 20 &&
+           cfg->dad_transmits <= 10;
 }
 
 static bool
@@ -247,6 +250,7 @@ estab_stack_free(struct estab_stack *s)
     estab_fast_open_forget(s);
     estab_udp_release(s);
     estab_reassembly_fini(&s->reassembly);
+    estab_link_free(s);
     for (i = 0; i < 2; i++) {
         estab_pool_fini(&s->conns[i]);
         estab_pool_fini(&s->halves[i]);
@@ -274,9 +278,19 @@ estab_stack_add_interface(struct estab_stack *s, const struct estab_link *link)
         s->scratch = estab_arena_get(&s->arena, LOOPBACK_MTU);
     if (s->scratch == NULL)
         return -ESTAB_ENOMEM;
+    if (link->kind > ESTAB_LINK_ETHERNET)
+        return -ESTAB_EINVAL;
     *i = (struct interface){ .link = *link };
+    if (link->kind == ESTAB_LINK_ETHERNET) {
+        int err = estab_link_add(s, i, link);
+
+        if (err < 0)
+            return err;
+    }
     i->replies.data = estab_arena_get(&s->arena, REPLY_RING);
     if (i->replies.data == NULL) {
+        if (i->eth != NULL)
+            estab_arena_put(&s->arena, i->eth, sizeof(struct ethernet));
         return -ESTAB_ENOMEM;
     }
     i->replies.size = REPLY_RING;
@@ -331,6 +345,9 @@ estab_stack_deadline(const struct estab_stack *cs)
     other = estab_wheel_deadline(&s->half_wheel);
     if (other < at)
         at = other;
+    other = estab_link_deadline(s);
+    if (other < at)
+        at = other;
     other = estab_tw_deadline(s);
     if (other < at)
         at = other;
@@ -370,6 +387,7 @@ estab_stack_tick(struct estab_stack *s, estab_time now)
     estab_tw_expire(s, &env);
     if (UNLIKELY(s->reassembly.datagrams.lent > 0))
         expire_fragments(s, &env);
+    estab_link_tick(s, now);
     estab_stack_pump_loopback(s, now);
 }
 
@@ -447,7 +465,15 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .packets_in = s->packets_in,
         .packets_out = s->packets_out,
         .replies_dropped = s->replies_dropped,
+        .unreachable_drops = s->unreachable_drops,
+        .address_conflicts = s->address_conflicts,
     };
+    if (s->neighbours != NULL) {
+        out->neighbours = s->neighbours->pool.lent;
+        out->neighbours_failed = s->neighbours->failed;
+        out->neighbours_evicted = s->neighbours->evicted;
+        out->neighbours_refused = s->neighbours->refused;
+    }
     memcpy(out->verdicts, s->verdicts, sizeof(out->verdicts));
     memcpy(out->recoveries, s->recoveries, sizeof(out->recoveries));
     memcpy(out->reasons, s->reasons, sizeof(out->reasons));

@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "base/bytes.h"
+#include "stack/link.h"
 
 #include <string.h>
 
@@ -242,6 +243,28 @@ return_ring(struct estab_stack *s, struct udp_endpoint *u)
     trace_memory(s, u, ESTAB_MEM_DATAGRAMS, -(int64_t)size);
 }
 
+/* In the host's list, and where the link is Ethernet, in that which routers are told of. */
+static int
+join(struct estab_stack *s, const uint8_t *group, unsigned addr_len, unsigned ifindex)
+{
+    int err = estab_ip_join(&s->groups, group, addr_len, ifindex);
+
+    if (err < 0 || s->interface[ifindex].eth == NULL)
+        return err;
+    err = estab_group_join(s, ifindex, group, addr_len, s->now);
+    if (err < 0)
+        estab_ip_leave(&s->groups, group, addr_len, ifindex);
+    return err;
+}
+
+static void
+leave(struct estab_stack *s, const uint8_t *group, unsigned addr_len, unsigned ifindex)
+{
+    estab_ip_leave(&s->groups, group, addr_len, ifindex);
+    if (s->interface[ifindex].eth != NULL)
+        estab_group_leave(s, ifindex, group, addr_len, s->now);
+}
+
 static void
 end(struct estab_stack *s, struct udp_endpoint *u)
 {
@@ -249,8 +272,7 @@ end(struct estab_stack *s, struct udp_endpoint *u)
 
     while (u->groups > 0) {
         u->groups--;
-        estab_ip_leave(&s->groups, u->group[u->groups].octets, u->addr_len,
-                       u->group[u->groups].ifindex);
+        leave(s, u->group[u->groups].octets, u->addr_len, u->group[u->groups].ifindex);
     }
     return_ring(s, u);
     leave_table(s, u);
@@ -690,7 +712,7 @@ estab_udp_join(struct estab_stack *s, estab_udp udp, unsigned ifindex,
         return -ESTAB_EADDRINUSE;
     if (u->groups == ESTAB_UDP_GROUPS_MAX)
         return -ESTAB_ENOBUFS;
-    err = estab_ip_join(&s->groups, group->bytes, u->addr_len, (unsigned)i);
+    err = join(s, group->bytes, u->addr_len, (unsigned)i);
     if (err < 0)
         return err;
     memcpy(u->group[u->groups].octets, group->bytes, u->addr_len);
@@ -714,7 +736,7 @@ estab_udp_leave(struct estab_stack *s, estab_udp udp, unsigned ifindex,
     at = find_group(u, group->bytes, (unsigned)i);
     if (at < 0)
         return -ESTAB_EADDRNOTAVAIL;
-    estab_ip_leave(&s->groups, group->bytes, u->addr_len, (unsigned)i);
+    leave(s, group->bytes, u->addr_len, (unsigned)i);
     u->group[at] = u->group[--u->groups];
     return 0;
 }

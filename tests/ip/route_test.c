@@ -4,6 +4,8 @@
 
 #include "ip/route.h"
 
+#include <string.h>
+
 static struct estab_addr
 addr(const char *text)
 {
@@ -132,4 +134,127 @@ TEST(tables_are_bounded)
     assert_int_equal(t.addresses, ADDRESSES_MAX);
     a = addr("224.0.0.1");
     assert_int_equal(estab_ip_add_address(&t, &a, 32, 1), -ESTAB_EINVAL);
+}
+
+static const uint8_t *
+source(struct ip_routes *t, const char *to)
+{
+    struct estab_addr a = addr(to);
+
+    return estab_ip_source(t, a.bytes, a.family == ESTAB_INET ? 4 : 16, 1);
+}
+
+static void
+expect_source(struct ip_routes *t, const char *to, const char *from)
+{
+    struct estab_addr want = addr(from);
+    const uint8_t *got = source(t, to);
+
+    assert_non_null(got);
+    assert_memory_equal(got, want.bytes, want.family == ESTAB_INET ? 4 : 16);
+}
+
+/* RFC 1122 §3.3.1.2; RFC 4861 §5.2 */
+TEST(a_gateway_is_the_next_hop_of_what_is_not_on_the_link)
+{
+    struct ip_routes t = { 0 };
+    struct ip_prefix r = { .addr_len = 4,
+                           .ifindex = 1,
+                           .has_gateway = true,
+                           .gateway = { 10, 0, 0, 254 },
+                           .until = ESTAB_NEVER };
+    struct estab_addr far = addr("192.0.2.1"), near = addr("10.0.0.9");
+    struct ip_prefix *found;
+
+    add_addr(&t, "10.0.0.1", 24, 1);
+    assert_null(estab_ip_next_hop(&t, far.bytes, 4, 1));
+    assert_int_equal(estab_ip_put_route(&t, &r), 0);
+    assert_memory_equal(estab_ip_next_hop(&t, far.bytes, 4, 1), r.gateway, 4);
+    assert_ptr_equal(estab_ip_next_hop(&t, near.bytes, 4, 1), near.bytes);
+    assert_null(estab_ip_next_hop(&t, near.bytes, 4, 2)); /* not by that interface */
+    assert_int_equal(estab_ip_put_route(&t, &r), 0);      /* the same again is one route */
+    assert_int_equal(t.routes, 2);
+    found = estab_ip_find_route(&t, r.octets, 4, 0, 1, r.gateway);
+    assert_non_null(found);
+    estab_ip_remove_route(&t, found);
+    assert_null(estab_ip_next_hop(&t, far.bytes, 4, 1));
+}
+
+/* RFC 4861 §6.3.6: a router that does not answer is the second choice. */
+TEST(a_silent_gateway_is_the_second_choice_until_it_answers)
+{
+    struct ip_routes t = { 0 };
+    struct ip_prefix r = { .addr_len = 4, .ifindex = 1, .has_gateway = true, .until = ESTAB_NEVER };
+    struct estab_addr far = addr("192.0.2.1");
+
+    for (uint8_t i = 1; i <= 2; i++) {
+        memcpy(r.gateway, (uint8_t[4]){ 10, 0, 0, i }, 4);
+        assert_int_equal(estab_ip_put_route(&t, &r), 0);
+    }
+    assert_int_equal(estab_ip_next_hop(&t, far.bytes, 4, 1)[3], 1);
+    estab_ip_doubt_gateway(&t, (const uint8_t[4]){ 10, 0, 0, 1 }, 4, 1, true);
+    assert_int_equal(estab_ip_next_hop(&t, far.bytes, 4, 1)[3], 2);
+    estab_ip_doubt_gateway(&t, (const uint8_t[4]){ 10, 0, 0, 1 }, 4, 1, false);
+    assert_int_equal(estab_ip_next_hop(&t, far.bytes, 4, 1)[3], 1);
+}
+
+/* RFC 4191 §3.1 */
+TEST(a_router_that_is_preferred_comes_first)
+{
+    struct ip_routes t = { 0 };
+    struct ip_prefix r = {
+        .addr_len = 16, .ifindex = 1, .has_gateway = true, .until = ESTAB_NEVER
+    };
+    struct estab_addr far = addr("2001:db8::1");
+
+    for (int8_t p = -1; p <= 1; p++) {
+        r.preference = p;
+        r.gateway[15] = (uint8_t)(p + 2);
+        assert_int_equal(estab_ip_put_route(&t, &r), 0);
+    }
+    assert_int_equal(estab_ip_next_hop(&t, far.bytes, 16, 1)[15], 3);
+}
+
+/* RFC 6724 §5 */
+TEST(a_source_is_chosen_by_the_first_rule_that_tells_two_apart)
+{
+    struct ip_routes t = { 0 };
+    struct ip_address *a;
+
+    add_addr(&t, "fe80::1", 64, 1);
+    add_addr(&t, "fd00::1", 64, 1);
+    add_addr(&t, "2001:db8:1::1", 64, 1);
+    add_addr(&t, "2001:db8:2::1", 64, 1);
+    add_addr(&t, "2001:db8:3::1", 64, 2);
+    expect_source(&t, "fe80::9", "fe80::1"); /* 2: scope */
+    expect_source(&t, "ff02::1", "fe80::1");
+    expect_source(&t, "2001:db8:2::9", "2001:db8:2::1"); /* 8: prefix */
+    expect_source(&t, "2001:db8:3::9", "2001:db8:2::1"); /* 5: not that of the other interface */
+    expect_source(&t, "fd77::9", "fd00::1");             /* 6: label */
+    expect_source(&t, "2606::1", "2001:db8:1::1");
+    a = &t.address[2];
+    a->state = ADDR_DEPRECATED;
+    expect_source(&t, "2001:db8:1::9", "2001:db8:2::1"); /* 3 before 8 */
+    expect_source(&t, "2001:db8:1::1", "2001:db8:1::1"); /* 1 before 3 */
+    t.address[3].state = ADDR_TENTATIVE;
+    expect_source(&t, "2001:db8:1::9", "fd00::1"); /* one not ours yet is none; 3 before 6 */
+    a->state = ADDR_PREFERRED;
+    t.address[3].state = ADDR_PREFERRED;
+    t.address[3].temporary = true;
+    expect_source(&t, "2001:db8:1::9", "2001:db8:2::1"); /* 7 before 8 */
+}
+
+TEST(a_tentative_address_is_not_ours)
+{
+    struct ip_routes t = { 0 };
+    struct estab_addr a = addr("192.0.2.1");
+
+    add_addr(&t, "192.0.2.1", 24, 1);
+    t.address[0].state = ADDR_TENTATIVE;
+    assert_false(estab_ip_is_ours(&t, a.bytes, 4));
+    t.address[0].state = ADDR_DEPRECATED;
+    assert_true(estab_ip_is_ours(&t, a.bytes, 4));
+    estab_ip_remove_address(&t, &t.address[0]);
+    assert_false(estab_ip_is_ours(&t, a.bytes, 4));
+    assert_int_equal(t.routes, 0);
 }

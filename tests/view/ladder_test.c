@@ -416,3 +416,23 @@ TEST(a_datagram_is_told_by_its_ports)
     sheet_free(&sheet);
     free(s);
 }
+
+/* Frames of ARP carry no IP packet; they stand in the ladder with what was said of them. */
+TEST(a_frame_without_ip_has_its_row)
+{
+    struct view_ladder_options o = both_hosts;
+    struct story *s = story_new(ESTAB_MS(1));
+    struct estab_trace *r = add_record(s, CLIENT, ESTAB_TRACE_PACKET_OUT);
+    struct sheet sheet;
+
+    memset(&r->local, 0, sizeof(r->local));
+    memset(&r->remote, 0, sizeof(r->remote));
+    r->reason = ESTAB_WHY_ARP_REQUEST;
+    o.both = false;
+    sheet = drawn(s, o, true);
+    expect_text(&sheet, "frame without IP");
+    expect_text(&sheet, "who has the next hop's address?");
+    expect_no_text(&sheet, "octets");
+    sheet_free(&sheet);
+    free(s);
+}

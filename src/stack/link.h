@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an interface of kind Ethernet has beside a raw one: link.c (frames, next hops, what waits
+ * for them), arp.c, nd.c (neighbour and router discovery), addresses.c (their lives), groups.c
+ * (multicast membership). Interfaces that carry raw IP have none of this.
+ */
+#ifndef STACK_LINK_H
+#define STACK_LINK_H
+
+#include "ip/neighbour.h"
+#include "stack/internal.h"
+#include "wire/arp.h"
+#include "wire/ethernet.h"
+#include "wire/groups.h"
+#include "wire/nd.h"
+
+#define LINK_GROUPS_MAX 96 /* of one interface, with those of its addresses */
+#define ROUTERS_MAX 8      /* default routers heard of on one interface */
+#define PREFIXES_MAX 16    /* prefixes heard of on one interface */
+#define AUTOCONF_MAX 16    /* addresses made of them */
+#define REDIRECTS_MAX 16   /* host routes made by redirects */
+
+struct member {
+    uint8_t group[16];
+    uint8_t addr_len;
+    uint8_t sends;  /* reports of the change that are left */
+    uint16_t users; /* 0: left, and the last reports say so */
+    estab_time send_at;
+};
+
+struct ethernet {
+    uint8_t mac[6];
+    uint16_t vlan;
+    uint8_t header; /* octets in front of each IP packet */
+    bool started;   /* the first tick has seen it */
+    uint8_t solicits_left;
+    estab_time solicit_at;
+    uint32_t mtu6; /* of IPv6: a router may lower it */
+    uint32_t groups;
+    struct member member[LINK_GROUPS_MAX];
+    estab_time report_at[2]; /* answer to a query, IPv4 and IPv6; ESTAB_NEVER */
+};
+
+/* Octets of the largest IP packet of a family. */
+static inline uint32_t
+estab_link_mtu(const struct interface *i, unsigned addr_len)
+{
+    return i->eth != NULL && addr_len == 16 ? i->eth->mtu6 : i->link.mtu;
+}
+
+/* ---- link.c ---- */
+int estab_link_add(struct estab_stack *s, struct interface *i, const struct estab_link *link);
+void estab_link_free(struct estab_stack *s);
+/* Is there a frame for us at all? SEG_CONTINUE: its payload is IP or ARP. */
+enum seg_verdict estab_link_open(const struct ethernet *e, const struct estab_frame *f,
+                                 struct ether_frame *out);
+/* Discovery and membership messages have rules about addresses of their own. */
+bool estab_link_is_control(const struct estab_stack *s, const struct ip_header *ip,
+                           unsigned ifindex);
+/* Where a connection's segments go now. False: it is parked, or nobody is there and what it had to
+ * send is lost; it is on no list or the neighbour's then. */
+bool estab_link_resolve(struct estab_stack *s, struct conn *c, uint8_t mac[6], struct tcp_env *env);
+/* The same for a packet of no connection, which is kept if it has to wait. */
+bool estab_link_resolve_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
+                               uint32_t len, uint8_t reason, uint8_t state, uint8_t mac[6],
+                               estab_time now);
+/* The header in front of the IP packet of `len` octets at frame + header; the frame's length. */
+uint32_t estab_link_close(const struct ethernet *e, uint8_t *frame, uint32_t len, uint32_t cap,
+                          const uint8_t mac[6], uint16_t type);
+/* The peer has what was sent (RFC 4861 §7.3.1). */
+void estab_link_progress(struct estab_stack *s, const struct conn *c, estab_time now);
+/* Something waited for this neighbour: it can go. */
+void estab_link_release(struct estab_stack *s, struct neighbour *n);
+void estab_link_tick(struct estab_stack *s, estab_time now);
+estab_time estab_link_deadline(struct estab_stack *s);
+/* From 0 to `most`, by the host's secret and how often it was asked before. */
+estab_time estab_link_delay(struct estab_stack *s, estab_time most);
+
+/* ---- arp.c ---- */
+enum seg_verdict estab_arp_input(struct estab_stack *s, unsigned ifindex,
+                                 const struct ether_frame *f, estab_time now);
+/* `to` NULL: broadcast. */
+void estab_arp_ask(struct estab_stack *s, unsigned ifindex, const uint8_t target[4],
+                   const uint8_t *to, const uint8_t sender[4], enum send_reason why);
+
+/* ---- nd.c ---- */
+enum seg_verdict estab_nd_input(struct estab_stack *s, const struct ip_header *ip, unsigned ifindex,
+                                estab_time now);
+void estab_nd_ask(struct estab_stack *s, unsigned ifindex, const uint8_t target[16], bool all);
+void estab_nd_probe(struct estab_stack *s, unsigned ifindex, const uint8_t target[16]);
+void estab_nd_announce(struct estab_stack *s, unsigned ifindex, const uint8_t addr[16]);
+void estab_nd_ask_routers(struct estab_stack *s, unsigned ifindex);
+
+/* ---- addresses.c ---- */
+void estab_addresses_start(struct estab_stack *s, unsigned ifindex, estab_time now);
+void estab_addresses_tick(struct estab_stack *s, estab_time now);
+estab_time estab_addresses_deadline(const struct estab_stack *s);
+/* An address of ours begins its life; its groups are joined. probe: nobody may use it yet. */
+void estab_address_begin(struct estab_stack *s, struct ip_address *a, bool probe, estab_time now);
+/* Somebody else has an address that we want, or have. */
+void estab_address_conflict(struct estab_stack *s, struct ip_address *a, estab_time now);
+void estab_address_end(struct estab_stack *s, struct ip_address *a, estab_time now);
+void estab_addresses_router(struct estab_stack *s, unsigned ifindex, const struct nd_message *ra,
+                            const uint8_t router[16], estab_time now);
+
+/* ---- groups.c ---- */
+int estab_group_join(struct estab_stack *s, unsigned ifindex, const uint8_t *group,
+                     unsigned addr_len, estab_time now);
+void estab_group_leave(struct estab_stack *s, unsigned ifindex, const uint8_t *group,
+                       unsigned addr_len, estab_time now);
+bool estab_group_is_member(const struct ethernet *e, const uint8_t *group, unsigned addr_len);
+enum seg_verdict estab_group_input(struct estab_stack *s, const struct ip_header *ip,
+                                   unsigned ifindex, estab_time now);
+void estab_groups_tick(struct estab_stack *s, unsigned ifindex, estab_time now);
+estab_time estab_groups_deadline(const struct ethernet *e);
+
+#endif
