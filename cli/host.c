@@ -141,13 +141,36 @@ lease_lost(void *ctx, estab_time now)
     estab_loop_stop(host->loop);
 }
 
+/* A device that the kernel goes on using: its addresses are its own, ours must be given. */
+static int
+open_packet(struct host *host, const struct options *options, uint32_t *mtu, uint32_t *largest,
+            struct failure *why)
+{
+    if (options->n_addrs == 0)
+        return estab_fail(why, "--packet %s: say with --addr which address this host has there",
+                          options->tun);
+    strncpy(host->tun.name, options->tun, sizeof(host->tun.name) - 1);
+    host->packet = estab_packet_open(options->tun, host->mac, mtu, why);
+    if (host->packet == NULL)
+        return -1;
+    if (options->mtu > *mtu)
+        return estab_fail(why, "--mtu %u: the device %s takes no more than %u", options->mtu,
+                          options->tun, *mtu);
+    if (options->mtu != 0)
+        *mtu = options->mtu;
+    *largest = ESTAB_PACKET_LARGEST;
+    return estab_addressing_follow(&host->addressing, options, options->tun, why);
+}
+
 static int
 open_device(struct host *host, const struct options *options, uint32_t *mtu, uint32_t *largest,
             struct failure *why)
 {
     bool up;
 
-    if (estab_tun_open(&host->tun, options->tun, why) < 0)
+    if (options->packet)
+        return open_packet(host, options, mtu, largest, why);
+    if ((options->tap ? estab_tap_open : estab_tun_open)(&host->tun, options->tun, why) < 0)
         return -1;
     if (host->tun.made && options->addr_auto)
         return estab_fail(why, "--addr auto: there is no device %s", options->tun);
@@ -182,10 +205,37 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
     return 0;
 }
 
-static int
-add_addresses(struct host *host, uint32_t mtu, struct failure *why)
+static bool
+is_ethernet(const struct options *options)
 {
-    const struct estab_link link = { .mtu = mtu };
+    return options->tap || options->packet;
+}
+
+/* The way to everywhere else, where there is one: --gateway, or the kernel at the other end of a
+ * device that we have made. */
+static int
+add_gateway(struct host *host, const struct options *options, const struct link_address *at)
+{
+    struct estab_addr any = { .family = at->own.addr.family }, gateway = at->kernel;
+    int error;
+
+    if (gateway.family == 0)
+        gateway = any.family == ESTAB_INET ? options->gateway4 : options->gateway6;
+    if (gateway.family == 0)
+        return 0;
+    if (!estab_prefix_contains(&at->own, &gateway)) {
+        error = estab_stack_add_route(host->stack, host->ifindex, &gateway,
+                                      gateway.family == ESTAB_INET ? 32 : 128);
+        if (error < 0)
+            return error;
+    }
+    return estab_stack_add_gateway(host->stack, host->ifindex, &any, 0, &gateway);
+}
+
+static int
+add_addresses(struct host *host, const struct options *options, uint32_t mtu, struct failure *why)
+{
+    struct estab_link link = { .mtu = mtu };
     bool routed4 = false, routed6 = false;
     char text[ESTAB_ADDR_TEXT];
     int ifindex, error;
@@ -193,6 +243,11 @@ add_addresses(struct host *host, uint32_t mtu, struct failure *why)
     for (size_t i = 0; i < host->addressing.n; i++)
         if (host->addressing.at[i].own.addr.family == ESTAB_INET6 && mtu < 1280)
             return estab_fail(why, "--mtu %u: IPv6 needs 1280 or more (-4 leaves IPv6 out)", mtu);
+    if (is_ethernet(options)) {
+        link.kind = ESTAB_LINK_ETHERNET;
+        memcpy(link.mac, host->mac, 6);
+        link.autoconf = !options->only_ipv4;
+    }
     ifindex = estab_stack_add_interface(host->stack, &link);
     if (ifindex < 0)
         return estab_fail(why, "cannot add the interface: %s", estab_err_text(ifindex));
@@ -203,13 +258,29 @@ add_addresses(struct host *host, uint32_t mtu, struct failure *why)
         bool *routed = own->addr.family == ESTAB_INET ? &routed4 : &routed6;
 
         error = estab_stack_add_address(host->stack, host->ifindex, &own->addr, own->len);
-        if (error == 0 && !*routed)
+        if (error == 0 && is_ethernet(options))
+            error = add_gateway(host, options, &host->addressing.at[i]);
+        else if (error == 0 && !*routed)
             error = estab_stack_add_route(host->stack, host->ifindex, &any, 0);
         if (error < 0)
             return estab_fail(why, "cannot take the address %s/%u: %s",
                               estab_addr_format(&own->addr, text), own->len, estab_err_text(error));
         *routed = true;
     }
+    return 0;
+}
+
+/* A station of its own, as any virtual machine's: locally administered, and not a group. */
+static int
+choose_mac(struct host *host, const struct options *options, struct failure *why)
+{
+    uint8_t any[32];
+
+    if (estab_random_secret(any, why) < 0)
+        return -1;
+    memcpy(host->mac, options->mac_given ? options->mac : any, 6);
+    if (!options->mac_given)
+        host->mac[0] = (uint8_t)((host->mac[0] & 0xfc) | 2);
     return 0;
 }
 
@@ -227,6 +298,8 @@ make(struct host *host, const struct options *options, bool keepalive, loop_even
         return -1;
     host->loop = estab_loop_new(why);
     if (host->loop == NULL)
+        return -1;
+    if (choose_mac(host, options, why) < 0)
         return -1;
     if (open_device(host, options, &mtu, &largest, why) < 0)
         return -1;
@@ -247,10 +320,16 @@ make(struct host *host, const struct options *options, bool keepalive, loop_even
     host->stack = estab_stack_new(&host->config);
     if (host->stack == NULL)
         return estab_fail(why, "cannot make the stack: out of memory or a setting out of range");
-    if (add_addresses(host, mtu, why) < 0)
+    if (add_addresses(host, options, mtu, why) < 0)
         return -1;
     host->mtu = mtu;
-    port = estab_tun_link(&host->tun, mtu, largest);
+    if (options->packet)
+        port = estab_packet_link(host->packet, mtu + ESTAB_LINK_HEADER_MAX);
+    else if (options->tap)
+        port = estab_tun_link(&host->tun, mtu + ESTAB_LINK_HEADER_MAX,
+                              largest + ESTAB_LINK_HEADER_MAX);
+    else
+        port = estab_tun_link(&host->tun, mtu, largest);
     if (host->leased) {
         port = estab_lease_link(&host->lease, host->loop);
         port.mtu = mtu;
@@ -324,6 +403,8 @@ estab_host_close(struct host *host, struct failure *why)
         close(host->signal_fd);
     host->signal_fd = -1;
     estab_tun_close(&host->tun);
+    estab_packet_close(host->packet);
+    host->packet = NULL;
     return result;
 }
 

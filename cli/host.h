@@ -12,14 +12,17 @@
 #include "cli/options.h"
 #include "cli/sinks.h"
 #include "drivers/loop.h"
+#include "drivers/packet.h"
 #include "drivers/tun.h"
 
 struct host {
     struct loop *loop;
     struct estab_stack *stack;
     struct estab_config config; /* as the stack was made */
-    struct tun tun;
+    struct tun tun;             /* with --packet only its name */
+    struct packet_device *packet;
     struct addressing addressing;
+    uint8_t mac[6]; /* ours, with --tap and --packet */
     unsigned ifindex;
     uint32_t mtu;
     struct control control;

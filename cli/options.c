@@ -20,6 +20,46 @@ take_tun(void *into, const char *value, struct failure *why)
     if (strpbrk(value, "/%: \t\n") != NULL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
         return estab_fail(why, "not a name that a device can have");
     o->tun = value;
+    o->tap = o->packet = false;
+    return 0;
+}
+
+static int
+take_tap(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+
+    if (take_tun(into, value, why) < 0)
+        return -1;
+    o->tap = true;
+    return 0;
+}
+
+static int
+take_packet(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+
+    if (take_tun(into, value, why) < 0)
+        return -1;
+    o->packet = true;
+    return 0;
+}
+
+static int
+take_mac(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+    unsigned m[6];
+    int n = 0;
+
+    if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &n) !=
+            6 ||
+        value[n] != '\0' || (m[0] & 1) != 0 || (m[0] | m[1] | m[2] | m[3] | m[4] | m[5]) == 0)
+        return estab_fail(why, "not the hardware address of a station, such as 02:00:00:00:00:01");
+    for (unsigned i = 0; i < 6; i++)
+        o->mac[i] = (uint8_t)m[i];
+    o->mac_given = true;
     return 0;
 }
 
@@ -239,8 +279,14 @@ take_control(void *into, const char *value, struct failure *why)
 static const struct option_rule host_rules[] = {
     { "tun", 0, "NAME", "the TUN device; made if it is not there (default: a new estabN)",
       take_tun },
+    { "tap", 0, "NAME", "a TAP device instead: Ethernet frames; made if it is not there",
+      take_tap },
+    { "packet", 0, "DEV", "a host of its own on the Ethernet device DEV of the kernel's",
+      take_packet },
+    { "mac", 0, "ADDR", "our hardware address there (default: any)", take_mac },
     { "addr", 0, "ADDR/LEN", "an address of this host, may be repeated; auto: by DHCP", take_addr },
-    { "gateway", 0, "ADDR", "the kernel's address at the other end", take_gateway },
+    { "gateway", 0, "ADDR", "the kernel's address at the other end; with --packet the router's",
+      take_gateway },
     { "mtu", 0, "N", "largest packet (default: the device's, 1500 if made)", take_mtu },
     { "pcap", 0, "FILE", "write every packet, with the stack's reasons, as pcapng", take_pcap },
     { "ladder", 0, NULL, "draw every segment on standard error", take_ladder },

@@ -25,6 +25,10 @@ struct prefix {
 /* What every command that runs a host takes. */
 struct options {
     const char *tun; /* NULL: make one with a free name */
+    bool tap;        /* `tun` names a TAP device */
+    bool packet;     /* `tun` names an Ethernet device of the kernel's, shared with it */
+    bool mac_given;  /* --mac, and what it said */
+    uint8_t mac[6];
     struct prefix addrs[OPTIONS_ADDRS];
     size_t n_addrs;
     struct estab_addr gateway4, gateway6; /* family 0: none given */

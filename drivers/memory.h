@@ -11,7 +11,8 @@
 
 struct memory_wire;
 
-/* Each direction holds up to `packets` packets on their way. NULL: no memory. */
+/* `mtu`: of the longest packet; with Ethernet interfaces at its ends the MTU and
+ * ESTAB_LINK_HEADER_MAX. Each direction holds up to `packets` packets on their way. NULL: no memory. */
 struct memory_wire *estab_memory_new(uint32_t mtu, estab_time delay, size_t packets);
 void estab_memory_free(struct memory_wire *wire);
 

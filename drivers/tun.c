@@ -31,8 +31,10 @@ explain_open(int error, struct failure *why)
 }
 
 static int
-explain_attach(int error, const char *name, bool exists, struct failure *why)
+explain_attach(int error, const char *name, bool exists, bool tap, struct failure *why)
 {
+    const char *kind = tap ? "TAP" : "TUN";
+
     switch (error) {
     case EPERM:
         if (exists)
@@ -41,29 +43,29 @@ explain_attach(int error, const char *name, bool exists, struct failure *why)
                               "user, and this process lacks CAP_NET_ADMIN",
                               name);
         return estab_fail(why,
-                          "no right to make the TUN device %s: run as root (CAP_NET_ADMIN), or "
-                          "have root make it once with 'ip tuntap add dev %s mode tun user "
+                          "no right to make the %s device %s: run as root (CAP_NET_ADMIN), or "
+                          "have root make it once with 'ip tuntap add dev %s mode %s user "
                           "NAME'",
-                          name, name);
+                          kind, name, name, tap ? "tap" : "tun");
     case EBUSY:
         return estab_fail(why, "the device %s is in use by another process", name);
     case EINVAL:
         if (exists)
-            return estab_fail(why, "the device %s exists and is not a TUN device with one queue",
-                              name);
+            return estab_fail(why, "the device %s exists and is not a %s device with one queue",
+                              name, kind);
         return estab_fail(why, "the kernel refuses the device name %s", name);
     default:
-        return estab_fail(why, "cannot make the TUN device %s: %s", name, strerror(error));
+        return estab_fail(why, "cannot make the %s device %s: %s", kind, name, strerror(error));
     }
 }
 
-int
-estab_tun_open(struct tun *tun, const char *name, struct failure *why)
+static int
+open_as(struct tun *tun, const char *name, bool tap, struct failure *why)
 {
     struct ifreq request = { 0 };
     bool exists = false;
 
-    *tun = (struct tun){ .fd = -1 };
+    *tun = (struct tun){ .fd = -1, .tap = tap };
     if (name != NULL && (name[0] == '\0' || strlen(name) >= IFNAMSIZ))
         return estab_fail(why, "a device name has 1 to %d characters, '%s' has %zu", IFNAMSIZ - 1,
                           name, strlen(name));
@@ -78,12 +80,13 @@ estab_tun_open(struct tun *tun, const char *name, struct failure *why)
     if (tun->fd < 0)
         return explain_open(errno, why);
     strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    request.ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
     if (ioctl(tun->fd, TUNSETIFF, &request) < 0) {
         int error = errno;
 
         estab_tun_close(tun);
-        return explain_attach(error, strcmp(name, "estab%d") == 0 ? "estab0" : name, exists, why);
+        return explain_attach(error, strcmp(name, "estab%d") == 0 ? "estab0" : name, exists, tap,
+                              why);
     }
     memcpy(tun->name, request.ifr_name, IFNAMSIZ);
     tun->made = !exists;
@@ -93,6 +96,18 @@ estab_tun_open(struct tun *tun, const char *name, struct failure *why)
         return estab_fail(why, "the device %s vanished at once", request.ifr_name);
     }
     return 0;
+}
+
+int
+estab_tun_open(struct tun *tun, const char *name, struct failure *why)
+{
+    return open_as(tun, name, false, why);
+}
+
+int
+estab_tap_open(struct tun *tun, const char *name, struct failure *why)
+{
+    return open_as(tun, name, true, why);
 }
 
 void
@@ -167,7 +182,8 @@ estab_tun_bring_up(const struct tun *tun, struct failure *why)
 {
     /* Only less noise, which a kernel without IPv6 refuses, and room for a burst of thousands of
      * SYNs, where a device has 500 by default. */
-    (void)estab_netlink_no_link_local(tun->ifindex);
+    if (!tun->tap)
+        (void)estab_netlink_no_link_local(tun->ifindex);
     (void)estab_netlink_set_queue_length(tun->ifindex, 4096);
     return explain_configure(tun, "bring up", estab_netlink_set_up(tun->ifindex), why);
 }

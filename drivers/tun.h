@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A TUN device: the kernel's end of a point-to-point link whose other end is this process. Packets
- * are bare IP, without a header of the device's own (IFF_TUN | IFF_NO_PI).
+ * are bare IP, without a header of the device's own (IFF_TUN | IFF_NO_PI). Or a TAP device, whose
+ * packets are Ethernet frames: an Ethernet card of the kernel's, on a cable whose other end we are.
  *
  * A device that is made here vanishes when it is closed, with its addresses and routes; one that
  * was there before keeps its configuration and stays.
@@ -19,10 +20,13 @@ struct tun {
     unsigned ifindex;
     char name[IFNAMSIZ];
     bool made; /* by us: the kernel's end is ours to configure */
+    bool tap;
 };
 
 /* Attaches to the device `name`, or makes it; NULL: "estab0" or the first number that is free. */
 int estab_tun_open(struct tun *tun, const char *name, struct failure *why);
+/* The same for a TAP device. */
+int estab_tap_open(struct tun *tun, const char *name, struct failure *why);
 void estab_tun_close(struct tun *tun);
 
 /* What the kernel's end is set to. */

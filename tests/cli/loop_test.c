@@ -100,20 +100,20 @@ tapped(void *ctx, const struct estab_stack *stack, unsigned ifindex, bool out,
     (void)stack;
     (void)now;
     assert_int_equal(ifindex, 1);
-    assert_true(frame->len >= 40 && frame->len <= MTU);
+    assert_true(frame->len >= 40 && frame->len <= MTU + ESTAB_LINK_HEADER_MAX);
     w->taps[out]++;
 }
 
 static void
-open_world(struct world *w, estab_time delay)
+open_world(struct world *w, estab_time delay, uint8_t kind)
 {
     struct estab_config cfg;
-    const struct estab_link link = { .mtu = MTU };
+    struct estab_link link = { .mtu = MTU, .kind = kind, .mac = { 2 } };
     struct failure why;
 
     memset(w, 0, sizeof *w);
     w->loop = estab_loop_new(&why);
-    w->wire = estab_memory_new(MTU, delay, 1000);
+    w->wire = estab_memory_new(MTU + ESTAB_LINK_HEADER_MAX, delay, 1000);
     assert_non_null(w->loop);
     assert_non_null(w->wire);
     for (unsigned i = 0; i < 2; i++) {
@@ -125,6 +125,7 @@ open_world(struct world *w, estab_time delay)
         assert_int_equal(estab_random_secret(cfg.secret, &why), 0);
         w->host[i] = estab_stack_new(&cfg);
         assert_non_null(w->host[i]);
+        link.mac[5] = (uint8_t)i;
         assert_int_equal(estab_stack_add_interface(w->host[i], &link), 1);
         assert_int_equal(estab_stack_add_address(w->host[i], 1, &addr, 24), 0);
         assert_int_equal(estab_loop_add_stack(w->loop, w->host[i],
@@ -146,12 +147,12 @@ close_world(struct world *w)
 }
 
 static void
-transfer(struct world *w, estab_time delay)
+transfer(struct world *w, estab_time delay, uint8_t kind)
 {
     const struct estab_endpoint to = { estab_addr_v4(192, 0, 2, 1), 80 };
     struct failure why;
 
-    open_world(w, delay);
+    open_world(w, delay, kind);
     w->started = estab_loop_now(w->loop);
     assert_int_equal(estab_listen(w->host[0], &to, 4, NULL, &w->listener, w->started), 0);
     assert_int_equal(estab_connect(w->host[1], NULL, &to, NULL, &w->client, w->started), 0);
@@ -165,7 +166,19 @@ TEST(two_stacks_on_a_wire_transfer_every_octet)
 {
     struct world w;
 
-    transfer(&w, 0);
+    transfer(&w, 0, ESTAB_LINK_IP);
+    close_world(&w);
+}
+
+TEST(a_wire_carries_ethernet_as_well)
+{
+    struct world w;
+    struct estab_stack_status st;
+
+    transfer(&w, 0, ESTAB_LINK_ETHERNET);
+    estab_stack_status(w.host[1], &st);
+    assert_true(st.reasons[ESTAB_WHY_ARP_REQUEST] >= 1);
+    assert_int_equal(st.neighbours, 1);
     close_world(&w);
 }
 
@@ -173,7 +186,7 @@ TEST(a_wire_delays_each_direction)
 {
     struct world w;
 
-    transfer(&w, ESTAB_MS(5));
+    transfer(&w, ESTAB_MS(5), ESTAB_LINK_IP);
     assert_true(w.connected - w.started >= ESTAB_MS(10));
     close_world(&w);
 }
@@ -322,7 +335,7 @@ TEST(a_link_that_goes_ends_the_loop_with_its_reason)
     struct packet_link bad;
     struct failure why = { "" };
 
-    open_world(&w, 0);
+    open_world(&w, 0, ESTAB_LINK_IP);
     bad = estab_memory_link(w.wire, 0);
     bad.receive = receive_nothing_any_more;
     bad.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

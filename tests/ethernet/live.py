@@ -1,0 +1,407 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+estab as a station on Ethernet beside the Linux kernel: on a TAP device, on a veth pair through
+AF_PACKET, through a bridge. Everything is made in network and mount namespaces of its own, which
+vanish with this program. Needs Linux, unshare(1), ip(8) and root.
+
+    tests/ethernet/live.py build/estab [WORD]...    every check, or those whose name has a word
+
+One line per check; exit status 0, 1 when one failed, 77 when nothing could be tried.
+"""
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ESTAB = ""
+DATA = os.urandom(1 << 20) * 3 + b"end"
+US = bytes.fromhex("020000000042")  # estab's hardware address where a check gives one
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+class Failed(Exception):
+    pass
+
+
+def expect(condition, *details):
+    if not condition:
+        raise Failed(" ".join(repr(d)[:400] for d in details))
+
+
+def ip(*args):
+    p = subprocess.run(["ip", *args], capture_output=True, text=True)
+    expect(p.returncode == 0, args, p.stderr)
+    return p.stdout
+
+
+def wait_for(what, question, limit=15):
+    """Asks until it is true. The limit only ends a test that has failed."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        got = question()
+        if got:
+            return got
+        time.sleep(0.02)
+    raise Failed("never: " + what)
+
+
+class Estab:
+    def __init__(self, *args, data=b""):
+        self.err = tempfile.TemporaryFile()
+        self.out = tempfile.TemporaryFile()
+        self.input = tempfile.TemporaryFile()
+        self.input.write(data)
+        self.input.seek(0)
+        self.process = subprocess.Popen([ESTAB, *args], stdin=self.input, stdout=self.out,
+                                        stderr=self.err)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def text(self, file):
+        file.seek(0)
+        return file.read()
+
+    def ends(self, status=0):
+        try:
+            got = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            raise Failed("does not end", self.text(self.err))
+        expect(got == status, "exit status", got, self.text(self.err))
+        return self.text(self.out), self.text(self.err)
+
+
+class Veth:
+    """va is the kernel's, with 10.7.0.1 and fd07::1; vb is where estab listens."""
+
+    def __enter__(self):
+        ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+        for device in "va", "vb":
+            ip("link", "set", device, "up")
+        ip("addr", "add", "10.7.0.1/24", "dev", "va")
+        ip("-6", "addr", "add", "fd07::1/64", "dev", "va", "nodad")
+        ip("-6", "addr", "add", "fe80::1/64", "dev", "va", "nodad")
+        return self
+
+    def __exit__(self, *_):
+        ip("link", "del", "va")
+
+
+PACKET = ("--packet", "vb", "--mac", "02:00:00:00:00:42", "--addr", "10.7.0.2/24", "--addr",
+          "fd07::2/64")
+
+
+def connect(host, port, limit=15):
+    def once():
+        try:
+            return socket.create_connection((host, port), timeout=20)
+        except OSError:
+            return None
+
+    return wait_for("connection to %s" % host, once, limit)
+
+
+def read_all(c):
+    parts = []
+    while True:
+        data = c.recv(1 << 16)
+        if not data:
+            return b"".join(parts)
+        parts.append(data)
+
+
+def echo_both_ways(host, *options):
+    """The kernel sends to estab and reads what estab sends, at once."""
+    with Estab("nc", *options, "-l", "5000", data=DATA) as e:
+        c = connect(host, 5000)
+        c.settimeout(30)
+        c.sendall(DATA)
+        c.shutdown(socket.SHUT_WR)
+        expect(read_all(c) == DATA, "what estab sent has changed on its way")
+        c.close()
+        out, _ = e.ends()
+        expect(out == DATA, "what the kernel sent has changed on its way")
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while s >> 16:
+        s = (s & 0xFFFF) + (s >> 16)
+    return ~s & 0xFFFF
+
+
+def ping(host, size=56):
+    """True when an echo of the kernel's comes back whole."""
+    six = ":" in host
+    s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_RAW,
+                      socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)
+    s.settimeout(1)
+    body = os.urandom(size)
+    header = struct.pack("!BBHHH", 128 if six else 8, 0, 0, 0x4242, 1)
+    if not six:
+        header = header[:2] + struct.pack("!H", checksum(header + body)) + header[4:]
+    with s:
+        try:
+            s.sendto(header + body, (host, 0))
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                data = s.recv(65536)
+                data = data if six else data[20:]
+                if data[0] == (129 if six else 0) and data[8:] == body:
+                    return True
+        except OSError:
+            pass
+    return False
+
+
+def neighbour(address, device):
+    return ip("neigh", "show", address, "dev", device)
+
+
+# --- AF_PACKET on a veth pair ---
+
+
+@check
+def packet_streams_both_ways_over_ipv4():
+    with Veth():
+        echo_both_ways("10.7.0.2", *PACKET)
+        expect("REACHABLE" in neighbour("10.7.0.2", "va") or
+               "DELAY" in neighbour("10.7.0.2", "va"), neighbour("10.7.0.2", "va"))
+
+
+@check
+def packet_streams_both_ways_over_ipv6():
+    with Veth():
+        echo_both_ways("fd07::2", *PACKET)
+
+
+@check
+def packet_connects_to_the_kernel_which_then_sees_us_reachable():
+    with Veth():
+        for family, address, target in ((socket.AF_INET, "10.7.0.1", "10.7.0.2"),
+                                        (socket.AF_INET6, "fd07::1", "fd07::2")):
+            s = socket.socket(family)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind((address, 0))
+            s.listen()
+            s.settimeout(20)
+            with Estab("nc", *PACKET, address, str(s.getsockname()[1]), data=DATA) as e:
+                c, _ = s.accept()
+                expect(read_all(c) == DATA, "what estab sent has changed on its way")
+                c.sendall(DATA)
+                wait_for("REACHABLE", lambda: "REACHABLE" in neighbour(target, "va"))
+                expect("02:00:00:00:00:42" in neighbour(target, "va"), neighbour(target, "va"))
+                c.close()
+                out, _ = e.ends()
+                expect(out == DATA)
+            s.close()
+
+
+@check
+def the_kernel_pings_us_in_both_families():
+    with Veth(), Estab("nc", *PACKET, "-k", "-l", "5000"):
+        for host in "10.7.0.2", "fd07::2":
+            wait_for("an echo from " + host, lambda: ping(host))
+            expect(ping(host, 1), host, "one octet")
+            expect(ping(host, 1400), host, "1400 octets")
+
+
+@check
+def without_large_segments_and_with_a_small_mtu_it_is_the_same():
+    with Veth():
+        ip("link", "set", "va", "mtu", "1280")
+        ip("link", "set", "vb", "mtu", "1280")
+        echo_both_ways("fd07::2", *PACKET)
+
+
+@check
+def a_request_from_a_raw_socket_is_answered_as_arping_sees_it():
+    with Veth():
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+        s.bind(("va", 0x0806))
+        s.settimeout(10)
+        mine = s.getsockname()[4]
+        ask = (b"\xff" * 6 + mine + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + mine +
+               socket.inet_aton("10.7.0.1") + bytes(6) + socket.inet_aton("10.7.0.2"))
+        with Estab("nc", *PACKET, "-k", "-l", "5000"):
+            announced = s.recv(100)
+            expect(announced[:6] == b"\xff" * 6 and announced[6:12] == US, announced)
+            expect(announced[28:32] == announced[38:42] == socket.inet_aton("10.7.0.2"), announced)
+            s.send(ask)
+            while True:
+                answer = s.recv(100)
+                if answer[20:22] == b"\0\2":
+                    break
+            expect(answer[:6] == mine and answer[6:12] == answer[22:28] == US, answer)
+            expect(answer[28:32] == socket.inet_aton("10.7.0.2"), answer)
+            expect(answer[42:60] == bytes(len(answer[42:60])), "padding", answer)
+        s.close()
+
+
+@check
+def what_the_kernel_forgets_it_finds_again_in_the_middle_of_a_stream():
+    with Veth(), Estab("nc", *PACKET, "-l", "5000", data=b"x") as e:
+        c = connect("10.7.0.2", 5000)
+        for i in range(20):
+            c.sendall(DATA[:100000])
+            ip("neigh", "flush", "dev", "va")
+        c.shutdown(socket.SHUT_WR)
+        expect(read_all(c) == b"x")
+        out, _ = e.ends()
+        expect(out == DATA[:100000] * 20)
+
+
+@check
+def a_router_advertisement_gives_us_an_address_that_answers():
+    """The part of radvd: one message, from the kernel's link-local address."""
+    with Veth():
+        listen = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86DD))
+        listen.bind(("va", 0x86DD))
+        listen.settimeout(15)
+        ip("-6", "addr", "add", "2001:db8:7::1/64", "dev", "va", "nodad")
+        prefix = socket.inet_pton(socket.AF_INET6, "2001:db8:7::")
+        message = (struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) +
+                   struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 86400, 14400, 0) + prefix)
+        raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("va"))
+        raw.bind(("fe80::1", 0, 0, socket.if_nametoindex("va")))
+        with Estab("nc", *PACKET, "-k", "-l", "5000"):
+            asked, ours = False, None
+            while ours is None:
+                f = listen.recv(2000)
+                if f[6:12] != US or f[20] != 58:
+                    continue
+                if f[54] == 133 and not asked:  # router solicitation
+                    asked = True
+                    raw.sendto(message, ("ff02::1", 0))
+                if f[54] == 135 and f[62:70] == prefix[:8]:  # is anybody there with our address?
+                    ours = socket.inet_ntop(socket.AF_INET6, f[62:78])
+            expect(asked)
+            expect(f[22:38] == bytes(16), "a probe has no source", f)
+            wait_for("an echo from " + ours, lambda: ping(ours))
+        raw.close()
+        listen.close()
+
+
+# --- TAP devices and a bridge ---
+
+
+@check
+def tap_made_here_streams_both_ways_in_both_families():
+    for host in "10.9.0.2", "fd00:9::2":
+        echo_both_ways(host, "--tap", "tap0")
+
+
+@check
+def two_hosts_meet_through_a_bridge_of_the_kernel():
+    ip("link", "add", "br0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+    ip("tuntap", "add", "dev", "tap1", "mode", "tap")
+    ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    try:
+        for device in "va", "tap1":
+            ip("link", "set", device, "master", "br0")
+        for device in "br0", "tap1", "va", "vb":
+            ip("link", "set", device, "up")
+        for a, b, plus in (("10.7.0.2/24", "10.7.0.3/24", "10.7.0.2"),
+                           ("fd07::2/64", "fd07::3/64", "fd07::2")):
+            with Estab("nc", "--tap", "tap1", "--addr", a, "-l", "5000", data=DATA) as server:
+                with Estab("nc", "--packet", "vb", "--addr", b, plus, "5000", data=DATA) as client:
+                    expect(client.ends()[0] == DATA)
+                    expect(server.ends()[0] == DATA)
+    finally:
+        ip("link", "del", "va")
+        ip("link", "del", "tap1")
+        ip("link", "del", "br0")
+
+
+@check
+def http_is_served_on_ethernet():
+    with Veth(), Estab("http", *PACKET, "--port", "80", "www"):
+        c = connect("10.7.0.2", 80)
+        c.sendall(b"GET /file HTTP/1.0\r\n\r\n")
+        expect(read_all(c).endswith(DATA))
+        c.close()
+
+
+# --- what is said when it cannot be ---
+
+
+@check
+def what_cannot_be_is_said_in_one_line():
+    for arguments, words in (
+        (("--packet", "nosuch", "--addr", "10.7.0.2/24"), b"there is no device nosuch"),
+        (("--packet", "lo", "--addr", "10.7.0.2/24"), b"no Ethernet"),
+        (("--packet", "lo"), b"--addr"),
+        (("--tap", "lo"), b"lo"),
+    ):
+        _, err = Estab("nc", *arguments, "10.7.0.1", "1").ends(1)
+        expect(words in err and err.count(b"\n") == 1, arguments, err)
+    for wrong in "01:00:00:00:00:01", "0:0:0:0:0:0", "x", "02:00:00:00:00:01:02":
+        Estab("nc", "--mac", wrong, "10.7.0.1", "1").ends(2)
+
+
+def main():
+    global ESTAB
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    if os.environ.get("ESTAB_LIVE_ETHERNET") != "1":
+        if os.geteuid() != 0 or shutil.which("unshare") is None or subprocess.run(
+                ["unshare", "--net", "--mount", "true"]).returncode:
+            print("skip: no right to a network namespace")
+            sys.exit(77)
+        os.environ["ESTAB_LIVE_ETHERNET"] = "1"
+        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
+    ESTAB = os.path.abspath(sys.argv[1])
+    words = sys.argv[2:]
+    ip("link", "set", "lo", "up")
+    if not os.path.exists("/dev/net/tun"):
+        print("skip: there is no /dev/net/tun")
+        sys.exit(77)
+    failures = 0
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+        os.mkdir("www")
+        with open("www/file", "wb") as f:
+            f.write(DATA)
+        for function in CHECKS:
+            name = function.__name__
+            if words and not any(word in name for word in words):
+                continue
+            start = time.monotonic()
+            try:
+                function()
+                links = ip("-br", "link")
+                expect(links.count("\n") == 1, "left behind:", links)
+                print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
+            except (Failed, OSError, subprocess.SubprocessError) as problem:
+                failures += 1
+                print(f"FAIL {name}: {problem}", flush=True)
+        os.chdir("/")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
