@@ -55,7 +55,7 @@ TEST(cubic_flows_share_a_bottleneck_evenly)
     equals_share("cubic");
 }
 
-/* RFC9438-5.4: a flow that finds another in full possession comes to its share. */
+/* RFC 9438 §5.4: a flow that finds another in full possession comes to its share. */
 TEST(cubic_gives_way_to_a_late_starter)
 {
     struct sim_fair_result before = share("cubic", 2, ESTAB_SEC(20), ESTAB_SEC(10), ESTAB_SEC(20));
