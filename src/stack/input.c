@@ -124,24 +124,21 @@ open_frame(struct estab_stack *s, struct arrival *a, const struct estab_frame *f
     return v;
 }
 
+/* The packet at a->packet, if a->v says so; `whole`: put together from fragments. */
 static void
-parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex,
-      bool verified)
+parse_packet(struct estab_stack *s, struct arrival *a, unsigned ifindex, bool whole)
 {
-    a->packet = f->data;
-    a->packet_len = f->len;
-    a->frame.type = 0;
-    a->verified = verified;
     a->seg.header_len = 0;
     a->to_many = false;
     a->handle = 0;
     a->ip.version = 0;
     a->ip.fragment = a->ip.problem = false;
-    a->v = s->interface[ifindex].eth != NULL ? open_frame(s, a, f, ifindex) : SEG_CONTINUE;
-    a->wire = a->packet;
-    a->wire_len = a->packet_len;
     if (a->v == SEG_CONTINUE && a->frame.type != ETHER_ARP)
-        a->v = (enum seg_verdict)estab_ip_parse(&a->ip, a->packet, a->packet_len, verified);
+        a->v = (enum seg_verdict)estab_ip_parse(&a->ip, a->packet, a->packet_len, a->verified);
+    /* RFC 6980 §5 (RFC6980-NDFRAG): filters on the link cannot judge what comes in pieces. */
+    if (whole && a->v == SEG_CONTINUE && a->ip.version == 6 && a->ip.proto == IP_PROTO_ICMPV6 &&
+        a->ip.payload_len > 0 && nd_is_type(a->ip.payload[0]))
+        a->v = SEG_DROP_ND_MALFORMED;
     if ((a->v != SEG_CONTINUE && !a->ip.fragment) || a->frame.type == ETHER_ARP) {
         if (!a->ip.problem) {
             a->ip.proto = 0;
@@ -171,6 +168,20 @@ parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, uns
     put_be16(a->names.ports + 2, a->seg.src_port);
     a->hash = estab_demux_hash(&s->demux, &a->names, a->ip.addr_len);
     demux_prefetch(&s->demux, a->hash);
+}
+
+static void
+parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex,
+      bool verified)
+{
+    a->packet = f->data;
+    a->packet_len = f->len;
+    a->frame.type = 0;
+    a->verified = verified;
+    a->v = s->interface[ifindex].eth != NULL ? open_frame(s, a, f, ifindex) : SEG_CONTINUE;
+    a->wire = a->packet;
+    a->wire_len = a->packet_len;
+    parse_packet(s, a, ifindex, false);
 }
 
 /* (MUST-3) The sum over pseudo-header and segment; in-order text of a connection is copied to its
@@ -355,9 +366,13 @@ fragment_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struc
     size = whole.size;
     estab_trace_memory_of(s, NULL, ESTAB_MEM_FRAGMENTS, size);
     /* no link has verified a checksum over all of it */
-    parse(s, &b, &(struct estab_frame){ .data = whole.data, .len = whole.len }, ifindex, false);
-    b.wire = a->wire;
-    b.wire_len = a->wire_len;
+    b = (struct arrival){ .packet = whole.data,
+                          .packet_len = whole.len,
+                          .frame = a->frame,
+                          .wire = a->wire,
+                          .wire_len = a->wire_len,
+                          .v = SEG_CONTINUE };
+    parse_packet(s, &b, ifindex, true);
     if (b.v == SEG_CONTINUE && b.ip.fragment) /* fragments in fragments: nobody sends that */
         b.v = SEG_DROP_IP_FRAGMENT;
     dispatch(s, &b, ifindex, env);
