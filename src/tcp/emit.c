@@ -84,7 +84,7 @@ emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
     bool answer = tcb->state == TCPS_SYN_RECEIVED;
     bool first = tcb->snd_nxt == tcb->iss;
     struct tcp_seg *seg = &out->seg;
-    uint32_t mss = tcb->mms_s - TCP_HEADER_MIN;
+    uint32_t mss = tcb->mms_max - TCP_HEADER_MIN;
 
     begin(tcb, env, out, tcb->iss, (uint8_t)(answer ? CTL_SYN | CTL_ACK : CTL_SYN),
           is_opened_early(tcb)           ? first ? WHY_SYN_ACK_FAST_OPEN : WHY_SYN_ACK_AGAIN
@@ -94,7 +94,8 @@ emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
     estab_ecn_mark_syn(tcb, env, answer, seg);
     if (!answer)
         seg->wnd = estab_tcp_advertise(tcb, env, true);
-    /* RFC 9293 §3.7.1: MMS_R - 20, options not counted (MUST-14, MUST-67, SHLD-5, MAY-3). */
+    /* RFC 9293 §3.7.1: MMS_R - 20, options not counted (MUST-14, MUST-67, SHLD-5, MAY-3); what we can
+     * receive is the link's, whatever the path there takes (RFC1191-MSS). */
     seg->has_mss = true;
     seg->mss = estab_tcp_announced_mss(tcb->opt, mss);
     /* A SYN,ACK carries an option only in answer to the same one. */

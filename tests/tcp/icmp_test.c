@@ -100,7 +100,7 @@ TEST(source_quench_is_ignored)
     peer_done(p);
 }
 
-/* RFC9293-3.7.2-PMTUD, RFC8201-5.4, RFC8201-4, RFC 1191: packet too big: smaller segments, sent again at once. */
+/* RFC1191-6.5: RFC9293-3.7.2-PMTUD, RFC8201-5.4, RFC8201-4, RFC 1191: packet too big: smaller segments, sent again at once. */
 TEST(packet_too_big_lowers_the_segment_size)
 {
     struct peer *p = peer_in_established();
@@ -241,5 +241,19 @@ TEST(truncated_packets)
     assert_int_equal(user_tries_to_receive(p), -ESTAB_EAGAIN);
     peer_sends_raw(p, packet, len);
     user_receives(p, 40);
+    peer_done_quietly(p);
+}
+
+/* RFC1191-MSS: a path that takes less towards them says nothing of what we can receive: the SYN is
+ * repeated with the MSS of the link. */
+TEST(the_mss_we_announce_is_of_the_link)
+{
+    struct peer *p = peer_host(NULL);
+
+    user_opens(p);
+    expect_sent(p, .ctl = CTL_SYN, .seq = ISS, .mss = V4(1460, 1440));
+    peer_sends_icmp(p, V4(3, 2), V4(4, 0), 1300, ISS);
+    (void)time_until_sent(p, SEC(5));
+    expect_sent(p, .ctl = CTL_SYN, .seq = ISS, .mss = V4(1460, 1440));
     peer_done_quietly(p);
 }
