@@ -118,7 +118,7 @@ answer(struct cache *c, uint32_t n, const uint8_t *mac, bool solicited)
     return estab_neigh_advert(&c->t, find(c, n), mac, solicited, true, false, c->now, &taken);
 }
 
-/* RFC 4861 §7.2.2, and the second of silence that RFC 1122 §2.3.2.1 asks for. */
+/* RFC4861-7.2.2: RFC 4861 §7.2.2, and the second of silence that RFC 1122 §2.3.2.1 asks for. */
 TEST(three_questions_then_silence_then_it_may_be_asked_again)
 {
     struct cache c;
@@ -137,7 +137,7 @@ TEST(three_questions_then_silence_then_it_may_be_asked_again)
     fini(&c);
 }
 
-/* RFC 4861 §7.3.3: REACHABLE, STALE, DELAY, PROBE, and gone. */
+/* RFC4861-7.3: RFC 4861 §7.3.3: REACHABLE, STALE, DELAY, PROBE, and gone. */
 TEST(an_entry_grows_old_and_is_asked_alone_only_when_it_is_used)
 {
     struct cache c;
@@ -208,7 +208,7 @@ TEST(reachable_times_lie_between_half_and_one_and_a_half_of_the_base)
     fini(&c);
 }
 
-/* RFC 6583 §6: a scan of the prefix costs the limit of the unresolved and not one known neighbour.
+/* RFC6583-NDCACHE: RFC 6583 §6: a scan of the prefix costs the limit of the unresolved and not one known neighbour.
  * vuln: ND cache exhaustion */
 TEST(a_scan_fills_only_the_places_of_the_unresolved)
 {

@@ -180,7 +180,7 @@ TEST(a_short_path_is_used_as_well_as_by_reno)
     assert_true(cubic >= reno / 10 * 9);
 }
 
-/* RFC9438-4.3: two flows share a bottleneck of 10 Mbit/s with a queue of its own delay: whoever they
+/* RFC9743-NEWCC: RFC9438-4.3: two flows share a bottleneck of 10 Mbit/s with a queue of its own delay: whoever they
  * are, none gets more than twice what the other gets. */
 TEST(two_flows_share_a_short_path)
 {

@@ -134,7 +134,7 @@ TEST(a_stream_goes_whole_over_ethernet_and_every_octet_of_memory_returns)
     seg_end(&g);
 }
 
-/* RFC 1122 §2.3.2.1: not more than once a second; RFC 4861 §7.2.2: three times. */
+/* RFC1122-2.3.2.1: RFC 1122 §2.3.2.1: not more than once a second; RFC 4861 §7.2.2: three times. */
 TEST(who_does_not_exist_is_asked_for_three_times_a_second_apart_and_tcp_is_told)
 {
     struct segment g;
@@ -183,7 +183,7 @@ TEST(one_who_appears_late_gets_the_parked_connection)
     seg_end(&g);
 }
 
-/* RFC 5227 §3; RFC 1122 §2.3.2.1. vuln: ARP cache exhaustion and poisoning */
+/* RFC826-5227: RFC 5227 §3; RFC 1122 §2.3.2.1. vuln: ARP cache exhaustion and poisoning */
 TEST(what_nobody_asked_for_makes_no_entry_and_a_flood_of_strangers_takes_no_memory)
 {
     struct segment g;
@@ -394,7 +394,7 @@ TEST(a_question_for_somebody_else_is_not_answered)
     seg_end(&g);
 }
 
-/* A host answers to an echo of a neighbour it has not met: the answer is kept until it is known. */
+/* RFC1122-2.3.2.2: A host answers to an echo of a neighbour it has not met: the answer is kept until it is known. */
 TEST(an_answer_waits_for_its_neighbour_and_then_goes)
 {
     struct segment g;

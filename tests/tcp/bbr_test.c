@@ -34,7 +34,7 @@ expect_texts(struct peer *p, unsigned from, unsigned to)
 
 #define peer_acks(p, n) peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n))
 
-/* The initial window is spread at 2.77 times its size a round trip: two segments each 7.22 ms. */
+/* RFC6928-12-PACE: The initial window is spread at 2.77 times its size a round trip: two segments each 7.22 ms. */
 TEST(bbr_paces_from_the_first_segment_on)
 {
     struct peer *p = established(ESTAB_CC_BBR, false, true);

@@ -152,7 +152,7 @@ TEST(a_mark_outside_the_window_is_ignored)
     peer_done_quietly(p);
 }
 
-/* RFC3168-6.1.2-CUT: an ECE halves the window once for all that is out, sends nothing again, and the
+/* SHLD-8, RFC3168-6.1.2-CWR: RFC3168-6.1.2-CUT: an ECE halves the window once for all that is out, sends nothing again, and the
  * next new text says CWR, once. */
 TEST(an_echo_is_answered_like_a_loss_once_a_window)
 {

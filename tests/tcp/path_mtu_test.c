@@ -86,7 +86,7 @@ in_a_black_hole(uint32_t *una)
     return p;
 }
 
-/* RFC 4821 §7.7, RFC 8899 §4.4: it goes on in smaller segments; a probe of the old size is lost alone,
+/* RFC4821-3, RFC4821-7.2, RFC4821-7.7-BH, RFC2923-2: RFC 4821 §7.7, RFC 8899 §4.4: it goes on in smaller segments; a probe of the old size is lost alone,
  * which cuts no window (§7.6.2); the next is half way. */
 TEST(a_black_hole_is_left_with_smaller_segments)
 {
@@ -137,7 +137,7 @@ TEST(a_false_alarm_costs_one_probe)
     peer_done_quietly(p);
 }
 
-/* RFC 8201 §4, RFC 1191 §6.3: what ICMP has lowered is tried again after ten minutes, not before. */
+/* RFC1191-6.3: RFC 8201 §4, RFC 1191 §6.3: what ICMP has lowered is tried again after ten minutes, not before. */
 TEST(after_packet_too_big_a_larger_one_is_tried_in_ten_minutes)
 {
     struct peer *p = established(true);

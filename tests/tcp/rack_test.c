@@ -477,3 +477,48 @@ TEST(the_probe_of_a_fin_does_not_wait_for_a_delayed_ack)
         peer_done_quietly(p);
     }
 }
+
+/* RFC8985-9.2: with RACK nothing is inferred from counting: duplicate ACKs that say nothing of what has
+ * arrived cause no fast retransmission. */
+TEST(duplicate_acks_without_news_are_no_loss)
+{
+    struct peer *p = established();
+
+    user_sends(p, 10 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    for (unsigned n = 0; n < 6; n++)
+        peer_acks_all(p, 0);
+    expect_nothing_sent(p);
+    assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
+    peer_done_quietly(p);
+}
+
+/* RFC6675-5.1-RTO: a timeout ends fast recovery: slow start from one segment; what was SACKed is not sent
+ * again, and no other recovery begins before all that was out is acknowledged. */
+TEST(a_timeout_in_recovery_starts_over_from_one_segment)
+{
+    struct peer *p = established();
+
+    user_sends(p, 20 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    peer_acks(p, 0, { T(1), T(4) });
+    expect_text(p, 0, RACK);
+    peer_forgets(p);
+    while (user_status(p).recovery != 2)
+        (void)time_until_sent(p, SEC(10));
+    assert_int_equal(user_status(p).tcb.cwnd, MSS);
+    assert_int_equal(peer_takes(p)->seg.seq - p->iss, T(0) - ISS);
+    expect_nothing_sent(p);
+    peer_acks(p, 1, { T(1), T(4) });
+    while (p->n > 0) { /* the fourth and on, but not what the peer has */
+        uint32_t seq = peer_takes(p)->seg.seq - p->iss + ISS;
+
+        assert_true(seq >= T(4));
+    }
+    peer_acks(p, 4, { T(5), T(8) });
+    assert_int_equal(user_status(p).recovery, 2);
+    assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
+    peer_done_quietly(p);
+}

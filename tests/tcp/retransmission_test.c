@@ -180,7 +180,7 @@ TEST(r1_reports_trouble)
     peer_done_quietly(p);
 }
 
-/* MUST-20: IP is told too, and gives the next connection another way, if there is one as good. */
+/* RFC1122-3.3.1.4: MUST-20: IP is told too, and gives the next connection another way, if there is one as good. */
 TEST(r1_moves_the_next_connection_to_another_route)
 {
     struct peer *p = peer_host(NULL);
@@ -379,7 +379,7 @@ TEST(duplicates_below_recover_do_not_retransmit_again)
     peer_done_quietly(p);
 }
 
-/* RFC5681-3.1-RTO-SSTHRESH, RFC5681-3.1-LW, RFC2525-2.2, RFC6582-3.2-RTO: after a timeout one segment, then
+/* RFC2525-2.14: RFC5681-3.1-RTO-SSTHRESH, RFC5681-3.1-LW, RFC2525-2.2, RFC6582-3.2-RTO: after a timeout one segment, then
  * slow start over what was out. */
 TEST(timeout_goes_back_to_one_segment)
 {
@@ -476,7 +476,7 @@ TEST(fast_retransmission_restarts_the_timer)
     peer_done_quietly(p);
 }
 
-/* RFC5681-3.1-CA: above ssthresh one segment more for each window of octets acknowledged. */
+/* RFC2525-2.6: RFC5681-3.1-CA: above ssthresh one segment more for each window of octets acknowledged. */
 TEST(congestion_avoidance_adds_one_segment_per_window)
 {
     struct peer *p = established_after(MS(100));

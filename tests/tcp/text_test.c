@@ -128,7 +128,7 @@ TEST(quick_ack_is_an_option)
     peer_done_quietly(p);
 }
 
-/* SHLD-18, MUST-40, SHLD-19: one small segment: within 40 ms; the second full-sized: at once. */
+/* RFC5681-4.2-2ND, RFC2525-2.13: SHLD-18, MUST-40, SHLD-19: one small segment: within 40 ms; the second full-sized: at once. */
 TEST(delayed_ack)
 {
     struct peer *p = peer_in_established();

@@ -11,6 +11,9 @@
 
 enum { PLAIN = 0, SACK = 1, TS = 2, ECN = 4 };
 
+/* Reno halves the window: round numbers. */
+static uint8_t algorithm = ESTAB_CC_RENO;
+
 /* Established after a handshake of one RTT; cwnd is ten segments. */
 static struct peer *
 established(unsigned with)
@@ -19,7 +22,7 @@ established(unsigned with)
     struct step syn = { .ctl = CTL_SYN, .seq = 100, .mss = with & TS ? MSS + 12 : MSS };
     struct peer *p;
 
-    cfg.tcp.cc = ESTAB_CC_RENO; /* halves the window: round numbers */
+    cfg.tcp.cc = algorithm;
     syn.sackok = with & SACK;
     syn.ts_val = with & TS ? 1 : 0;
     syn.ctl |= with & ECN ? CTL_ECE | CTL_CWR : 0;
@@ -345,4 +348,28 @@ TEST(what_was_remembered_goes_back)
     p = timed_out(PLAIN, 10);
     peer_sends (p, .ctl = CTL_RST, .seq = 101);
     peer_done_quietly(p);
+}
+
+/* RFC9438-4.9: CUBIC, and BBR, get back what a retransmission for nothing has taken. */
+TEST(every_algorithm_gets_its_window_back)
+{
+    for (algorithm = ESTAB_CC_RENO; algorithm <= ESTAB_CC_BBR; algorithm++) {
+        struct peer *p = established(TS | SACK);
+        uint32_t sent_at;
+
+        user_sends(p, 20 * MSS);
+        sent_at = peer_takes(p)->seg.ts_val;
+        time_passes(p, RTT);
+        peer_forgets(p);
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(0), .ts_val = 2, .ts_ecr = sent_at,
+                    .sack = { { T(1), T(5) } });
+        time_passes(p, MS(20));
+        assert_int_equal(count(p, ESTAB_RECOVERY_LOSS), 1);
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(5), .ts_val = 3, .ts_ecr = sent_at);
+        assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 1);
+        assert_int_equal(user_status(p).tcb.ssthresh, 0x7fffffff);
+        assert_true(user_status(p).tcb.cwnd >= 9 * MSS);
+        peer_done_quietly(p);
+    }
+    algorithm = ESTAB_CC_RENO;
 }
