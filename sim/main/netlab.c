@@ -486,7 +486,7 @@ main(int argc, char **argv)
     const struct grid *g = &whole;
     FILE *json = NULL;
 
-    (void)read_algorithms(&o, "cubic,reno");
+    (void)read_algorithms(&o, "cubic,reno,bbr");
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0)
             o.quick = true;
