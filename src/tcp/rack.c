@@ -467,9 +467,9 @@ estab_rack_schedule_probe(struct tcb *tcb, const struct tcp_env *env)
         tcb->timer_kind != TIMER_RETRANSMIT || tcb->rtx_at == ESTAB_NEVER)
         return;
     pto = tcb->srtt > 0 ? (estab_time)(tcb->srtt / 4) * US : ESTAB_SEC(1);
-    /* WCDelAckT for a segment alone, whose ACK may be delayed; that of a FIN is not (RFC 9293 §3.10.7.4,
-     * eighth). */
-    if (flight_size(tcb) <= tcb->smss && !tcb->fin_sent)
+    /* WCDelAckT for a segment alone, whose ACK may be delayed; there are stacks that delay that of a
+     * FIN too. */
+    if (flight_size(tcb) <= tcb->smss)
         pto += MAX_ACK_DELAY;
     if (pto < PTO_MIN)
         pto = PTO_MIN;
