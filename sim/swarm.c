@@ -83,7 +83,7 @@ plan_config(struct plan *p, struct estab_config *cfg)
         cfg->tcp.send_buffer = chance(p, 50) ? 0 : (uint32_t)1 << between(p, 11, 17);
         cfg->tcp.receive_buffer = chance(p, 50) ? 0 : (uint32_t)1 << between(p, 11, 17);
         cfg->tcp.send_buffer_max = (uint32_t)1 << between(p, 11, 20);
-        cfg->tcp.receive_buffer_max = (uint32_t)1 << between(p, 11, 20);
+        cfg->tcp.receive_buffer_max = (uint32_t)1 << between(p, 11, chance(p, 20) ? 30 : 20);
     }
     if (chance(p, 5)) {
         cfg->max_half_open = (uint32_t)between(p, 1, 3);

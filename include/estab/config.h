@@ -106,7 +106,8 @@ struct estab_tcp_options {
                                       SYNs are spread over at most 64 of them */
     uint16_t max_segment;    /* MSS to announce and use at most, from the SYN on; 0: the link's */
     /* Bytes. The buffers may hold the first two from the start, and up to the maxima (of which the
-     * largest power of two below is used) as the path needs; 0: the maximum from the start. */
+     * largest power of two below is used) as the path needs; 0: the maximum from the start. To
+     * receive it is a 16,384th of the maximum at least, for the window to be told. */
     uint32_t send_buffer, receive_buffer;
     uint32_t send_buffer_max, receive_buffer_max;
 };

@@ -4,7 +4,7 @@
  * options: the receive buffer follows what the user takes in a round trip, so that the window is no
  * limit to a sender who doubles; the send buffer follows cwnd, so that no more waits here than the
  * path can soon take. Limits only: memory comes and goes with what is really queued, and the right
- * edge of the window never moves left. Called from user_calls.c, window.c and text.c.
+ * edge of the window never moves left. Called from user_calls.c and window.c.
  */
 #include "base/mul.h"
 #include "tcp/internal.h"
@@ -23,7 +23,6 @@ estab_tcp_send_limit(const struct tcb *tcb)
 {
     uint32_t max = estab_tcp_power_of_two_below(tcb->opt->send_buffer_max);
     uint32_t limit = start_of(tcb->opt->send_buffer, tcb->opt->send_buffer_max);
-
     uint64_t want;
 
     if (limit >= max)
@@ -37,7 +36,11 @@ estab_tcp_send_limit(const struct tcb *tcb)
 uint32_t
 estab_tcp_receive_start(const struct estab_tcp_options *opt)
 {
-    return start_of(opt->receive_buffer, opt->receive_buffer_max);
+    uint32_t start = start_of(opt->receive_buffer, opt->receive_buffer_max);
+    uint32_t least = 4u << estab_tcp_window_shift(opt->receive_buffer_max);
+
+    /* the scale is that of the maximum, and less than a few of its units cannot be told */
+    return start > least ? start : start_of(least, opt->receive_buffer_max);
 }
 
 void

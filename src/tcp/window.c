@@ -37,13 +37,16 @@ estab_tcp_window_shift(uint32_t receive_buffer_max)
 }
 
 /* What rounding by the window scale may add to a window, kept back: up to a unit with each ACK, one
- * for two segments, while the user takes nothing. */
+ * for two segments, while the user takes nothing. An eighth at most: then the field is rounded down,
+ * and we honour the edge that was promised (RFC 7323 §2.4). */
 static uint32_t
 rounding_reserve(uint32_t limit, uint32_t unit)
 {
-    uint32_t by_ack = limit / (2 * 1440) * unit;
+    uint64_t by_ack = (uint64_t)limit * unit / (2 * 1440);
 
-    return unit + (limit / 32 > by_ack ? limit / 32 : by_ack);
+    if (by_ack < limit / 32)
+        by_ack = limit / 32;
+    return unit + (uint32_t)(by_ack < limit / 8 ? by_ack : limit / 8);
 }
 
 /* RFC 7323 §2.2: the window of a SYN is never scaled. */

@@ -53,6 +53,42 @@ TEST(window_scale)
     peer_done_quietly(p);
 }
 
+/* A buffer of any size up to 1 GiB, from the start or grown into, offers a window: most of what it may
+ * hold now, whatever the unit of its scale is, and never more than that. */
+TEST(every_buffer_size_offers_a_window)
+{
+    static const uint32_t starts[] = { 0, 1024, 65536, 256 * 1024 };
+
+    for (unsigned log2 = 10; log2 <= 30; log2++)
+        for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+            struct estab_config cfg = peer_config(NULL);
+            struct peer *p;
+            uint32_t syn, wnd, limit;
+
+            cfg.memory_budget = (size_t)3 << 30;
+            cfg.tcp.receive_buffer = starts[i];
+            cfg.tcp.receive_buffer_max = 1u << log2;
+            p = peer_of_listener_with(&cfg);
+            peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .ws = 1);
+            syn = peer_takes(p)->seg.wnd;
+            peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+            user_accepts(p);
+            limit = user_status(p).receive_limit;
+            assert_true(limit <= 1u << log2);
+            assert_true(syn > 0 && syn <= limit);
+            peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 200);
+            peer_sends(p, .ctl = CTL_ACK, .seq = 301, .ack = ISS + 1, .len = 200);
+            user_receives(p, 400);
+            peer_forgets(p);
+            peer_sends(p, .ctl = CTL_ACK, .seq = 501, .ack = ISS + 1, .len = 100);
+            time_passes(p, SEC(1));
+            wnd = (uint32_t)peer_takes(p)->seg.wnd << user_status(p).rcv_wind_shift;
+            limit = user_status(p).receive_limit; /* it may have grown */
+            assert_in_range(wnd, limit / 2, limit);
+            peer_done_quietly(p);
+        }
+}
+
 /* RFC7323-2.3-MAX14: more than 14 means 14.
  * vuln: Window scale out of range */
 TEST(window_scale_is_at_most_14)
