@@ -10,7 +10,7 @@
 #define OOO_SHARE 4
 #define OOO_PLENTY 4          /* beyond this part of the budget memory is scarce */
 #define RANGES_SIZE_MIN 1024u /* 120 ranges */
-#define RANGES_SIZE_MAX 8192u /* 1,016 */
+#define RANGES_SIZE_MAX 32768u /* 4,088 */
 
 /* RFC 2883 §4 (RFC2883-4): the next ACK reports what came twice, once, before all other blocks. */
 void

@@ -295,3 +295,21 @@ TEST(buffers_that_follow_the_path_do_not_slow_it)
     tuned = false;
     assert_true(followed > large / 100 * 90);
 }
+
+/* RFC 2018 §4: slow start overruns a long fat path, and every second of some thousand segments is
+ * lost. As many are sent again as were lost: neither end has lost count of the holes. */
+TEST(thousands_of_holes_are_each_filled_once)
+{
+    static struct stage s;
+    struct sim_link_config link = { .delay = ESTAB_MS(50),
+                                    .bits_per_second = 100000000,
+                                    .queue_max = ESTAB_MS(100),
+                                    .heal_at = ESTAB_NEVER };
+
+    build(&s, 3, &link);
+    add_flow(&s, ESTAB_CC_RENO);
+    run(&s, ESTAB_SEC(2));
+    assert_true(s.w.joints[0].link.counts[0].queue_full > 1500);
+    assert_true(s.curve.sent_again <= s.w.joints[0].link.counts[0].queue_full);
+    take_down(&s);
+}
