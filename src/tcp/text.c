@@ -8,8 +8,8 @@
 
 /* Text ahead of RCV.NXT may hold at most this many times its own octets of ring memory. */
 #define OOO_SHARE 4
-#define OOO_PLENTY 4          /* beyond this part of the budget memory is scarce */
-#define RANGES_SIZE_MIN 1024u /* 120 ranges */
+#define OOO_PLENTY 4           /* beyond this part of the budget memory is scarce */
+#define RANGES_SIZE_MIN 1024u  /* 120 ranges */
 #define RANGES_SIZE_MAX 32768u /* 4,088 */
 
 /* RFC 2883 §4 (RFC2883-4): the next ACK reports what came twice, once, before all other blocks. */
