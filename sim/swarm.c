@@ -55,6 +55,7 @@ plan_config(struct plan *p, struct estab_config *cfg)
 {
     static const char *const profiles[] = { "rfc", "linux", "bsd", "lan", "tiny" };
     unsigned profile = (unsigned)between(p, 0, 9);
+    size_t backs;
 
     estab_config_init(cfg);
     if (profile < 5 && estab_config_profile(cfg, profiles[profile]) != 0)
@@ -92,9 +93,10 @@ plan_config(struct plan *p, struct estab_config *cfg)
         p->tight = true;
     }
     /* The window that a budget can back depends on the size of records, and so on that of pointers:
-     * little memory is for few seeds, which give no hash. */
-    if (cfg->memory_budget < (size_t)64 << 20)
-        cfg->memory_budget = (size_t)64 << 20;
+     * little memory, less than twice the largest window, is for few seeds, which give no hash. */
+    backs = 2 * (size_t)cfg->tcp.receive_buffer_max + ((size_t)64 << 20);
+    if (cfg->memory_budget < backs)
+        cfg->memory_budget = backs;
     if (chance(p, 3)) {
         cfg->memory_budget = (size_t)between(p, chance(p, 30) ? 2 : 14, 40) * 65536;
         p->tight = p->tight_memory = true;
