@@ -176,9 +176,9 @@ ESTAB_API void estab_stack_get_config(const struct estab_stack *stack, struct es
 /*
  * Changes settings of a running host to those of `cfg`: connections that have no options of their
  * own follow at once, timers that run end as they were set. Left as they are: secret, alloc, trace,
- * host, msl, timestamp_tick, the settings of Fast Open, memory_budget, and of the limits all but
- * max_orphans, the ports and the two rates. -ESTAB_EINVAL: a value is out of range; nothing
- * was changed then.
+ * host, msl, timestamp_tick, the settings of Fast Open, the reassembly timeouts, memory_budget, and
+ * of the limits all but max_orphans, reassembly_bytes, the ports and the rates. -ESTAB_EINVAL: a
+ * value is out of range; nothing was changed then.
  */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_config(struct estab_stack *stack,
                                                       const struct estab_config *cfg,

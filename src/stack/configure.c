@@ -61,6 +61,13 @@ estab_stack_set_config(struct estab_stack *s, const struct estab_config *cfg, es
     next.max_time_wait = old->max_time_wait;
     next.max_listeners = old->max_listeners;
     next.max_udp = old->max_udp;
+    /* records and lists of fragments have their size, their order and their number from them */
+    next.max_reassemblies = old->max_reassemblies;
+    next.max_fragments = old->max_fragments;
+    next.reassembly_timeout_4 = old->reassembly_timeout_4;
+    next.reassembly_timeout_6 = old->reassembly_timeout_6;
+    next.max_neighbours = old->max_neighbours;
+    next.max_unresolved_neighbours = old->max_unresolved_neighbours;
     if (!estab_config_is_good(&next))
         return -ESTAB_EINVAL;
     s->cfg = next;

@@ -455,6 +455,43 @@ TEST(a_datagram_has_so_many_fragments)
     peer_done(p);
 }
 
+/* Limits that are raised while the host runs, and then attacked: a record has room for as many fragments as at its
+ * creation, and there are as many records.
+ * vuln: FragmentSmack */
+TEST(limits_raised_later_are_those_of_creation)
+{
+    struct estab_config cfg = peer_config(NULL), more;
+    struct peer *p;
+    uint8_t *payload;
+
+    cfg.max_fragments = 4;
+    cfg.max_reassemblies = 8;
+    p = peer_host_with(&cfg);
+    payload = datagram(p, 53, 9000);
+    more = cfg;
+    more.max_fragments = 1024;
+    more.max_reassemblies = 60000;
+    more.reassembly_timeout_4 = more.reassembly_timeout_6 = SEC(3600);
+    assert_int_equal(estab_stack_set_config(p->stack, &more, p->now), 0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        sends_fragment(p, payload, 1, i * 8, 8, MORE);
+        if (i < 4)
+            expect_verdict(p, ACCEPTED_FRAGMENT);
+        else
+            expect_verdict(p, DROP_FRAGMENT_LIMIT);
+    }
+    for (uint32_t i = 0; i < 1000; i++) {
+        put_be32(p->them.addr.bytes + V4(0, 12), 0x0b000000u + i * 0x1000b);
+        sends_fragment(p, payload, 2 + i, i % 2 * 800, 800, MORE);
+        expect_verdict(p, ACCEPTED_FRAGMENT);
+        assert_in_range(host(p).reassemblies, 1, 8);
+    }
+    time_passes(p, SEC(60));
+    assert_int_equal(host(p).reassemblies, 0);
+    free(payload);
+    peer_done_quietly(p);
+}
+
 /* RFC3168-5.3-FRAG: a mark on one is a mark on all; with fragments that cannot be marked, it is no
  * datagram. */
 TEST(a_mark_of_congestion_is_not_lost)

@@ -210,6 +210,40 @@ few_neighbours(struct estab_config *cfg, struct estab_link *link)
     cfg->arp_per_second = 1000000;
 }
 
+/* Limits of the cache that are raised while it is in use are those of its creation.
+ * vuln: ND cache exhaustion */
+TEST(limits_of_neighbours_raised_later_are_those_of_creation)
+{
+    struct segment g;
+    struct estab_addr us = addr_of("2001:db8::1");
+    struct estab_config cfg;
+    struct estab_stack_status st;
+
+    seg_init(&g);
+    given(&g, seg_host(&g, few_neighbours), "2001:db8::1");
+    seg_run(&g, ESTAB_SEC(5));
+    estab_stack_get_config(g.host[0], &cfg);
+    cfg.max_neighbours = cfg.max_unresolved_neighbours = 1u << 20;
+    assert_int_equal(estab_stack_set_config(g.host[0], &cfg, g.now), 0);
+    for (uint32_t i = 0; i < 200; i++) {
+        uint8_t src[16] = { 0x20, 1, 0xd, 0xb8, [8] = 1 }, mac[6] = { 2, 4 };
+        struct nd_message m = { .type = ND_NEIGHBOUR_SOLICIT, .target = us.bytes, .link = mac };
+        uint8_t echo[16] = { 128 };
+
+        put_be32(src + 12, i);
+        put_be32(mac + 2, i);
+        seg_forget(&g);
+        if (i % 2 == 0)
+            seg_say_nd(&g, mac, src, us.bytes, &m);
+        else /* its answer waits */
+            seg_say_icmp6(&g, mac, src, us.bytes, echo, 16, 64);
+        seg_settle(&g);
+        st = seg_status(&g, 0);
+        assert_in_range(st.neighbours, 1, 16 + 4);
+    }
+    seg_end(&g);
+}
+
 /* vuln: ND cache exhaustion */
 TEST(solicitations_from_everywhere_leave_the_used_neighbour_and_the_limit_alone)
 {
