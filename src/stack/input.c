@@ -85,6 +85,11 @@ check_addresses(struct estab_stack *s, const struct ip_header *ip, unsigned ifin
     unsigned n = ip->addr_len;
 
     *to_many = false;
+    /* RFC 1122 §3.2.1.3 (g), RFC 4291 §2.5.3: what is of the loopback never comes from a wire, not
+     * even to a host that answers on any interface for all its addresses, or whoever is beside it
+     * could ask what listens for itself alone (CVE-2020-8558). */
+    if (ifindex != 0 && (estab_ip_is_loopback(ip->dst, n) || estab_ip_is_loopback(ip->src, n)))
+        return SEG_DROP_IP_SOURCE;
     if (estab_link_is_control(s, ip, ifindex))
         return SEG_CONTINUE;
     *to_many = estab_ip_is_broadcast(t, ip->dst, n);
@@ -102,9 +107,9 @@ check_addresses(struct estab_stack *s, const struct ip_header *ip, unsigned ifin
         !(s->cfg.strong_host ? estab_ip_is_ours_on(t, ip->dst, n, ifindex)
                              : estab_ip_is_ours(t, ip->dst, n)) &&
         !(ip->proto == IP_PROTO_UDP && estab_udp_takes_foreign(s, ip, ifindex)))
-        return estab_ip_is_loopback(ip->dst, n) ? SEG_DROP_IP_SOURCE : SEG_DROP_IP_NOT_OURS;
-    /* (MUST-63) a source that no host can have; our own address or the loopback's must not come
-     * from a wire (CVE-1999-0016). */
+        return SEG_DROP_IP_NOT_OURS;
+    /* (MUST-63) a source that no host can have; our own address must not come from a wire
+     * (CVE-1999-0016). */
     if (estab_ip_is_broadcast(t, ip->src, n) || estab_ip_is_unspecified(ip->src, n))
         return SEG_DROP_IP_SOURCE;
     if (ifindex != 0 && (estab_ip_is_ours(t, ip->src, n) || is_mapped(ip->src, n)))

@@ -586,6 +586,64 @@ TEST(addresses_that_cannot_be_are_dropped)
     peer_done(p);
 }
 
+/* RFC1122-3.2.1.3: with the strong host model and with the weak one, TCP, UDP, echo and fragments: what names the
+ * loopback and comes from a wire reaches neither who listens there nor anybody else.
+ * vuln: Loopback/own source from wire */
+TEST(the_loopback_is_never_on_the_wire)
+{
+    static const char *const loop4[] = { "127.0.0.1", "127.9.9.9", "127.255.255.255" };
+
+    for (unsigned weak = 0; weak < 2; weak++) {
+        struct estab_config cfg = peer_config(NULL);
+        struct peer *p;
+        struct estab_endpoint us, them, home;
+        estab_conn listener;
+        uint8_t packet[200];
+
+        cfg.strong_host = weak == 0;
+        p = peer_host_with(&cfg);
+        us = home = p->us;
+        them = p->them;
+        (void)user_binds(p, 53, NULL);
+        us.port = 80;
+        us.addr = addr(V4("127.0.0.1", "::1"));
+        assert_int_equal(estab_listen(p->stack, &us, 4, NULL, &listener, p->now), 0);
+        us.addr = addr(V4("0.0.0.0", "::"));
+        us.port = 81;
+        assert_int_equal(estab_listen(p->stack, &us, 4, NULL, &listener, p->now), 0);
+        for (unsigned i = 0; i < V4(3, 1); i++)
+            for (unsigned source = 0; source < 2; source++) {
+                struct estab_endpoint from = them, to = p->us;
+                uint32_t len;
+
+                *(source != 0 ? &from.addr : &to.addr) = addr(V4(loop4[i], "::1"));
+                peer_sends_raw(p, packet, write_echo(packet, &from.addr, &to.addr, 4));
+                expect_verdict(p, DROP_IP_SOURCE);
+                to.port = 53;
+                peer_sends_raw(p, packet, write_udp(packet, &from, &to, "x", 1));
+                expect_verdict(p, DROP_IP_SOURCE);
+                /* the first fragment of something */
+                len = write_udp(packet, &from, &to, "xxxxxxxxxxxxxxxx", 16);
+                if (peer_family == 4) {
+                    packet[6] = 0x20;
+                    sum_ipv4(packet);
+                    peer_sends_raw(p, packet, len);
+                    expect_verdict(p, DROP_IP_SOURCE);
+                }
+                p->us.addr = to.addr;
+                p->them.addr = from.addr;
+                for (p->us.port = 80; p->us.port <= 81; p->us.port++) {
+                    peer_sends_from(p, 4000, (struct step){ .ctl = CTL_SYN, .seq = 100 });
+                    expect_verdict(p, DROP_IP_SOURCE);
+                }
+                p->us = home;
+                p->them.addr = them.addr;
+                expect_nothing_sent(p);
+            }
+        peer_done(p);
+    }
+}
+
 /* RFC1122-3.3.4.2: an address answers on its own interface only.
  * vuln: Weak host model tunnel inference */
 TEST(an_address_belongs_to_one_interface)
