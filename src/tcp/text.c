@@ -28,6 +28,8 @@ estab_tcp_note_duplicate(struct tcb *tcb, tcp_seq left, tcp_seq right)
 static void
 schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool filled_hole)
 {
+    bool quick = false;
+
     if (filled_hole) {
         /* RFC 5681 §4.2: at once when a gap is filled, wholly or partly (RFC5681-4.2-OOO); one ACK for all
          * that became in order (MUST-59). */
@@ -36,17 +38,18 @@ schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool fill
     }
     if (len > tcb->rcv_mss)
         tcb->rcv_mss = len;
+    /* The first segments are acknowledged at once, however they come together: a sender whose window
+     * is small waits for each. */
+    if (tcb->quickacks > 0 && len >= tcb->rcv_mss) {
+        tcb->quickacks--;
+        quick = true;
+    }
     if (tcb->rcv_nxt - tcb->last_ack_sent >= 2 * tcb->rcv_mss) {
         /* at least every second full-sized segment (SHLD-19) */
         owe_one_ack(tcb, WHY_ACK_SECOND);
         return;
     }
-    if (tcb->opt->quick_ack) {
-        owe_one_ack(tcb, WHY_ACK_NOW);
-        return;
-    }
-    if (tcb->quickacks > 0 && len >= tcb->rcv_mss) {
-        tcb->quickacks--;
+    if (quick || tcb->opt->quick_ack) {
         owe_one_ack(tcb, WHY_ACK_NOW);
         return;
     }
@@ -147,6 +150,8 @@ hold_out_of_order(struct tcb *tcb, struct tcp_env *env, const uint8_t *text, uin
 
     /* RFC 5681 §4.2: each one owes a duplicate ACK at once (RFC5681-4.2-OOO, MAY-13). */
     owe_ack(tcb, WHY_ACK_DUPLICATE);
+    /* Its sender will have a small window after this, as in the beginning. */
+    tcb->quickacks = QUICK_ACKS;
 
     /* Bounded: where memory is scarce, a few octets far ahead must not make us hold a large ring. */
     if (need > tcb->rcv.size && env->arena->taken > env->arena->budget / OOO_PLENTY &&

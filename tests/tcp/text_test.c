@@ -152,6 +152,61 @@ TEST(delayed_ack)
     peer_done(p);
 }
 
+/* Sixteen full-sized segments are acknowledged at once, whether they come singly or two together:
+ * an even number is left for the rule of every second. */
+TEST(the_first_segments_use_up_quick_acks_however_they_come)
+{
+    struct peer *p = peer_in_established();
+    struct step s[2];
+
+    for (uint32_t i = 0; i < 2; i++)
+        s[i] = (struct step){ .ctl = CTL_ACK, .seq = 101 + i * 1460, .ack = ISS + 1, .len = 1460 };
+    peer_sends_batch(p, s, 2);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101 + 2 * 1460);
+    for (uint32_t i = 2; i < 16; i++) {
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101 + i * 1460, .ack = ISS + 1, .len = 1460);
+        expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101 + (i + 1) * 1460,
+                    .reason = ESTAB_WHY_ACK_NOW);
+    }
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101 + 16 * 1460, .ack = ISS + 1, .len = 1460);
+    expect_nothing_sent(p);
+    user_receives(p, 17 * 1460);
+    peer_done_quietly(p);
+}
+
+/* What came out of order leaves a sender with a small window: acknowledged at once again, sixteen
+ * times; the order of the sizes does not matter, small ones wait as ever. */
+TEST(after_reordering_segments_are_acknowledged_at_once_again)
+{
+    struct peer *p = peer_in_established();
+    uint32_t seq = 101;
+
+    for (uint32_t i = 0; i < 18; i++, seq += 1460)
+        peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = 1460);
+    user_receives(p, 18 * 1460);
+    peer_forgets(p);
+
+    peer_sends (p, .ctl = CTL_ACK, .seq = seq + 1460, .ack = ISS + 1, .len = 1460);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = seq, .reason = ESTAB_WHY_ACK_DUPLICATE);
+    peer_sends (p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = 1460);
+    seq += 2 * 1460;
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = seq, .reason = ESTAB_WHY_ACK_NOW);
+    peer_sends (p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = 10);
+    expect_nothing_sent(p);
+    time_passes(p, MS(40));
+    seq += 10;
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = seq, .reason = ESTAB_WHY_ACK_DELAYED);
+    for (uint32_t i = 0; i < 16; i++) {
+        peer_sends (p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = 1460);
+        seq += 1460;
+        expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = seq, .reason = ESTAB_WHY_ACK_NOW);
+    }
+    peer_sends (p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = 1460);
+    expect_nothing_sent(p);
+    user_receives(p, 19 * 1460 + 10);
+    peer_done_quietly(p);
+}
+
 /* MUST-58: a batch in order is acknowledged once. */
 TEST(batch_is_acknowledged_once)
 {
