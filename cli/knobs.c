@@ -40,6 +40,7 @@ static const struct knob knobs[] = {
     KNOB("timestamps",         SWITCH, timestamps,             "of new connections"),
     KNOB("window-scaling",     SWITCH, window_scaling,         "of new connections"),
     KNOB("sack",               SWITCH, sack,                   "of new connections"),
+    KNOB("rack",               SWITCH, rack,                   "losses found by time; off: by number"),
     KNOB("rfc1337",            SWITCH, rfc1337,                "TIME-WAIT ignores RST"),
     KNOB("time-wait-reuse",    SWITCH, time_wait_reuse,        "an OPEN may end a TIME-WAIT"),
     KNOB("challenge-gap",      TIME,   challenge_gap,          "between two challenge ACKs"),

@@ -50,6 +50,7 @@ static const struct setting host_settings[] = {
     CFG("timestamps", IS_BOOL, timestamps),
     CFG("window-scaling", IS_BOOL, window_scaling),
     CFG("sack", IS_BOOL, sack),
+    CFG("rack", IS_BOOL, rack),
     CFG("rfc1337", IS_BOOL, rfc1337),
     CFG("syn-cookies", IS_COOKIES, syn_cookies),
     CFG("accept-overflow-reset", IS_BOOL, accept_overflow_reset),

@@ -245,8 +245,9 @@ check_ack_out(const struct sim_view *v)
     if (f->has_right_edge && sim_seq_lt(edge, f->right_edge)) {
         bool rounded = f->right_edge - edge < 1u << (scales(f) ? shift_of(&f->ours) : 0);
 
-        /* RFC 7323 §2.4: when the buffer is all but full, the field cannot say it better. */
-        if (!rounded || v->r->tcb.receive_queued < v->r->tcb.rcv_wnd / 4)
+        /* RFC 7323 §2.4: when what is kept back for rounding, an eighth at least of a buffer with a
+         * large scale, is used up by what waits for the user, the field cannot say it better. */
+        if (!rounded || v->r->tcb.receive_queued < v->r->tcb.rcv_wnd / 8)
             violated(v, rounded ? SIM_RULE_RIGHT_EDGE_ROUNDED : SIM_RULE_RIGHT_EDGE, edge,
                      f->right_edge);
         edge = f->right_edge;

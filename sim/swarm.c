@@ -69,6 +69,7 @@ plan_config(struct plan *p, struct estab_config *cfg)
         cfg->sack = !cfg->sack;
     cfg->ecn = (uint8_t)between(p, ESTAB_ECN_OFF, ESTAB_ECN_ASK);
     cfg->accecn = chance(p, 70);
+    cfg->rack = chance(p, 80);
     cfg->tcp.cc = (uint8_t)between(p, ESTAB_CC_RENO, ESTAB_CC_BBR);
     if (chance(p, 20))
         cfg->syn_layout = (uint8_t)between(p, 0, 1);

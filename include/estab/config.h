@@ -158,6 +158,8 @@ struct estab_config {
     bool timestamps;             /* RFC 7323 */
     bool window_scaling;         /* RFC 7323 */
     bool sack;                   /* RFC 2018 */
+    bool rack;                   /* losses are found by time, and probed for (RFC 8985); else by
+                                   number (RFC 6675); on */
     bool rfc1337;                /* TIME-WAIT ignores RST */
     bool time_wait_reuse;       /* estab_connect() may end a TIME-WAIT of at least 1 s with the same
                                     ends, if it has timestamps (RFC 6191); off */

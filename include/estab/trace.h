@@ -152,6 +152,8 @@ extern "C" {
     X(MTU_PROBE,         "does the path take larger packets?", "RFC 4821 §7.4; RFC 8899 §4.1")                    \
     X(RETRANSMIT_FAST,   "third duplicate ACK", "RFC 5681 §3.2")                                    \
     X(RETRANSMIT_RACK,   "one sent later has arrived: lost", "RFC 8985 §6.2")                      \
+    X(RETRANSMIT_SACK,   "enough that stands above it has arrived: lost", "RFC 6675 §4")           \
+    X(RETRANSMIT_RESCUE, "nothing better to send in recovery", "RFC 6675 §4")                      \
     X(LOSS_PROBE,        "no ACK for two round trips: is the end of the flight lost?", "RFC 8985 §7.3") \
     X(RETRANSMIT_PARTIAL, "partial ACK in recovery", "RFC 6582 §3.2")                               \
     X(LIMITED_TRANSMIT,  "new data on a duplicate ACK", "RFC 3042 §2")                              \

@@ -31,6 +31,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->timestamps = true;
     cfg->window_scaling = true;
     cfg->sack = true;
+    cfg->rack = true;
     cfg->ecn = ESTAB_ECN_ANSWER;
     cfg->accecn = true;
     cfg->path_mtu_probing = true;

@@ -398,6 +398,7 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
             emit_again(tcb, env, out, left, right,
                        tcb->rto_fired                  ? WHY_RETRANSMIT_RTO
                        : tcb->recovery == RECOVERY_RTO ? WHY_RETRANSMIT_LOST
+                       : tcb->flight->by_number        ? WHY_RETRANSMIT_SACK
                                                        : WHY_RETRANSMIT_RACK);
             tcb->rto_fired = false;
             return true;
@@ -414,6 +415,10 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
         }
         if (emit_new_text(tcb, env, out))
             return true;
+        if (!undo_sends_new(tcb) && estab_sack_last_resort(tcb, &left, &right)) {
+            emit_again(tcb, env, out, left, right, WHY_RETRANSMIT_RESCUE);
+            return true;
+        }
     }
     if (tcb->keepalive_owed) {
         emit_keepalive(tcb, env, out);
@@ -435,7 +440,7 @@ estab_tcp_has_output(const struct tcb *tcb)
     if (tcb->syn_owed || tcb->rtx_front || tcb->probe_owed || tcb->keepalive_owed ||
         tcb->acks_owed > 0 || tcb->window_update_owed || tcb->override || tcb->loss_probe_owed)
         return true;
-    if (tcb->flight != NULL && tcb->flight->sb.lost > 0)
+    if (tcb->flight != NULL && (tcb->flight->sb.lost > 0 || sack_may_resort(tcb)))
         return true;
     if (tcb->flight == NULL && tcb->recovery == RECOVERY_RTO && seq_lt(tcb->high_rxt, tcb->recover))
         return true;

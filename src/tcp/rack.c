@@ -42,6 +42,7 @@ take_flight(struct tcb *tcb, struct tcp_env *env)
     memset(f, 0, sizeof(*f));
     f->size = FLIGHT_SIZE_MIN;
     f->fack = tcb->snd_una;
+    f->by_number = !env->cfg->rack;
     estab_scoreboard_init(&f->sb, f->run, runs_in(FLIGHT_SIZE_MIN));
     tcb->flight = f;
     estab_tcp_trace_memory(tcb, env, ESTAB_MEM_SCOREBOARD, FLIGHT_SIZE_MIN);
@@ -214,6 +215,10 @@ detect_loss(struct tcb *tcb, const struct tcp_env *env)
     struct flight *f = tcb->flight;
     uint32_t now = now_us(env), timeout = 0, i, wnd;
 
+    if (f->by_number) {
+        estab_sack_detect_loss(tcb);
+        return 0;
+    }
     if (!f->rack_valid)
         return 0;
     wnd = reordering_window(tcb);
@@ -252,6 +257,9 @@ enter_recovery(struct tcb *tcb, struct tcp_env *env, uint32_t newly_acked, uint3
     f->recover_fs = flight_size(tcb) - (f->sb.sacked - newly_sacked) + newly_acked;
     /* RFC 8985 §7.1 */
     f->probe_out = false;
+    /* RFC 6675 §5 (4.3) */
+    f->rescued = false;
+    f->rescue_rxt = tcb->snd_una + tcb->smss;
     tcb->rtt_timing = false;
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_LOSS);
 }
@@ -410,6 +418,8 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
         count_dsack(tcb);
     lost_before = f->sb.lost;
     timeout = d->octets > 0 || dsack ? detect_loss(tcb, env) : 0;
+    if (f->by_number)
+        estab_sack_count_duplicate(tcb, moved, d->octets > acked);
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE &&
         !estab_path_mtu_probe_lost(tcb, env))
         enter_recovery(tcb, env, tcb->snd_una - old, d->octets - acked);
@@ -462,9 +472,10 @@ estab_rack_schedule_probe(struct tcb *tcb, const struct tcp_env *env)
 
     /* RFC 8985 §7.2: not in recovery, not while something is SACKed; and §7.3: one probe at a
      * time, with an RTT sample since the last (RFC8985-7.3-ONE). */
-    if (tcb->flight == NULL || tcb->recovery != RECOVERY_NONE || tcb->flight->sb.sacked > 0 ||
-        tcb->flight->probe_out || !tcb->rtt_since_probe || tcb->ecn_waits || tcb->snd_wnd == 0 ||
-        tcb->timer_kind != TIMER_RETRANSMIT || tcb->rtx_at == ESTAB_NEVER)
+    if (tcb->flight == NULL || tcb->flight->by_number || tcb->recovery != RECOVERY_NONE ||
+        tcb->flight->sb.sacked > 0 || tcb->flight->probe_out || !tcb->rtt_since_probe ||
+        tcb->ecn_waits || tcb->snd_wnd == 0 || tcb->timer_kind != TIMER_RETRANSMIT ||
+        tcb->rtx_at == ESTAB_NEVER)
         return;
     pto = tcb->srtt > 0 ? (estab_time)(tcb->srtt / 4) * US : ESTAB_SEC(1);
     /* WCDelAckT for a segment alone, whose ACK may be delayed; there are stacks that delay that of a
@@ -503,14 +514,15 @@ estab_rack_retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
      * it, and no SACK of its can be believed. */
     if (f->sb.run[0].fate & RUN_SACKED)
         estab_scoreboard_forget_sacks(&f->sb);
-    /* RFC 8985 §6.3 (RFC8985-6.3): the first is lost; the others if they are old enough. */
+    /* RFC 8985 §6.3 (RFC8985-6.3): the first is lost; the others if they are old enough. Without
+     * RACK all that is not SACKed (RFC6675-5.1-RTO). */
     wnd = reordering_window(tcb);
     for (i = 0; i < f->sb.n; i++) {
         const struct sent_run *r = &f->sb.run[i];
 
         if (r->fate & (RUN_SACKED | RUN_LOST))
             continue;
-        if (i == 0 || (int32_t)(r->at + f->rack_rtt + wnd - now) <= 0)
+        if (i == 0 || f->by_number || (int32_t)(r->at + f->rack_rtt + wnd - now) <= 0)
             f->lost_untold += estab_scoreboard_mark_lost(&f->sb, tcb->snd_una, i);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loss recovery with SACK: RACK-TLP (RFC 8985) says what is lost, PRR (RFC 9937) how much may be
- * sent meanwhile. What it needs while text is on the way is lent: a `struct flight` from the first
+ * Loss recovery with SACK: RACK-TLP (RFC 8985) says what is lost, or RFC 6675 where that is not
+ * wanted, and PRR (RFC 9937) how much may be sent meanwhile. What it needs while text is on the way is lent: a `struct flight` from the first
  * segment sent to the last acknowledged. Without memory for one, or without SACK, loss.c does its
  * work in the way of NewReno.
  */
@@ -34,6 +34,12 @@ struct flight {
     /* RFC 9937 §6: since recovery began */
     uint32_t prr_delivered, prr_out, recover_fs;
 
+    /* sack.c: this flight is RFC 6675's; DupAcks, RescueRxt */
+    bool by_number;
+    uint8_t sack_dupacks;
+    bool rescued;
+    tcp_seq rescue_rxt;
+
     struct scoreboard sb;
     struct sent_run run[];
 };
@@ -60,5 +66,16 @@ void estab_rack_retransmission_timeout(struct tcb *tcb, struct tcp_env *env);
 /* RFC 8985 §7.2: the loss probe instead of the RTO, if there should be one. */
 void estab_rack_schedule_probe(struct tcb *tcb, const struct tcp_env *env);
 void estab_rack_release(struct tcb *tcb, struct tcp_env *env);
+
+/* sack.c: RFC 6675, where the configuration says no to RACK. Marks what is lost; an ACK has come,
+ * which moved SND.UNA or told of something new; what to send when there is nothing better. */
+static inline bool
+sack_may_resort(const struct tcb *tcb)
+{
+    return tcb->flight->by_number && tcb->recovery == RECOVERY_FAST;
+}
+void estab_sack_detect_loss(struct tcb *tcb);
+void estab_sack_count_duplicate(struct tcb *tcb, bool moved, bool news);
+bool estab_sack_last_resort(struct tcb *tcb, tcp_seq *left, tcp_seq *right);
 
 #endif

@@ -212,6 +212,14 @@ estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i)
     return len;
 }
 
+uint32_t
+estab_scoreboard_mark_first_lost(struct scoreboard *sb, tcp_seq una, uint32_t limit)
+{
+    if (!scoreboard_is_full(sb))
+        (void)split(sb, una, seq_min(una + limit, sb->run[0].end));
+    return estab_scoreboard_mark_lost(sb, una, 0);
+}
+
 void
 estab_scoreboard_forget_sacks(struct scoreboard *sb)
 {

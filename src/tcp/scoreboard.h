@@ -77,6 +77,8 @@ bool estab_scoreboard_sacked(struct scoreboard *sb, tcp_seq una, tcp_seq left, t
                              struct delivered *d);
 /* Its octets. */
 uint32_t estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i);
+/* The first octets alone, at most `limit`; how many. */
+uint32_t estab_scoreboard_mark_first_lost(struct scoreboard *sb, tcp_seq una, uint32_t limit);
 /* The peer has gone back on its SACKs, or may have (RFC 2018 §8): nothing is SACKed any more. */
 void estab_scoreboard_forget_sacks(struct scoreboard *sb);
 /* Nothing is lost after all. */

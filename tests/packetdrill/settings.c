@@ -65,6 +65,7 @@ number(const char *value, long long least, long long most, long long *out)
 
 FLAG(take_timestamps, timestamps, 2)
 FLAG(take_sack, sack, 1)
+FLAG(take_rack, rack, 1) /* of tcp_recovery the first bit is RACK */
 FLAG(take_scaling, window_scaling, 1)
 FLAG(take_rfc1337, rfc1337, 1)
 FLAG(take_overflow, accept_overflow_reset, 1)
@@ -296,6 +297,7 @@ static const struct name flag_names[] = {
 static const struct name sysctl_names[] = {
     { "net.ipv4.tcp_timestamps", take_timestamps },
     { "net.ipv4.tcp_sack", take_sack },
+    { "net.ipv4.tcp_recovery", take_rack },
     { "net.ipv4.tcp_window_scaling", take_scaling },
     { "net.ipv4.tcp_ecn", take_ecn },
     { "net.ipv4.tcp_rfc1337", take_rfc1337 },
