@@ -210,6 +210,8 @@ struct estab_config {
     bool strong_host; /* an address answers only on its own interface (RFC 1122 §3.3.4.2); on */
     uint32_t max_neighbours;            /* resolved; 1024 */
     uint32_t max_unresolved_neighbours; /* asked for and not answered; 64 */
+    size_t neighbour_queue_bytes; /* of memory for packets of no connection that wait for the
+                                     address of their next hop, of all neighbours; 512 KiB */
     uint32_t arp_per_second;            /* answers to ARP and neighbour solicitations; 1000 */
 };
 

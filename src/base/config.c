@@ -84,6 +84,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->dad_transmits = 1;
     cfg->max_neighbours = 1024;
     cfg->max_unresolved_neighbours = 64;
+    cfg->neighbour_queue_bytes = 512 * 1024;
     cfg->arp_per_second = 1000;
 }
 
@@ -129,6 +130,7 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->reassembly_bytes = 128 * 1024;
         cfg->max_neighbours = 32;
         cfg->max_unresolved_neighbours = 8;
+        cfg->neighbour_queue_bytes = 128 * 1024;
     } else {
         return -ESTAB_EINVAL;
     }

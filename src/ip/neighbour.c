@@ -86,14 +86,99 @@ estab_neigh_find(const struct neighbours *t, unsigned ifindex, const uint8_t *ad
     return NULL;
 }
 
+/* ---- what waits ---- */
+
 void
 estab_neigh_drop_queue(struct neighbours *t, struct neighbour *n)
 {
-    if (n->queue != NULL)
-        estab_chunks_put(t->chunks, n->queue, NEIGH_QUEUE);
-    n->queue = NULL;
-    n->queued = 0;
+    t->dropped += n->waiting;
+    n->waiting = 0;
+    if (n->queue.size != 0)
+        estab_chunks_put(t->chunks, n->queue.data, n->queue.size);
+    t->queue_bytes -= n->queue.size;
+    n->queue = (struct ring){ 0 };
 }
+
+static uint32_t
+queue_size(const struct neighbour *n, uint32_t need)
+{
+    uint32_t size = n->queue.size != 0 ? n->queue.size : 1u << CHUNK_MIN_LOG2;
+
+    while (size < n->queue.used + need)
+        size *= 2;
+    return size;
+}
+
+/* The first packet of the queue is lost; each begins with its length, without the header. */
+static void
+drop_first(struct neighbours *t, struct neighbour *n)
+{
+    struct neigh_queued q;
+
+    estab_ring_read_at(&n->queue, 0, &q, sizeof(q));
+    estab_ring_consume(&n->queue, (uint32_t)sizeof(q) + q.len);
+    n->waiting--;
+    t->dropped++;
+}
+
+/* The queue of the neighbour that was asked for first, but for `n`: its packets are the oldest. */
+static struct neighbour *
+oldest_queue(struct neighbours *t, const struct neighbour *n)
+{
+    struct link *l;
+
+    for (l = t->unresolved.next; l != &t->unresolved; l = l->next) {
+        struct neighbour *o = CONTAINER(l, struct neighbour, lru);
+
+        if (o != n && o->queue.size != 0)
+            return o;
+    }
+    return NULL;
+}
+
+bool
+estab_neigh_queue_room(struct neighbours *t, struct neighbour *n, uint32_t need)
+{
+    uint32_t size;
+    uint8_t *data;
+
+    /* limit: NEIGH_QUEUE; the oldest go, the newest stays (RFC 1122 §2.3.2.2, RFC 4861 §7.2.2) */
+    while (n->waiting > 0 &&
+           (n->queue.used + need > NEIGH_QUEUE || queue_size(n, need) > t->max.queue_bytes))
+        drop_first(t, n);
+    if (need > NEIGH_QUEUE)
+        return false;
+    size = queue_size(n, need);
+    if (size == n->queue.size)
+        return true;
+    if (size > t->max.queue_bytes)
+        return false;
+    /* limit: neighbour_queue_bytes */
+    while (t->queue_bytes - n->queue.size + size > t->max.queue_bytes) {
+        struct neighbour *o = oldest_queue(t, n);
+
+        if (o == NULL)
+            return false;
+        estab_neigh_drop_queue(t, o);
+    }
+    data = estab_chunks_get(t->chunks, size);
+    if (data == NULL)
+        return false;
+    t->queue_bytes += size;
+    if (n->queue.size != 0) {
+        uint8_t *old = n->queue.data;
+        uint32_t old_size = n->queue.size;
+
+        t->queue_bytes -= old_size;
+        estab_ring_move(&n->queue, data, size, n->queue.used);
+        estab_chunks_put(t->chunks, old, old_size);
+    } else {
+        n->queue = (struct ring){ .data = data, .size = size };
+    }
+    return true;
+}
+
+/* ---- entries ---- */
 
 void
 estab_neigh_forget(struct neighbours *t, struct neighbour *n)

@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "base/pool.h"
+#include "base/ring.h"
 #include "base/siphash.h"
 #include "base/wheel.h"
 
@@ -30,8 +31,8 @@ struct neighbour {
     struct wheel_timer timer;
     struct link lru;
     struct link parked; /* stack's: connections that wait for the address */
-    uint8_t *queue;     /* stack's: packets of no connection, a chunk of NEIGH_QUEUE; NULL: none */
-    uint32_t queued;    /* octets in it */
+    struct ring queue;  /* stack's: packets of no connection, each behind a header */
+    uint32_t waiting;   /* so many */
     uint32_t index, next_in_bucket;
     estab_time confirmed_at; /* REACHABLE: the latest proof */
     uint8_t addr[16];
@@ -44,8 +45,15 @@ struct neighbour {
     bool used;   /* a packet has gone there since it was resolved */
 };
 
+/* In front of each packet that waits. */
+struct neigh_queued {
+    uint32_t len;
+    uint8_t reason, state;
+};
+
 struct neigh_limits {
     uint32_t resolved, unresolved;
+    size_t queue_bytes; /* of memory for the packets that wait, of all neighbours */
 };
 
 /* RFC 4861 §10, and of each interface what a router has advertised. */
@@ -57,7 +65,9 @@ struct neigh_times {
 #define NEIGH_DELAY_FIRST ESTAB_SEC(5) /* DELAY_FIRST_PROBE_TIME */
 #define NEIGH_SOLICITS 3               /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
 #define NEIGH_INTERFACES 16
-#define NEIGH_QUEUE 4096u /* octets of packets that wait for one neighbour */
+/* Octets of packets that wait for one neighbour, with their headers: the largest IPv6 packet, or
+ * several that together are no more. */
+#define NEIGH_QUEUE (40u + 65535u + (uint32_t)sizeof(struct neigh_queued))
 
 struct neighbours {
     struct pool pool;
@@ -71,7 +81,9 @@ struct neighbours {
     uint32_t resolved_n, unresolved_n;
     struct neigh_limits max;
     struct neigh_times times[NEIGH_INTERFACES];
+    size_t queue_bytes; /* held by all queues */
     uint64_t evicted, refused, failed;
+    uint64_t dropped; /* packets that waited in vain */
 };
 
 bool estab_neigh_init(struct neighbours *t, struct arena *arena, struct chunks *chunks,
@@ -100,6 +112,9 @@ enum neigh_due {
 };
 struct neighbour *estab_neigh_expire(struct neighbours *t, estab_time now, enum neigh_due *due);
 
+/* Room for `need` octets more in the queue; what waits longest makes room, first for the same
+ * neighbour. False: there is none. */
+bool estab_neigh_queue_room(struct neighbours *t, struct neighbour *n, uint32_t need);
 /* The packets that wait are lost. */
 void estab_neigh_drop_queue(struct neighbours *t, struct neighbour *n);
 /* An entry without parked connections ends. */

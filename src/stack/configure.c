@@ -68,6 +68,7 @@ estab_stack_set_config(struct estab_stack *s, const struct estab_config *cfg, es
     next.reassembly_timeout_6 = old->reassembly_timeout_6;
     next.max_neighbours = old->max_neighbours;
     next.max_unresolved_neighbours = old->max_unresolved_neighbours;
+    next.neighbour_queue_bytes = old->neighbour_queue_bytes;
     if (!estab_config_is_good(&next))
         return -ESTAB_EINVAL;
     s->cfg = next;

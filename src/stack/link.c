@@ -2,8 +2,8 @@
 /*
  * Ethernet under IP (RFC 894, RFC 2464): which frames are for us, to whom a packet goes next, and
  * what waits until that is known. A connection whose next hop is unknown is parked and builds
- * nothing; a packet of no connection is kept, 4 KiB for one neighbour. Called from input.c,
- * output.c and stack.c.
+ * nothing; a packet of no connection is kept, whole, before it is cut into fragments. Called from
+ * input.c, output.c and stack.c.
  */
 #include "stack/link.h"
 
@@ -24,7 +24,8 @@ make_table(struct estab_stack *s)
         return -ESTAB_ENOMEM;
     if (estab_neigh_init(s->neighbours, &s->arena, &s->chunks,
                          (struct neigh_limits){ .resolved = s->cfg.max_neighbours,
-                                                .unresolved = s->cfg.max_unresolved_neighbours },
+                                                .unresolved = s->cfg.max_unresolved_neighbours,
+                                                .queue_bytes = s->cfg.neighbour_queue_bytes },
                          estab_siphash_derive(s->cfg.secret, "neighbours"))) {
         s->key_delay = estab_siphash_derive(s->cfg.secret, "delays");
         s->key_iid = estab_siphash_derive(s->cfg.secret, "interface identifiers");
@@ -174,8 +175,6 @@ ask_what_is_due(struct estab_stack *s, estab_time now)
             break;
         case NEIGH_GAVE_UP:
             estab_ip_doubt_gateway(&s->routes, n->addr, n->addr_len, n->ifindex, true);
-            if (n->queue != NULL)
-                s->unreachable_drops++;
             estab_neigh_drop_queue(s->neighbours, n);
             unpark(s, n); /* estab_link_resolve() tells them */
             break;
@@ -187,48 +186,44 @@ ask_what_is_due(struct estab_stack *s, estab_time now)
     }
 }
 
-struct queued {
-    uint16_t len;
-    uint8_t reason, state;
-};
-
-/* limit: 4 KiB for one neighbour; the oldest goes, the newest stays (RFC 1122 §2.3.2.2, RFC 4861
- * §7.2.2). */
+/* The packet of `len` octets that stands at `at` in the interface's reply ring waits for `n`. */
 static void
-keep(struct estab_stack *s, struct neighbour *n, const uint8_t *packet, uint32_t len,
-     uint8_t reason, uint8_t state)
+keep(struct estab_stack *s, struct neighbour *n, uint32_t at, uint32_t len, uint8_t reason,
+     uint8_t state)
 {
-    struct queued q = { .len = (uint16_t)len, .reason = reason, .state = state }, old;
+    struct neigh_queued q = { .len = len, .reason = reason, .state = state };
+    struct ring_span part[2];
+    uint32_t end;
 
-    if (n->queue == NULL)
-        n->queue = estab_chunks_get(&s->chunks, NEIGH_QUEUE);
-    if (n->queue == NULL || sizeof(q) + len > NEIGH_QUEUE) {
+    if (!estab_neigh_queue_room(s->neighbours, n, (uint32_t)sizeof(q) + len)) {
         s->unreachable_drops++;
         return;
     }
-    while (n->queued + sizeof(q) + len > NEIGH_QUEUE) {
-        memcpy(&old, n->queue, sizeof(old));
-        n->queued -= (uint32_t)sizeof(old) + old.len;
-        memmove(n->queue, n->queue + sizeof(old) + old.len, n->queued);
-        s->unreachable_drops++;
-    }
-    memcpy(n->queue + n->queued, &q, sizeof(q));
-    memcpy(n->queue + n->queued + sizeof(q), packet, len);
-    n->queued += (uint32_t)sizeof(q) + len;
+    estab_ring_spans(&s->interface[n->ifindex].replies, at, len, part);
+    end = n->queue.used;
+    estab_ring_write_at(&n->queue, end, &q, sizeof(q));
+    end += (uint32_t)sizeof(q);
+    estab_ring_write_at(&n->queue, end, part[0].data, part[0].len);
+    estab_ring_write_at(&n->queue, end + part[0].len, part[1].data, part[1].len);
+    estab_ring_publish(&n->queue, (uint32_t)sizeof(q) + len);
+    n->waiting++;
 }
 
 void
 estab_link_release(struct estab_stack *s, struct neighbour *n)
 {
-    struct queued q;
-    uint32_t at;
+    struct neigh_queued q;
+    struct ring_span part[2];
 
     estab_ip_doubt_gateway(&s->routes, n->addr, n->addr_len, n->ifindex, false);
     unpark(s, n);
-    for (at = 0; at < n->queued; at += (uint32_t)sizeof(q) + q.len) {
-        memcpy(&q, n->queue + at, sizeof(q));
-        (void)estab_reply_packet(s, n->ifindex, n->queue + at + sizeof(q), q.len,
-                                 (enum send_reason)q.reason, q.state);
+    /* limit: the reply ring; what it has no room for is lost, and counted there */
+    for (; n->waiting > 0; n->waiting--) {
+        estab_ring_read_at(&n->queue, 0, &q, sizeof(q));
+        estab_ring_spans(&n->queue, sizeof(q), q.len, part);
+        (void)estab_reply_parts(s, n->ifindex, part[0].data, part[0].len, part[1].data, part[1].len,
+                                0, (enum send_reason)q.reason, q.state);
+        estab_ring_consume(&n->queue, (uint32_t)sizeof(q) + q.len);
     }
     estab_neigh_drop_queue(s->neighbours, n);
 }
@@ -255,21 +250,25 @@ resolve(struct estab_stack *s, unsigned ifindex, const uint8_t *dst, unsigned ad
 }
 
 bool
-estab_link_resolve_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
-                          uint32_t len, uint8_t reason, uint8_t state, uint8_t mac[6],
-                          estab_time now)
+estab_link_resolve_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *dst,
+                          unsigned addr_len, uint32_t at, uint32_t len, uint8_t reason,
+                          uint8_t state, uint8_t mac[6], estab_time now)
 {
-    bool v4 = packet[0] >> 4 == 4;
+    struct interface *i = &s->interface[ifindex];
     struct neighbour *n;
-    enum neigh_answer a = resolve(s, ifindex, packet + (v4 ? 16 : 24), v4 ? 4 : 16, mac, now, &n);
+    enum neigh_answer a = resolve(s, ifindex, dst, addr_len, mac, now, &n);
 
-    if (a == NEIGH_WAIT) {
-        keep(s, n, packet, len, reason, state);
-        ask_what_is_due(s, now);
-    } else if (a == NEIGH_NOBODY) {
+    if (a == NEIGH_SEND)
+        return true;
+    if (a == NEIGH_WAIT)
+        keep(s, n, at, len, reason, state);
+    else
         s->unreachable_drops++;
-    }
-    return a == NEIGH_SEND;
+    i->fragment_at = 0;
+    estab_ring_consume(&i->replies, at + len);
+    if (a == NEIGH_WAIT)
+        ask_what_is_due(s, now);
+    return false;
 }
 
 bool

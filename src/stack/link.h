@@ -60,10 +60,11 @@ bool estab_link_is_control(const struct estab_stack *s, const struct ip_header *
 /* Where a connection's segments go now. False: it is parked, or nobody is there and what it had to
  * send is lost; it is on no list or the neighbour's then. */
 bool estab_link_resolve(struct estab_stack *s, struct conn *c, uint8_t mac[6], struct tcp_env *env);
-/* The same for a packet of no connection, which is kept if it has to wait. */
-bool estab_link_resolve_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
-                               uint32_t len, uint8_t reason, uint8_t state, uint8_t mac[6],
-                               estab_time now);
+/* The same for a packet of no connection, the first in the reply ring, where its `len` octets begin
+ * at `at`. False: it is there no more, but waits or is lost. */
+bool estab_link_resolve_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *dst,
+                               unsigned addr_len, uint32_t at, uint32_t len, uint8_t reason,
+                               uint8_t state, uint8_t mac[6], estab_time now);
 /* The header in front of the IP packet of `len` octets at frame + header; the frame's length. */
 uint32_t estab_link_close(const struct ethernet *e, uint8_t *frame, uint32_t len, uint32_t cap,
                           const uint8_t mac[6], uint16_t type);

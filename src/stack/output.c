@@ -250,20 +250,31 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, 
 {
     struct interface *i = &s->interface[ifindex];
     uint32_t head = i->eth != NULL ? i->eth->header : 0;
-    uint8_t *frame = out + head, mac[6];
+    uint8_t *frame = out + head, mac[6], ip[40] = { 0 };
     struct reply_header h;
 
     while (i->replies.used > 0) {
-        uint32_t mtu = i->link.mtu < cap - head ? i->link.mtu : cap - head;
+        unsigned addr_len;
+        uint32_t mtu;
 
         estab_ring_read_at(&i->replies, 0, &h, sizeof(h));
         if (h.arp) {
             estab_ring_consume(&i->replies, sizeof(h));
             return take_arp(s, ifindex, &h, out, cap, now);
         }
+        estab_ring_read_at(&i->replies, sizeof(h), ip, h.len < 40 ? h.len : 40);
+        addr_len = ip[0] >> 4 == 4 ? 4 : 16;
+        /* whole: what it is cut into must not be more than can wait */
+        if (i->eth != NULL &&
+            !estab_link_resolve_packet(s, ifindex, ip + (addr_len == 4 ? 16 : 24), addr_len,
+                                       sizeof(h), h.len, h.reason, h.state, mac, now))
+            continue;
+        mtu = estab_link_mtu(i, addr_len);
+        if (mtu > cap - head)
+            mtu = cap - head;
         if (h.mtu != 0 && h.mtu < mtu)
             mtu = h.mtu;
-        if (h.len > mtu) {
+        if (h.len > mtu || i->fragment_at > 0) {
             h.len = take_fragment(s, ifindex, &h, mtu, frame);
             if (h.len == 0)
                 continue;
@@ -271,16 +282,13 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, 
             estab_ring_read_at(&i->replies, sizeof(h), frame, h.len);
             estab_ring_consume(&i->replies, (uint32_t)sizeof(h) + h.len);
         }
-        if (i->eth != NULL &&
-            !estab_link_resolve_packet(s, ifindex, frame, h.len, h.reason, h.state, mac, now))
-            continue;
         s->reasons[h.reason]++;
         s->packets_out++;
         if (UNLIKELY(s->cfg.trace != NULL))
             trace_reply(s, ifindex, &h, frame, now);
         if (i->eth != NULL)
             return estab_link_close(i->eth, out, h.len, cap, mac,
-                                    frame[0] >> 4 == 4 ? ETHER_IPV4 : ETHER_IPV6);
+                                    addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);
         return h.len;
     }
     return 0;

@@ -465,7 +465,8 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .packets_in = s->packets_in,
         .packets_out = s->packets_out,
         .replies_dropped = s->replies_dropped,
-        .unreachable_drops = s->unreachable_drops,
+        .unreachable_drops =
+            s->unreachable_drops + (s->neighbours != NULL ? s->neighbours->dropped : 0),
         .address_conflicts = s->address_conflicts,
     };
     if (s->neighbours != NULL) {

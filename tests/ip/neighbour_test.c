@@ -41,7 +41,7 @@ init(struct cache *c, uint32_t resolved, uint32_t unresolved)
     estab_arena_init(&c->arena, &alloc, 1 << 20);
     estab_chunks_init(&c->chunks, &c->arena);
     assert_true(estab_neigh_init(&c->t, &c->arena, &c->chunks,
-                                 (struct neigh_limits){ resolved, unresolved },
+                                 (struct neigh_limits){ resolved, unresolved, 65536 },
                                  (struct siphash_key){ 1, 2 }));
 }
 
