@@ -203,6 +203,8 @@ struct estab_config {
     estab_time reassembly_timeout_4; /* 30 s; 60 s with the profile "rfc" */
     estab_time reassembly_timeout_6; /* 60 s (RFC 8200 §4.5) */
 
+    uint32_t max_paths; /* destinations with a path known to be narrower than its link; 1024 */
+
     /* Ethernet */
     uint32_t dad_transmits; /* probes before an assigned IPv6 address is used (RFC 4862 §5.1); 1. 0:
                                 none, and none for IPv4 either, which has 3 (RFC 5227) */
@@ -210,7 +212,7 @@ struct estab_config {
     bool strong_host; /* an address answers only on its own interface (RFC 1122 §3.3.4.2); on */
     uint32_t max_neighbours;            /* resolved; 1024 */
     uint32_t max_unresolved_neighbours; /* asked for and not answered; 64 */
-    size_t neighbour_queue_bytes; /* of memory for packets of no connection that wait for the
+    size_t neighbour_queue_bytes;       /* of memory for packets of no connection that wait for the
                                      address of their next hop, of all neighbours; 512 KiB */
     uint32_t arp_per_second;            /* answers to ARP and neighbour solicitations; 1000 */
 };

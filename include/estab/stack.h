@@ -189,6 +189,7 @@ struct estab_stack_status {
     uint32_t listeners, connections, half_open, time_wait, orphans;
     uint32_t udp;          /* endpoints */
     uint32_t reassemblies; /* datagrams of which fragments are held */
+    uint32_t paths;        /* destinations remembered for a path narrower than its link */
     uint32_t timers;       /* armed */
     uint32_t ports;        /* ephemeral ports not free yet, those listened on, those of UDP */
     uint64_t record_bytes; /* in records lent now */

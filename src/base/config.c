@@ -80,6 +80,7 @@ estab_config_init(struct estab_config *cfg)
      * what stays incomplete only takes room, and may be completed by another's fragment (RFC 4963). */
     cfg->reassembly_timeout_4 = ESTAB_SEC(30);
     cfg->reassembly_timeout_6 = ESTAB_SEC(60);
+    cfg->max_paths = 1024;
     cfg->strong_host = true;
     cfg->dad_transmits = 1;
     cfg->max_neighbours = 1024;
@@ -128,6 +129,7 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->max_udp = 8;
         cfg->max_reassemblies = 8;
         cfg->reassembly_bytes = 128 * 1024;
+        cfg->max_paths = 16;
         cfg->max_neighbours = 32;
         cfg->max_unresolved_neighbours = 8;
         cfg->neighbour_queue_bytes = 128 * 1024;

@@ -66,6 +66,7 @@ estab_stack_set_config(struct estab_stack *s, const struct estab_config *cfg, es
     next.max_fragments = old->max_fragments;
     next.reassembly_timeout_4 = old->reassembly_timeout_4;
     next.reassembly_timeout_6 = old->reassembly_timeout_6;
+    next.max_paths = old->max_paths;
     next.max_neighbours = old->max_neighbours;
     next.max_unresolved_neighbours = old->max_unresolved_neighbours;
     next.neighbour_queue_bytes = old->neighbour_queue_bytes;

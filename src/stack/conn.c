@@ -128,6 +128,14 @@ estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_l
     estab_tcp_init(&c->tcb, &env, estab_options_of(s, own),
                    estab_link_mtu(&s->interface[ifindex], addr_len), addr_len == 4 ? 20 : 40,
                    estab_ts_offset(s, names, addr_len));
+    if (UNLIKELY(s->paths.known > 0)) {
+        estab_time until = 0;
+        uint32_t mtu =
+            estab_paths_find(&s->paths, names_remote(names, addr_len), addr_len, env.now, &until);
+
+        if (mtu != 0)
+            estab_tcp_path_is_narrow(&c->tcb, mtu, until);
+    }
     estab_tcp_trace_memory(&c->tcb, &env, ESTAB_MEM_CONNECTION, s->conns[f].record_size);
     return c;
 }
@@ -217,6 +225,21 @@ arm_timer(struct estab_stack *s, struct conn *c, const struct tcp_env *env)
         estab_wheel_arm(&s->conn_wheel, &c->timer, at);
 }
 
+/* What TCP has found out, by ICMP or by itself, is of use to all that goes the same way. */
+static void
+tell_path(struct estab_stack *s, struct conn *c, estab_time now)
+{
+    const uint8_t *dst = names_remote(&c->names, c->addr_len);
+    uint32_t mtu = c->tcb.mms_s + c->tcb.ip_header_len;
+
+    if (c->tcb.path_news == PATH_WIDER)
+        estab_paths_raise(&s->paths, dst, c->addr_len, mtu,
+                          estab_link_mtu(&s->interface[c->ifindex], c->addr_len), now);
+    else if (c->ifindex != 0 && !estab_ip_is_link_local(dst, c->addr_len))
+        (void)estab_paths_lower(&s->paths, dst, c->addr_len, mtu, now);
+    c->tcb.path_news = PATH_NO_NEWS;
+}
+
 void
 estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env)
 {
@@ -256,6 +279,8 @@ estab_conn_update(struct estab_stack *s, struct conn *c, struct tcp_env *env)
         finish(s, c, env);
         return;
     }
+    if (UNLIKELY(tcb->path_news != PATH_NO_NEWS))
+        tell_path(s, c, env->now);
     if (UNLIKELY(tcb->path_doubted)) {
         tcb->path_doubted = false;
         estab_ip_doubt(&s->routes, names_remote(&c->names, c->addr_len), c->addr_len, c->ifindex);

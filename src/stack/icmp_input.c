@@ -15,6 +15,54 @@
 
 #define NO_NEXT_HEADER 59 /* RFC 8200 §4.7: nothing follows, and that is no mistake */
 
+/* ---- echo replies that may be too big ---- */
+
+static uint64_t
+hash_echo(const struct estab_stack *s, const uint8_t *src, const uint8_t *dst, uint32_t echo)
+{
+    uint8_t key[36];
+
+    memcpy(key, src, 16);
+    memcpy(key + 16, dst, 16);
+    put_be32(key + 32, echo);
+    return estab_siphash24(&s->key_echo, key, sizeof(key));
+}
+
+/* An echo reply of IPv6 that a narrow path would drop is remembered, with a flow label that nobody
+ * beside its path can know: nothing else in it is a secret, for whoever wants to send an error
+ * about it may have sent the request, in somebody's name. */
+static uint32_t
+remember_echo(struct estab_stack *s, const uint8_t *src, const uint8_t *dst, uint32_t echo)
+{
+    struct echo_sent *e = &s->echo_sent[s->echoes_drawn % ECHOES_SENT];
+    uint8_t count[8];
+
+    put_le64(count, s->echoes_drawn++);
+    e->to = hash_echo(s, src, dst, echo);
+    e->flow = (uint32_t)(estab_siphash24(&s->key_echo, count, sizeof(count)) & 0xfffff);
+    e->flow += e->flow == 0;
+    return e->flow;
+}
+
+/* Each is believed once at most, and after a wrong guess not at all. */
+static bool
+was_echoed(struct estab_stack *s, const struct icmp_quote *q)
+{
+    uint64_t to = hash_echo(s, q->src, q->dst, q->echo);
+    bool right = false;
+    unsigned i;
+
+    for (i = 0; i < ECHOES_SENT; i++) {
+        struct echo_sent *e = &s->echo_sent[i];
+
+        if (e->flow == 0 || e->to != to)
+            continue;
+        right |= e->flow == q->flow;
+        e->flow = 0;
+    }
+    return right;
+}
+
 static bool
 reply(struct estab_stack *s, const struct ip_header *ip, const uint8_t *source, unsigned ifindex,
       uint8_t type, uint8_t code, uint32_t rest, const uint8_t *body, uint32_t body_len,
@@ -27,10 +75,15 @@ reply(struct estab_stack *s, const struct ip_header *ip, const uint8_t *source, 
                          s->cfg.tcp.ttl, 0, source, ip->src, 0, 8 + body_len);
     estab_icmp_write_header(head + ip_len, ip->version, type, code, rest, body, body_len, source,
                             ip->src);
-    if (ip->version == 4 && ip_len + 8 + body_len > s->interface[ifindex].link.mtu)
-        estab_ip_allow_fragments(head,
-                                 (uint16_t)estab_ip_id(&s->ids, source, ip->src, 4, IP_PROTO_ICMP));
-    return estab_reply_parts(s, ifindex, head, ip_len + 8, body, body_len, 0, reason, TCPS_CLOSED);
+    /* What not every path takes, an echo reply that is: routers may cut it, or they must tell. */
+    if (ip_len + 8 + body_len > path_mtu_least(ip->addr_len)) {
+        if (ip->version == 4)
+            estab_ip_allow_fragments(
+                head, (uint16_t)estab_ip_id(&s->ids, source, ip->src, 4, IP_PROTO_ICMP));
+        else
+            put_be32(head, get_be32(head) | remember_echo(s, source, ip->src, rest));
+    }
+    return estab_reply_parts(s, ifindex, head, ip_len + 8, body, body_len, reason, TCPS_CLOSED);
 }
 
 /* RFC 1122 §3.2.2.6: all data of the request comes back, in fragments if it came so; RFC 4443 §4.2. */
@@ -109,6 +162,33 @@ error_of(enum icmp_kind kind, bool *hard)
     }
 }
 
+enum seg_verdict
+estab_icmp_path_mtu(struct estab_stack *s, const uint8_t *dst, unsigned addr_len, unsigned ifindex,
+                    uint32_t mtu)
+{
+    /* RFC 8201 §4 (RFC8201-4, RFC1191-3): it may only become less, and not less than what every
+     * link carries (RFC5927-7.2-FLOOR); no router stands before what is on the link (RFC 4291
+     * §2.5.6). */
+    if (mtu < path_mtu_least(addr_len))
+        mtu = path_mtu_least(addr_len);
+    if (ifindex == 0 || mtu >= estab_link_mtu(&s->interface[ifindex], addr_len) ||
+        estab_ip_is_link_local(dst, addr_len) ||
+        !estab_paths_lower(&s->paths, dst, addr_len, mtu, s->now))
+        return SEG_DROP_ICMP_UNRELATED;
+    return SEG_ACCEPTED_PACKET_TOO_BIG;
+}
+
+/* The only error about an echo reply that matters (RFC 8201 §4). */
+static enum seg_verdict
+give_echo_error(struct estab_stack *s, const struct icmp_message *m, const struct icmp_quote *q)
+{
+    int ifindex = estab_ip_route(&s->routes, q->dst, q->addr_len);
+
+    if (m->kind != ICMP_PACKET_TOO_BIG || ifindex < 0 || !was_echoed(s, q))
+        return SEG_DROP_ICMP_UNRELATED;
+    return estab_icmp_path_mtu(s, q->dst, q->addr_len, (unsigned)ifindex, m->mtu);
+}
+
 static enum seg_verdict
 give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version,
            struct tcp_env *env)
@@ -126,6 +206,8 @@ give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version
         return SEG_DROP_ICMP_UNRELATED;
     if (q.proto == IP_PROTO_UDP)
         return estab_udp_icmp_error(s, m, &q, err);
+    if (q.is_echo_reply)
+        return give_echo_error(s, m, &q);
     if (!q.has_seq)
         return SEG_DROP_ICMP_UNRELATED;
     memset(&names, 0, sizeof(names));

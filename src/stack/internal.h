@@ -15,6 +15,7 @@
 #include "ip/fragment.h"
 #include "ip/groups.h"
 #include "ip/icmp_limit.h"
+#include "ip/paths.h"
 #include "ip/reassembly.h"
 #include "ip/route.h"
 #include "stack/demux.h"
@@ -147,10 +148,6 @@ struct udp_endpoint {
     struct estab_udp_error error;
     uint64_t sent_to[UDP_SENT_TO]; /* hashes of the last destinations */
     uint64_t received, sent, dropped;
-    /* the last path that turned out to be narrower than its link (RFC 8201 §5.2) */
-    uint64_t narrow_to;
-    uint32_t narrow_mtu;
-    estab_time narrow_until;
     uint32_t ref;
     uint32_t waiting; /* datagrams in the queue */
     uint32_t zone;    /* of the connected remote address */
@@ -179,6 +176,14 @@ struct interface {
     uint32_t fragment_id;
 };
 
+/* The last echo replies that a path might be too narrow for: no more than that may be quoted. */
+#define ECHOES_SENT 16
+
+struct echo_sent {
+    uint64_t to;   /* a hash of its ends, identifier and sequence number */
+    uint32_t flow; /* the flow label that it had; 0: none is here */
+};
+
 /* RFC 6056 §3.3.4: counters of chosen ports, one for each class of destinations. */
 #define PORT_TABLE 64
 
@@ -197,6 +202,9 @@ struct estab_stack {
     struct ip_groups groups;
     struct ip_ids ids;
     struct reassembly reassembly;
+    struct ip_paths paths;
+    struct echo_sent echo_sent[ECHOES_SENT];
+    uint64_t echoes_drawn;
     struct demux udp_demux;    /* no slots: no endpoint yet */
     struct link udp_blocked;   /* endpoints that wait for room */
     uint32_t udp_unconfigured; /* endpoints that take what is not addressed to us */
@@ -215,7 +223,7 @@ struct estab_stack {
     struct rate rst_rate, echo_rate, arp_rate;
     struct icmp_limit icmp_limit;
     struct neighbours *neighbours; /* NULL: no interface is Ethernet */
-    struct siphash_key key_delay, key_iid;
+    struct siphash_key key_delay, key_iid, key_echo;
     uint64_t delays, temporaries; /* how many were drawn */
     uint64_t unreachable_drops, address_conflicts;
     estab_time now;   /* of the last call */
@@ -370,10 +378,10 @@ void estab_stack_loopback_input(struct estab_stack *s, const struct estab_frame 
 void estab_reply_segment(struct estab_stack *s, unsigned ifindex, const struct names *names,
                          unsigned addr_len, const struct tcp_out *out, uint8_t state,
                          const struct estab_tcp_options *opt, struct tcp_env *env);
-/* Queues a whole IP packet in two parts (any may be empty); larger than `mtu` (0: the link's) it
- * leaves in fragments, if its header allows. False: the queue is full. */
+/* Queues a whole IP packet in two parts (any may be empty); larger than the link or the path takes
+ * it leaves in fragments, if its header allows. False: the queue is full. */
 bool estab_reply_parts(struct estab_stack *s, unsigned ifindex, const uint8_t *head,
-                       uint32_t head_len, const uint8_t *body, uint32_t body_len, uint32_t mtu,
+                       uint32_t head_len, const uint8_t *body, uint32_t body_len,
                        enum send_reason reason, uint8_t state);
 /* Queues a whole IP packet; false: the queue is full. */
 bool estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
@@ -392,6 +400,10 @@ void estab_icmp_unreachable(struct estab_stack *s, const struct ip_header *ip,
 /* RFC 4443 §3.4: what estab_ip_parse() has found wrong with an IPv6 packet. */
 void estab_icmp_problem(struct estab_stack *s, const struct ip_header *ip, const uint8_t *packet,
                         uint32_t packet_len, unsigned ifindex, struct tcp_env *env);
+/* Somebody who quotes a packet of ours to `dst`, sent by that interface, says that its path takes
+ * packets of `mtu` octets only. */
+enum seg_verdict estab_icmp_path_mtu(struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
+                                     unsigned ifindex, uint32_t mtu);
 /* RFC 1122 §3.3.2, RFC 4443 §3.3: fragments that were waited for in vain. */
 void estab_icmp_late(struct estab_stack *s, const struct late_datagram *late, struct tcp_env *env);
 

@@ -222,7 +222,7 @@ estab_link_release(struct estab_stack *s, struct neighbour *n)
         estab_ring_read_at(&n->queue, 0, &q, sizeof(q));
         estab_ring_spans(&n->queue, sizeof(q), q.len, part);
         (void)estab_reply_parts(s, n->ifindex, part[0].data, part[0].len, part[1].data, part[1].len,
-                                0, (enum send_reason)q.reason, q.state);
+                                (enum send_reason)q.reason, q.state);
         estab_ring_consume(&n->queue, (uint32_t)sizeof(q) + q.len);
     }
     estab_neigh_drop_queue(s->neighbours, n);

@@ -19,7 +19,6 @@
 /* In front of each packet in the reply ring. */
 struct reply_header {
     uint32_t len;
-    uint16_t mtu; /* of the path; 0: the link's */
     uint8_t reason, state;
     bool arp; /* not IP: a hardware address, then an ARP packet */
 };
@@ -95,12 +94,13 @@ write_segment(struct estab_stack *s, struct conn *c, struct tcp_out *out, uint8_
 
 bool
 estab_reply_parts(struct estab_stack *s, unsigned ifindex, const uint8_t *head, uint32_t head_len,
-                  const uint8_t *body, uint32_t body_len, uint32_t mtu, enum send_reason reason,
-                  uint8_t state)
+                  const uint8_t *body, uint32_t body_len, enum send_reason reason, uint8_t state)
 {
     struct interface *i = &s->interface[ifindex];
     struct reply_header h = {
-        .len = head_len + body_len, .mtu = (uint16_t)mtu, .reason = (uint8_t)reason, .state = state
+        .len = head_len + body_len,
+        .reason = (uint8_t)reason,
+        .state = state,
     };
     uint32_t at = i->replies.used;
 
@@ -120,7 +120,7 @@ bool
 estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet, uint32_t len,
                    enum send_reason reason, uint8_t state)
 {
-    return estab_reply_parts(s, ifindex, packet, len, NULL, 0, 0, reason, state);
+    return estab_reply_parts(s, ifindex, packet, len, NULL, 0, reason, state);
 }
 
 void
@@ -245,6 +245,18 @@ take_arp(struct estab_stack *s, unsigned ifindex, const struct reply_header *h, 
     return estab_link_close(i->eth, frame, ARP_LEN, cap, mac, ETHER_ARP);
 }
 
+/* What a packet to `dst` may have there: no more than the link takes, its path, and `cap`. */
+static uint32_t
+mtu_towards(struct estab_stack *s, const struct interface *i, const uint8_t *dst, unsigned addr_len,
+            uint32_t cap, estab_time now)
+{
+    uint32_t mtu = estab_link_mtu(i, addr_len), path = paths_mtu(&s->paths, dst, addr_len, now);
+
+    if (path != 0 && path < mtu)
+        mtu = path;
+    return mtu < cap ? mtu : cap;
+}
+
 static uint32_t
 take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, estab_time now)
 {
@@ -254,6 +266,7 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, 
     struct reply_header h;
 
     while (i->replies.used > 0) {
+        const uint8_t *dst;
         unsigned addr_len;
         uint32_t mtu;
 
@@ -264,16 +277,12 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, 
         }
         estab_ring_read_at(&i->replies, sizeof(h), ip, h.len < 40 ? h.len : 40);
         addr_len = ip[0] >> 4 == 4 ? 4 : 16;
+        dst = ip + (addr_len == 4 ? 16 : 24);
         /* whole: what it is cut into must not be more than can wait */
-        if (i->eth != NULL &&
-            !estab_link_resolve_packet(s, ifindex, ip + (addr_len == 4 ? 16 : 24), addr_len,
-                                       sizeof(h), h.len, h.reason, h.state, mac, now))
+        if (i->eth != NULL && !estab_link_resolve_packet(s, ifindex, dst, addr_len, sizeof(h),
+                                                         h.len, h.reason, h.state, mac, now))
             continue;
-        mtu = estab_link_mtu(i, addr_len);
-        if (mtu > cap - head)
-            mtu = cap - head;
-        if (h.mtu != 0 && h.mtu < mtu)
-            mtu = h.mtu;
+        mtu = mtu_towards(s, i, dst, addr_len, cap - head, now);
         if (h.len > mtu || i->fragment_at > 0) {
             h.len = take_fragment(s, ifindex, &h, mtu, frame);
             if (h.len == 0)

@@ -148,7 +148,7 @@ estab_config_is_good(const struct estab_config *cfg)
            cfg->reassembly_timeout_6 > 0 && estab_udp_options_check(&cfg->udp) == 0 &&
            cfg->max_neighbours > 0 && cfg->max_neighbours <= 1u << 20 &&
            cfg->max_unresolved_neighbours > 0 && cfg->max_unresolved_neighbours <= 1u << 20 &&
-           cfg->dad_transmits <= 10;
+           cfg->dad_transmits <= 10 && cfg->max_paths <= 1u << 24;
 }
 
 static bool
@@ -180,6 +180,9 @@ setup(struct estab_stack *s)
     list_init(&s->udp_blocked);
     estab_reassembly_init(&s->reassembly, &s->arena, &s->chunks,
                           estab_siphash_derive(cfg->secret, "fragments"), &s->cfg);
+    estab_paths_init(&s->paths, &s->arena, cfg->max_paths,
+                     estab_siphash_derive(cfg->secret, "paths"));
+    s->key_echo = estab_siphash_derive(cfg->secret, "echo");
     estab_icmp_limit_init(&s->icmp_limit, estab_siphash_derive(cfg->secret, "icmp limit"));
     s->key_udp = estab_siphash_derive(cfg->secret, "udp");
     estab_ip_ids_init(&s->ids, estab_siphash_derive(cfg->secret, "identification"));
@@ -250,6 +253,7 @@ estab_stack_free(struct estab_stack *s)
     estab_fast_open_forget(s);
     estab_udp_release(s);
     estab_reassembly_fini(&s->reassembly);
+    estab_paths_fini(&s->paths);
     estab_link_free(s);
     for (i = 0; i < 2; i++) {
         estab_pool_fini(&s->conns[i]);
@@ -454,6 +458,7 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .orphans = s->orphans,
         .udp = s->udps.lent,
         .reassemblies = s->reassembly.datagrams.lent,
+        .paths = s->paths.known,
         .reassemblies_failed = s->reassembly.failed,
         .timers = s->conn_wheel.armed + s->half_wheel.armed + s->tws[0].lent + s->tws[1].lent +
                   s->reassembly.datagrams.lent,

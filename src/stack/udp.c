@@ -25,7 +25,6 @@ struct held {
 };
 
 #define CHUNK_MIN (1u << CHUNK_MIN_LOG2)
-#define NARROW_LIFE ESTAB_SEC(600) /* RFC 8201 §5.3 */
 
 static unsigned
 addr_len_of(const struct estab_addr *a)
@@ -480,16 +479,6 @@ take_error(struct udp_endpoint *u)
     return u->error.error;
 }
 
-/* The path towards `dst`, if it is known to be narrower than its link; 0: not. */
-static uint32_t
-path_mtu(const struct estab_stack *s, const struct udp_endpoint *u, const uint8_t *dst)
-{
-    if (u->narrow_mtu == 0 || s->now >= u->narrow_until ||
-        u->narrow_to != hash_destination(s, dst, u->addr_len, 0))
-        return 0;
-    return u->narrow_mtu;
-}
-
 /* Where a datagram comes from: the message's address, the endpoint's, the route's; a host that is
  * being configured has none (RFC 2131 §4.1). */
 static int
@@ -544,10 +533,12 @@ transmit(struct estab_stack *s, struct udp_endpoint *u, const struct estab_udp_m
     err = choose_source(s, u, to != NULL ? &to->local : &any, dst, (unsigned)ifindex, source);
     if (err < 0)
         return err;
-    mtu = path_mtu(s, u, dst);
-    if (u->opt.dont_fragment &&
-        (whole > s->interface[ifindex].link.mtu || (mtu != 0 && whole > mtu)))
-        return -ESTAB_EMSGSIZE;
+    if (u->opt.dont_fragment) {
+        mtu = paths_mtu(&s->paths, dst, u->addr_len, s->now);
+        if (whole > estab_link_mtu(&s->interface[ifindex], u->addr_len) ||
+            (mtu != 0 && whole > mtu))
+            return -ESTAB_EMSGSIZE;
+    }
     if (ring_free(&s->interface[ifindex].replies) < whole + REPLY_RESERVE) {
         u->blocked_on = (uint8_t)ifindex;
         if (u->blocked.next == NULL)
@@ -563,7 +554,7 @@ transmit(struct estab_stack *s, struct udp_endpoint *u, const struct estab_udp_m
     }
     estab_udp_write(head + ip_len, get_be16(u->names.ports), port, source, dst, u->addr_len, data,
                     len);
-    (void)estab_reply_parts(s, (unsigned)ifindex, head, ip_len + UDP_HEADER, data, len, mtu,
+    (void)estab_reply_parts(s, (unsigned)ifindex, head, ip_len + UDP_HEADER, data, len,
                             WHY_DATAGRAM, 0);
     u->sent_to[u->sent_next] = hash_destination(s, dst, u->addr_len, port);
     u->sent_next = (uint8_t)((u->sent_next + 1) % UDP_SENT_TO);
@@ -908,26 +899,21 @@ estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
     if (u == NULL || !was_sent_to(s, u, q))
         return SEG_DROP_ICMP_UNRELATED;
     if (m->kind == ICMP_PACKET_TOO_BIG) {
-        uint32_t least = q->addr_len == 4 ? 576 : 1280;
-        uint64_t to = hash_destination(s, q->dst, q->addr_len, 0);
-        uint32_t mtu = m->mtu < least ? least : m->mtu;
         int ifindex = way_to(s, u, 0, 0, q->dst);
+        enum seg_verdict v =
+            ifindex < 0 ? SEG_DROP_ICMP_UNRELATED
+                        : estab_icmp_path_mtu(s, q->dst, q->addr_len, (unsigned)ifindex, m->mtu);
 
-        /* RFC 8201 §4 (RFC8201-4, RFC1191-3): it may only become less, and not less than what every
-         * link carries (RFC5927-7.2-FLOOR) */
-        if (ifindex < 0 || mtu >= s->interface[ifindex].link.mtu ||
-            (path_mtu(s, u, q->dst) != 0 && mtu >= u->narrow_mtu))
-            return SEG_DROP_ICMP_UNRELATED;
-        u->narrow_to = to;
-        u->narrow_mtu = mtu;
-        u->narrow_until = s->now + NARROW_LIFE;
+        if (v != SEG_ACCEPTED_PACKET_TOO_BIG)
+            return v;
         err = ESTAB_EMSGSIZE;
     }
     u->error = (struct estab_udp_error){
         .error = -(int)err,
         .icmp_type = m->type,
         .icmp_code = m->code,
-        .mtu = m->kind == ICMP_PACKET_TOO_BIG ? u->narrow_mtu : 0,
+        .mtu =
+            m->kind == ICMP_PACKET_TOO_BIG ? paths_mtu(&s->paths, q->dst, q->addr_len, s->now) : 0,
         .remote = { .addr = address(q->dst, q->addr_len), .port = q->dst_port },
     };
     u->has_error = true;

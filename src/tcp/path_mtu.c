@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See path_mtu.h. Called from timeouts.c, icmp_errors.c, emit.c, ack.c and rack.c. */
+/* See path_mtu.h. Called from timeouts.c, icmp_errors.c, emit.c, ack.c, rack.c and stack/. */
 #include "tcp/path_mtu.h"
 
 #include "tcp/rack.h"
@@ -56,6 +56,18 @@ estab_path_mtu_lowered(struct tcb *tcb, const struct tcp_env *env, uint32_t mms)
     tcb->mms_high = tcb->mms_max;
     /* RFC 8201 §4, RFC 1191 §6.3: the path is asked again after ten minutes. */
     tcb->mms_next_at = now_s(env) + RAISE_AFTER;
+    tcb->path_news = PATH_NARROWER;
+}
+
+void
+estab_tcp_path_is_narrow(struct tcb *tcb, uint32_t mtu, estab_time until)
+{
+    if (mtu - tcb->ip_header_len >= tcb->mms_s)
+        return;
+    /* the MSS that we announce stays that of the link (RFC1191-MSS) */
+    tcb->mms_s = mtu - tcb->ip_header_len;
+    tcb->mms_next_at = (uint32_t)(uint64_t)(until / ESTAB_SEC(1));
+    estab_tcp_update_smss(tcb);
 }
 
 void
@@ -79,6 +91,7 @@ estab_path_mtu_timeout(struct tcb *tcb, struct tcp_env *env)
     set_mms(tcb, mms);
     tcb->mms_high = old;
     tcb->mms_next_at = now_s(env);
+    tcb->mms_unproven = true;
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_LOWERED);
 }
 
@@ -131,11 +144,17 @@ probe_end(const struct tcb *tcb)
 void
 estab_path_mtu_ack(struct tcb *tcb, struct tcp_env *env)
 {
+    /* a black hole is news for others when smaller segments get through it, not before */
+    if (UNLIKELY(tcb->mms_unproven)) {
+        tcb->mms_unproven = false;
+        tcb->path_news = PATH_NARROWER;
+    }
     if (LIKELY(tcb->probe_mms == 0) || seq_lt(tcb->snd_una, probe_end(tcb)))
         return;
     /* RFC 4821 §7.6.1: it has arrived */
     set_mms(tcb, tcb->probe_mms);
     tcb->probe_mms = 0;
+    tcb->path_news = PATH_WIDER;
     if (tcb->mms_high < tcb->mms_s + GRAIN) {
         tcb->mms_failed = false;
         tcb->mms_high = tcb->mms_max;

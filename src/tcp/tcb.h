@@ -86,6 +86,9 @@ struct cc_ops;
 struct flight;
 struct undo;
 
+/* What has become of mms_s, for others that go the same way. */
+enum path_news { PATH_NO_NEWS, PATH_NARROWER, PATH_WIDER };
+
 struct tcb {
     uint8_t state; /* enum tcp_state; written by enter_state() alone */
     uint8_t error; /* enum estab_err, why the connection ended; 0: it did not, or in order */
@@ -127,6 +130,8 @@ struct tcb {
     bool paced : 1;           /* text waits for pace_at */
     bool rcv_tuned : 1;       /* rcv_limit is below the maximum: autotune.c */
     bool mms_failed : 1;      /* a probe of the upper end has failed: by halves */
+    bool mms_unproven : 1;    /* it was lowered on suspicion, and nothing has arrived since */
+    uint8_t path_news : 2;    /* enum path_news, not taken by stack/ yet */
     bool rtt_reseed : 1;      /* the next RTT sample counts as the first (RFC 4015 §3.6) */
     bool rto_fired : 1;       /* the next segment sent again is the timeout's own */
     bool reordering_seen : 1; /* RACK.reordering_seen */

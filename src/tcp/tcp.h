@@ -73,7 +73,7 @@ tcp_take_events(struct tcb *tcb)
 
 /* ---- beginning and end ---- */
 
-/* A TCB in CLOSED; `mtu` of the path, IP header of `ip_header_len`. */
+/* A TCB in CLOSED; `mtu` of the link, IP header of `ip_header_len`. */
 void estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tcp_options *opt,
                     uint32_t mtu, uint8_t ip_header_len, uint32_t ts_offset);
 /* Returns what is lent for sending; all that is lent. */
@@ -111,6 +111,9 @@ enum seg_verdict estab_tcp_icmp_error(struct tcb *tcb, struct tcp_env *env, tcp_
 /* The path takes packets of `mtu` octets only; told about the packet with `seq`. */
 enum seg_verdict estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq,
                                           uint32_t mtu);
+/* Of a new TCB: others have found the path to take no more than `mtu`; `until`: then it is to be
+ * tried again. */
+void estab_tcp_path_is_narrow(struct tcb *tcb, uint32_t mtu, estab_time until);
 
 /* ---- a fused copy ---- */
 

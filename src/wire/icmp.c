@@ -122,6 +122,7 @@ estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned ve
         if (len < 40)
             return false;
         *q = (struct icmp_quote){ .version = 6, .addr_len = 16, .proto = p[6] };
+        q->flow = get_be32(p) & 0xfffff;
         q->src = p + 8;
         q->dst = p + 24;
         if (q->proto == 44) { /* the first fragment of a datagram of ours */
@@ -130,6 +131,11 @@ estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned ve
             q->proto = p[40];
             header = 48;
         }
+    }
+    if (version == 6 && q->proto == IP_PROTO_ICMPV6 && len >= header + 8 && p[header] == 129) {
+        q->is_echo_reply = true;
+        q->echo = get_be32(p + header + 4);
+        return true;
     }
     if ((q->proto != IP_PROTO_TCP && q->proto != IP_PROTO_UDP) || len < header + 4)
         return false;

@@ -40,11 +40,15 @@ struct icmp_quote {
     uint16_t src_port, dst_port;
     bool has_seq;
     uint32_t seq;
+    bool is_echo_reply; /* of ICMPv6, with no ports but: */
+    uint32_t echo;      /* identifier and sequence number */
+    uint32_t flow;      /* the flow label of IPv6 */
 };
 
 /* Checks the checksum (v6 with the pseudo-header of `ip`) and lengths. ESTAB_SEG_NONE or DROP_ICMP_MALFORMED. */
 enum estab_verdict estab_icmp_parse(struct icmp_message *m, const struct ip_header *ip);
-/* Reads the quoted packet of an error; false when it is cut too short or neither TCP nor UDP over plain IP. */
+/* Reads the quoted packet of an error; false when it is cut too short or neither TCP nor UDP over plain IP, nor
+ * an echo reply over IPv6. */
 bool estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned version);
 
 /* Writes an ICMP message (header of 8 octets with `rest` in octets 4..7, then body) with its checksum; src/dst for the v6
