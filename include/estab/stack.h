@@ -55,6 +55,20 @@ struct estab_link {
 /* Adds an interface; its number, from 1, or a negative error. */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_interface(struct estab_stack *stack,
                                                          const struct estab_link *link);
+
+/* An interface as it is now, and what has gone over it. */
+struct estab_link_info {
+    unsigned ifindex; /* 0: the loopback, which every host has */
+    struct estab_link link;
+    uint32_t mtu6; /* octets of the largest IPv6 packet: a router may have lowered it */
+    uint64_t packets_in, packets_out; /* on Ethernet: frames, of whatever kind */
+    uint64_t octets_in, octets_out;   /* of them, with their link headers */
+    uint32_t queued;                  /* octets of packets of no connection that wait to be sent */
+};
+/* Walks the interfaces: start with *cursor = 0; false: no more. */
+ESTAB_API bool estab_stack_next_link(const struct estab_stack *stack, uint64_t *cursor,
+                                     struct estab_link_info *out);
+
 /* Gives the interface an address; the prefix becomes an on-link route. On Ethernet it is used at
  * once, announced, and defended: whoever calls this knows that nobody else has it. */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_address(struct estab_stack *stack, unsigned ifindex,
@@ -107,6 +121,26 @@ ESTAB_API ESTAB_MUST_CHECK int estab_stack_remove_route(struct estab_stack *stac
                                                         unsigned prefix_len,
                                                         const struct estab_addr *gateway);
 
+enum estab_route_origin {
+    ESTAB_ROUTE_USER = 0,     /* the user's word */
+    ESTAB_ROUTE_ADDRESS = 1,  /* the network of an address */
+    ESTAB_ROUTE_ROUTER = 2,   /* advertised (RFC 4861 §6.3.4) */
+    ESTAB_ROUTE_REDIRECT = 3, /* RFC 4861 §8.3 */
+};
+struct estab_route_info {
+    struct estab_addr prefix; /* zero behind its length */
+    unsigned prefix_len, ifindex;
+    struct estab_addr gateway; /* family-less: what it covers is on the link */
+    uint8_t origin;            /* enum estab_route_origin */
+    int8_t preference;         /* of a router: -1, 0, 1 (RFC 4191 §2.1) */
+    uint32_t doubts;           /* how often nobody answered that way; the least doubted is used */
+    estab_time until;          /* of what was advertised; ESTAB_NEVER: for good */
+};
+/* Walks the routes in the order in which they are tried, the longest prefix first: start with
+ * *cursor = 0; false: no more. */
+ESTAB_API bool estab_stack_next_route(const struct estab_stack *stack, uint64_t *cursor,
+                                      struct estab_route_info *out);
+
 /* Who has an address on an Ethernet link, for good: nothing heard there changes it. */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_neighbour(struct estab_stack *stack,
                                                          unsigned ifindex,
@@ -127,6 +161,7 @@ struct estab_neighbour_info {
     uint8_t state; /* enum estab_neighbour_state */
     uint8_t mac[6];
     bool router, fixed;
+    estab_time confirmed_at; /* the last proof that it was there; ESTAB_NEVER: none yet */
 };
 /* Walks the neighbour cache: start with *cursor = 0; false: no more. */
 ESTAB_API bool estab_stack_next_neighbour(const struct estab_stack *stack, uint64_t *cursor,
@@ -177,8 +212,8 @@ ESTAB_API void estab_stack_get_config(const struct estab_stack *stack, struct es
  * Changes settings of a running host to those of `cfg`: connections that have no options of their
  * own follow at once, timers that run end as they were set. Left as they are: secret, alloc, trace,
  * host, msl, timestamp_tick, the settings of Fast Open, the reassembly timeouts, memory_budget, and
- * of the limits all but max_orphans, reassembly_bytes, the ports and the rates. -ESTAB_EINVAL: a
- * value is out of range; nothing was changed then.
+ * of the limits all but max_orphans, reassembly_bytes, the ports and the rates. What is set for UDP
+ * is what new endpoints begin with. -ESTAB_EINVAL: a value is out of range; nothing was changed then.
  */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_config(struct estab_stack *stack,
                                                       const struct estab_config *cfg,

@@ -612,6 +612,7 @@ estab_stack_next_neighbour(const struct estab_stack *s, uint64_t *cursor,
         .state = n->state,
         .router = n->router,
         .fixed = n->fixed,
+        .confirmed_at = n->confirmed_at < 0 ? ESTAB_NEVER : n->confirmed_at,
     };
     memcpy(out->addr.bytes, n->addr, n->addr_len);
     memcpy(out->mac, n->mac, 6);

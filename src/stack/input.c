@@ -394,6 +394,9 @@ input(struct estab_stack *s, unsigned ifindex, const struct estab_frame *frames,
     size_t i, k, m;
 
     s->packets_in += n;
+    s->interface[ifindex].packets_in += n;
+    for (i = 0; i < n; i++)
+        s->interface[ifindex].octets_in += frames[i].len;
     for (i = 0; i < n; i += m) {
         m = n - i < BATCH ? n - i : BATCH;
         for (k = 0; k < m; k++)

@@ -174,6 +174,7 @@ struct interface {
     uint32_t replies_held;
     uint32_t fragment_at; /* how much of the first one's payload has left in fragments */
     uint32_t fragment_id;
+    uint64_t packets_in, packets_out, octets_in, octets_out;
 };
 
 /* The last echo replies that a path might be too narrow for: no more than that may be quoted. */

@@ -388,6 +388,9 @@ again:
     /* a connection that was parked just now has left a question to be sent */
     if (i->eth != NULL && filled < n && i->replies.used > 0)
         goto again;
+    i->packets_out += filled;
+    for (n = 0; n < filled; n++)
+        i->octets_out += frames[n].len;
     return filled;
 }
 
