@@ -32,8 +32,8 @@ hang_up(struct control_client *c)
 /* --- the answer --- */
 
 /* Adds to the answer; beyond its limit nothing more, and it says so at its end. */
-__attribute__((format(printf, 2, 3))) static void
-say(struct control_client *c, const char *format, ...)
+void
+estab_control_say(struct control_client *c, const char *format, ...)
 {
     char line[1024];
     va_list args;
@@ -66,8 +66,9 @@ say_endpoint(struct control_client *c, const char *name, const struct estab_endp
 {
     char text[ESTAB_ADDR_TEXT];
 
-    say(c, "\t%s=%s\t%s-port=%u", name,
-        e->addr.family == ESTAB_UNSPEC ? "*" : estab_addr_format(&e->addr, text), name, e->port);
+    estab_control_say(c, "\t%s=%s\t%s-port=%u", name,
+                      e->addr.family == ESTAB_UNSPEC ? "*" : estab_addr_format(&e->addr, text),
+                      name, e->port);
 }
 
 static void
@@ -77,33 +78,37 @@ say_connection(struct control_client *c, const struct estab_status *st, estab_ti
     bool listens = st->state == ESTAB_TCPS_LISTEN;
     struct estab_tcp_options opt;
 
-    say(c, "netid=tcp\tstate=%s", estab_state_name(st->state));
+    estab_control_say(c, "netid=tcp\tstate=%s", estab_state_name(st->state));
     say_endpoint(c, "local", &st->local);
     say_endpoint(c, "remote", &st->remote);
-    say(c, "\trecv-q=%" PRIu32 "\tsend-q=%" PRIu32, listens ? st->waiting : t->receive_queued,
-        listens ? st->backlog : t->send_queued);
+    estab_control_say(c, "\trecv-q=%" PRIu32 "\tsend-q=%" PRIu32,
+                      listens ? st->waiting : t->receive_queued,
+                      listens ? st->backlog : t->send_queued);
     if (t->timer_at != ESTAB_NEVER)
-        say(c, "\ttimer=%s\ttimer-ms=%" PRId64 "\tretransmissions=%u", estab_timer_text(t->timer),
+        estab_control_say(
+            c, "\ttimer=%s\ttimer-ms=%" PRId64 "\tretransmissions=%u", estab_timer_text(t->timer),
             t->timer_at > now ? (t->timer_at - now) / 1000000 : 0, t->retransmissions);
     if (listens || st->state == ESTAB_TCPS_TIME_WAIT) {
-        say(c, "\n");
+        estab_control_say(c, "\n");
         return;
     }
-    say(c,
-        "\torphan=%d\tmss=%" PRIu32 "\tcwnd=%" PRIu32 "\tssthresh=%" PRIu32 "\tflight=%" PRIu32
-        "\tsacked=%" PRIu32 "\tlost=%" PRIu32 "\tsnd-wnd=%" PRIu32 "\trcv-wnd=%" PRIu32,
-        st->orphan, st->mss, t->cwnd, t->ssthresh, t->flight, st->sacked, st->lost, t->snd_wnd,
-        t->rcv_wnd);
-    say(c,
-        "\tsrtt-us=%" PRIu32 "\trttvar-us=%" PRIu32 "\trto-us=%" PRIu32 "\tsent=%" PRIu64
-        "\treceived=%" PRIu64 "\ttimestamps=%d\tsack=%d\twscale=%d\tsnd-shift=%u\trcv-shift=%u"
-        "\tecn=%d\tfast-open=%d",
-        t->srtt_us, t->rttvar_us, t->rto_us, st->bytes_sent, st->bytes_received, st->timestamps,
-        st->sack, st->window_scaling, st->snd_wind_shift, st->rcv_wind_shift, st->ecn,
-        st->fast_open);
+    estab_control_say(c,
+                      "\torphan=%d\tmss=%" PRIu32 "\tcwnd=%" PRIu32 "\tssthresh=%" PRIu32
+                      "\tflight=%" PRIu32 "\tsacked=%" PRIu32 "\tlost=%" PRIu32 "\tsnd-wnd=%" PRIu32
+                      "\trcv-wnd=%" PRIu32,
+                      st->orphan, st->mss, t->cwnd, t->ssthresh, t->flight, st->sacked, st->lost,
+                      t->snd_wnd, t->rcv_wnd);
+    estab_control_say(c,
+                      "\tsrtt-us=%" PRIu32 "\trttvar-us=%" PRIu32 "\trto-us=%" PRIu32
+                      "\tsent=%" PRIu64 "\treceived=%" PRIu64
+                      "\ttimestamps=%d\tsack=%d\twscale=%d\tsnd-shift=%u\trcv-shift=%u"
+                      "\tecn=%d\tfast-open=%d",
+                      t->srtt_us, t->rttvar_us, t->rto_us, st->bytes_sent, st->bytes_received,
+                      st->timestamps, st->sack, st->window_scaling, st->snd_wind_shift,
+                      st->rcv_wind_shift, st->ecn, st->fast_open);
     if (st->conn != 0 && estab_get_options(c->control->host->stack, st->conn, &opt) == 0)
-        say(c, "\tcc=%s", estab_cc_name(opt.cc));
-    say(c, "\n");
+        estab_control_say(c, "\tcc=%s", estab_cc_name(opt.cc));
+    estab_control_say(c, "\n");
 }
 
 static void
@@ -121,35 +126,15 @@ say_sockets(struct control_client *c, estab_time now)
     }
     cursor = 0;
     while (!c->cut && estab_udp_next(stack, &cursor, &udp)) {
-        say(c, "netid=udp\tstate=%s", udp.remote.addr.family != 0 ? "ESTABLISHED" : "UNCONNECTED");
+        estab_control_say(c, "netid=udp\tstate=%s",
+                          udp.remote.addr.family != 0 ? "ESTABLISHED" : "UNCONNECTED");
         say_endpoint(c, "local", &udp.local);
         say_endpoint(c, "remote", &udp.remote);
-        say(c,
-            "\trecv-q=%" PRIu32 "\tsend-q=0\tsent=%" PRIu64 "\treceived=%" PRIu64
-            "\tdropped=%" PRIu64 "\n",
-            udp.waiting_bytes, udp.sent, udp.received, udp.dropped);
+        estab_control_say(c,
+                          "\trecv-q=%" PRIu32 "\tsend-q=0\tsent=%" PRIu64 "\treceived=%" PRIu64
+                          "\tdropped=%" PRIu64 "\n",
+                          udp.waiting_bytes, udp.sent, udp.received, udp.dropped);
     }
-}
-
-static void
-say_links(struct control_client *c)
-{
-    const struct host *host = c->control->host;
-    struct estab_stack_status st;
-    char text[ESTAB_ADDR_TEXT];
-
-    estab_stack_status(host->stack, &st);
-    say(c, "link=%u\tdevice=%s\tmtu=%" PRIu32 "\tpackets-in=%" PRIu64 "\tpackets-out=%" PRIu64 "\n",
-        host->ifindex, host->tun.name, host->mtu, st.packets_in, st.packets_out);
-    for (size_t i = 0; i < host->addressing.n; i++) {
-        const struct prefix *own = &host->addressing.at[i].own;
-
-        say(c, "address=%s\tlength=%u\tlink=%u\n", estab_addr_format(&own->addr, text), own->len,
-            host->ifindex);
-    }
-    for (unsigned family = ESTAB_INET; family <= ESTAB_INET6; family += 2)
-        if (estab_host_address(host, family) != NULL)
-            say(c, "route=default\tfamily=%u\tlink=%u\n", family, host->ifindex);
 }
 
 static void
@@ -160,8 +145,8 @@ say_knobs(struct control_client *c)
 
     estab_stack_get_config(c->control->host->stack, &cfg);
     for (size_t i = 0; estab_knob_name(i) != NULL; i++)
-        say(c, "knob=%s\tvalue=%s\thelp=%s\n", estab_knob_name(i), estab_knob_format(i, &cfg, text),
-            estab_knob_help(i));
+        estab_control_say(c, "knob=%s\tvalue=%s\thelp=%s\n", estab_knob_name(i),
+                          estab_knob_format(i, &cfg, text), estab_knob_help(i));
 }
 
 static int
@@ -190,7 +175,11 @@ answer(struct control_client *c, char *request, estab_time now)
     if (strcmp(request, "sockets") == 0)
         say_sockets(c, now);
     else if (strcmp(request, "links") == 0)
-        say_links(c);
+        estab_control_say_links(c, now);
+    else if (strcmp(request, "routes") == 0)
+        estab_control_say_routes(c, now);
+    else if (strcmp(request, "neighbours") == 0)
+        estab_control_say_neighbours(c, now);
     else if (strcmp(request, "knobs") == 0)
         say_knobs(c);
     else if (strncmp(request, "set ", 4) == 0)
@@ -208,9 +197,9 @@ answer(struct control_client *c, char *request, estab_time now)
         good = estab_fail(&why, "there is more than an answer can hold") == 0;
     }
     if (good)
-        say(c, ".\n");
+        estab_control_say(c, ".\n");
     else
-        say(c, "!%s\n", why.text);
+        estab_control_say(c, "!%s\n", why.text);
 }
 
 /* --- descriptors --- */

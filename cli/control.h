@@ -5,7 +5,9 @@
  * answer lines of TAB-separated NAME=VALUE, and then "." or "!" and what was wrong.
  *
  *   sockets        every connection, half-open and TIME-WAIT record, listener and UDP endpoint
- *   links          the interfaces, addresses and routes
+ *   links          every interface, with what went over it, and every address
+ *   routes         every route, those that routers have advertised too
+ *   neighbours     who was found on the links
  *   knobs          the settings
  *   set NAME VALUE
  *
@@ -51,5 +53,14 @@ struct control {
 int estab_control_open(struct control *control, struct host *host, const char *path,
                        struct failure *why);
 void estab_control_close(struct control *control);
+
+/* Adds to the answer; beyond its limit nothing more, and it says so at its end. */
+__attribute__((format(printf, 2, 3))) void estab_control_say(struct control_client *c,
+                                                             const char *format, ...);
+
+/* control_views.c: the answers about the network around the host */
+void estab_control_say_links(struct control_client *c, estab_time now);
+void estab_control_say_routes(struct control_client *c, estab_time now);
+void estab_control_say_neighbours(struct control_client *c, estab_time now);
 
 #endif

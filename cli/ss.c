@@ -1,230 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * estab ss and estab set: ask a running host on its control socket (control.h) and show what it
- * answers, in the style of ss(8) or as JSON. What comes from the socket is data: it is shown with
- * nothing but printable ASCII.
+ * estab ss and estab set: ask a running host (asking.h) and show what it answers, in the style of
+ * ss(8), of ip(8), or as JSON.
  */
+#include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/ss_filter.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-enum { FIELDS = 48 };
-
-struct field {
-    const char *name, *value;
-};
-
-struct record {
-    struct field fields[FIELDS];
-    size_t n;
-};
 
 struct ss_options {
     const char *control;
-    bool tcp, udp, listening, all, info, json, links, routes, no_header;
+    bool tcp, udp, listening, all, info, json, summary, no_header;
+    bool only_ipv4, only_ipv6;
+    bool links, routes, neighbours;
+    struct ss_filter filter;
 };
 
-__attribute__((format(printf, 2, 3))) static int
-complain(const char *command, const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "estab %s: ", command);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return 1;
-}
-
-/* --- asking --- */
-
-static int
-connect_to(const char *command, const char *path)
-{
-    struct sockaddr_un at = { .sun_family = AF_UNIX };
-    struct timeval patience = { .tv_sec = 2 * CONTROL_PATIENCE_S };
-    int fd;
-
-    if (strlen(path) >= sizeof at.sun_path) {
-        complain(command, "%.200s: longer than a socket's name can be", path);
-        return -1;
-    }
-    strcpy(at.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof at) < 0) {
-        complain(command, "%.200s: %s: is there an estab that runs with --control?", path,
-                 strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-/* The whole answer as text, to be freed, without its last line, which says how it went; NULL: it did
- * not go well, and that was told. */
-static char *
-ask(const char *command, const char *path, const char *request)
-{
-    size_t len = 0, cap = CONTROL_ANSWER + 1024;
-    int fd = connect_to(command, path);
-    char *text, *last;
-    ssize_t n;
-
-    if (fd < 0)
-        return NULL;
-    text = malloc(cap + 1);
-    if (text == NULL || send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 ||
-        send(fd, "\n", 1, MSG_NOSIGNAL) < 0) {
-        complain(command, "%.200s: cannot ask: %s", path, strerror(errno));
-        close(fd);
-        free(text);
-        return NULL;
-    }
-    while (len < cap && (n = recv(fd, text + len, cap - len, 0)) > 0)
-        len += (size_t)n;
-    close(fd);
-    text[len] = '\0';
-    for (size_t i = 0; i < len; i++)
-        if ((text[i] < ' ' || text[i] > '~') && text[i] != '\n' && text[i] != '\t')
-            text[i] = '?';
-    last = len >= 2 && text[len - 1] == '\n' ? text + len - 1 : NULL;
-    if (last != NULL) {
-        *last = '\0';
-        last = strrchr(text, '\n');
-        last = last != NULL ? last + 1 : text;
-    }
-    if (last != NULL && strcmp(last, ".") == 0) {
-        *last = '\0';
-        return text;
-    }
-    if (last != NULL && *last == '!') {
-        complain(command, "%s", last + 1);
-        if (last != text) { /* what there is, is shown */
-            *last = '\0';
-            return text;
-        }
-    } else {
-        complain(command, "%.200s: the answer is not whole", path);
-    }
-    free(text);
-    return NULL;
-}
-
-/* Takes the next line apart; it is changed. False: no more. */
-static bool
-next_record(char **text, struct record *r)
-{
-    char *line = strsep(text, "\n"), *part;
-
-    r->n = 0;
-    if (line == NULL || *line == '\0')
-        return false;
-    while ((part = strsep(&line, "\t")) != NULL && r->n < FIELDS) {
-        char *equals = strchr(part, '=');
-
-        if (equals == NULL)
-            continue;
-        *equals = '\0';
-        r->fields[r->n++] = (struct field){ part, equals + 1 };
-    }
-    return true;
-}
-
-static const char *
-value_of(const struct record *r, const char *name)
-{
-    for (size_t i = 0; i < r->n; i++)
-        if (strcmp(r->fields[i].name, name) == 0)
-            return r->fields[i].value;
-    return "";
-}
-
-static bool
-has(const struct record *r, const char *name)
-{
-    return value_of(r, name)[0] != '\0';
-}
-
-/* --- showing --- */
+/* --- sockets --- */
 
 static void
-print_json_text(const char *text)
-{
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            putchar('\\');
-        putchar(*text);
-    }
-    putchar('"');
-}
-
-/* Digits without a leading zero, and a minus perhaps, are numbers. */
-static bool
-is_number(const char *text)
-{
-    size_t len;
-
-    if (*text == '-')
-        text++;
-    len = strspn(text, "0123456789");
-    return len > 0 && len < 19 && text[len] == '\0' && (len == 1 || *text != '0');
-}
-
-static void
-print_json(const struct record *r, bool first)
-{
-    printf("%s  {", first ? "" : ",\n");
-    for (size_t i = 0; i < r->n; i++) {
-        printf("%s", i > 0 ? ", " : "");
-        print_json_text(r->fields[i].name);
-        printf(": ");
-        if (is_number(r->fields[i].value))
-            printf("%s", r->fields[i].value);
-        else
-            print_json_text(r->fields[i].value);
-    }
-    printf("}");
-}
-
-/* The names that ss(8) has for the states. */
-static const char *
-short_state(const char *state)
-{
-    static const char *const names[][2] = { { "ESTABLISHED", "ESTAB" },
-                                            { "SYN-RECEIVED", "SYN-RECV" },
-                                            { "UNCONNECTED", "UNCONN" } };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i][0], state) == 0)
-            return names[i][1];
-    return state;
-}
-
-static void
-format_endpoint(const struct record *r, const char *which, char *buf, size_t cap)
+format_endpoint(const struct ask_record *r, const char *which, char *buf, size_t cap)
 {
     char name[32];
-    const char *addr = value_of(r, which), *port;
+    const char *addr = estab_ask_value(r, which), *port;
 
     snprintf(name, sizeof name, "%s-port", which);
-    port = value_of(r, name);
+    port = estab_ask_value(r, name);
     if (strcmp(port, "0") == 0)
         port = "*";
     if (strchr(addr, ':') != NULL)
@@ -243,133 +50,264 @@ print_microseconds(const char *name, const char *text)
 
 /* What ss -i shows, in its words. */
 static void
-print_info(const struct record *r)
+print_info(const struct ask_record *r)
 {
     static const char *const plain[] = { "mss",  "cwnd",    "ssthresh", "flight", "sacked",
                                          "lost", "snd-wnd", "rcv-wnd",  "sent",   "received" };
     static const char *const flags[] = { "timestamps", "sack", "ecn", "fast-open", "orphan" };
 
     printf("\t");
-    if (has(r, "cc"))
-        printf(" %s", value_of(r, "cc"));
+    if (estab_ask_has(r, "cc"))
+        printf(" %s", estab_ask_value(r, "cc"));
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (strcmp(value_of(r, flags[i]), "1") == 0)
+        if (strcmp(estab_ask_value(r, flags[i]), "1") == 0)
             printf(" %s", flags[i]);
-    if (strcmp(value_of(r, "wscale"), "1") == 0)
-        printf(" wscale:%s,%s", value_of(r, "snd-shift"), value_of(r, "rcv-shift"));
-    if (has(r, "rto-us"))
-        print_microseconds("rto", value_of(r, "rto-us"));
-    if (has(r, "srtt-us")) {
-        print_microseconds("rtt", value_of(r, "srtt-us"));
-        print_microseconds("rttvar", value_of(r, "rttvar-us"));
+    if (strcmp(estab_ask_value(r, "wscale"), "1") == 0)
+        printf(" wscale:%s,%s", estab_ask_value(r, "snd-shift"), estab_ask_value(r, "rcv-shift"));
+    if (estab_ask_has(r, "rto-us"))
+        print_microseconds("rto", estab_ask_value(r, "rto-us"));
+    if (estab_ask_has(r, "srtt-us")) {
+        print_microseconds("rtt", estab_ask_value(r, "srtt-us"));
+        print_microseconds("rttvar", estab_ask_value(r, "rttvar-us"));
     }
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        if (has(r, plain[i]))
-            printf(" %s:%s", plain[i], value_of(r, plain[i]));
+        if (estab_ask_has(r, plain[i]))
+            printf(" %s:%s", plain[i], estab_ask_value(r, plain[i]));
     printf("\n");
 }
 
+/* As ss(8): the column is left out where it would be the same in every line. */
+static bool
+shows_netid(const struct ss_options *o)
+{
+    return o->tcp == o->udp;
+}
+
 static void
-print_socket(const struct record *r, const struct ss_options *o)
+print_socket(const struct ask_record *r, const struct ss_options *o)
 {
     char local[80], remote[80];
 
     format_endpoint(r, "local", local, sizeof local);
     format_endpoint(r, "remote", remote, sizeof remote);
-    printf("%-5s %-10s %6s %6s %26s %26s", value_of(r, "netid"), short_state(value_of(r, "state")),
-           value_of(r, "recv-q"), value_of(r, "send-q"), local, remote);
-    if (has(r, "timer"))
-        printf(" timer:(%s,%sms,%s)", value_of(r, "timer"), value_of(r, "timer-ms"),
-               value_of(r, "retransmissions"));
+    if (shows_netid(o))
+        printf("%-5s ", estab_ask_value(r, "netid"));
+    printf("%-10s %6s %6s %26s %26s", estab_ss_state(estab_ask_value(r, "state")),
+           estab_ask_value(r, "recv-q"), estab_ask_value(r, "send-q"), local, remote);
+    if (estab_ask_has(r, "timer"))
+        printf(" timer:(%s,%sms,%s)", estab_ask_value(r, "timer"), estab_ask_value(r, "timer-ms"),
+               estab_ask_value(r, "retransmissions"));
     printf("\n");
-    if (o->info && (has(r, "cwnd") || strcmp(value_of(r, "netid"), "udp") == 0))
+    if (o->info && (estab_ask_has(r, "cwnd") || strcmp(estab_ask_value(r, "netid"), "udp") == 0))
         print_info(r);
 }
 
 static bool
-is_wanted(const struct record *r, const struct ss_options *o)
+is_wanted(const struct ask_record *r, const struct ss_options *o)
 {
-    bool udp = strcmp(value_of(r, "netid"), "udp") == 0;
-    bool listens = strcmp(value_of(r, "state"), "LISTEN") == 0 ||
-                   strcmp(value_of(r, "state"), "UNCONNECTED") == 0;
+    bool udp = strcmp(estab_ask_value(r, "netid"), "udp") == 0;
+    const char *local = estab_ask_value(r, "local");
+    bool six = strchr(local, ':') != NULL, either = strcmp(local, "*") == 0;
 
     if ((o->tcp || o->udp) && !(udp ? o->udp : o->tcp))
         return false;
-    return o->all || listens == o->listening;
+    if (!either && ((o->only_ipv4 && six) || (o->only_ipv6 && !six)))
+        return false;
+    return estab_ss_filter_takes(&o->filter, estab_ask_value(r, "state"), local,
+                                 estab_ask_value(r, "local-port"), estab_ask_value(r, "remote"),
+                                 estab_ask_value(r, "remote-port"));
 }
 
 static void
-show_sockets(char *text, const struct ss_options *o)
+show_sockets(char *text, const struct ss_options *o, bool *first)
 {
-    struct record r;
-    bool first = true;
+    struct ask_record r;
 
-    if (!o->json && !o->no_header)
-        printf("%-5s %-10s %6s %6s %26s %26s\n", "Netid", "State", "Recv-Q", "Send-Q",
-               "Local Address:Port", "Peer Address:Port");
-    while (next_record(&text, &r)) {
+    if (!o->json && !o->no_header) {
+        if (shows_netid(o))
+            printf("%-5s ", "Netid");
+        printf("%-10s %6s %6s %26s %26s\n", "State", "Recv-Q", "Send-Q", "Local Address:Port",
+               "Peer Address:Port");
+    }
+    while (estab_ask_next(&text, &r)) {
         if (!is_wanted(&r, o))
             continue;
         if (o->json)
-            print_json(&r, first);
+            estab_ask_print_json(&r, *first);
         else
             print_socket(&r, o);
-        first = false;
+        *first = false;
     }
+}
+
+/* How many there are of what, whatever else was asked for. */
+static void
+show_summary(char *text)
+{
+    unsigned tcp = 0, udp = 0, established = 0, half_open = 0, orphans = 0, time_wait = 0,
+             listening = 0;
+    struct ask_record r;
+
+    while (estab_ask_next(&text, &r)) {
+        const char *state = estab_ask_value(&r, "state");
+
+        if (strcmp(estab_ask_value(&r, "netid"), "udp") == 0) {
+            udp++;
+            continue;
+        }
+        tcp++;
+        established += strcmp(state, "ESTABLISHED") == 0;
+        half_open += strcmp(state, "SYN-RECEIVED") == 0;
+        time_wait += strcmp(state, "TIME-WAIT") == 0;
+        listening += strcmp(state, "LISTEN") == 0;
+        orphans += strcmp(estab_ask_value(&r, "orphan"), "1") == 0;
+    }
+    printf("Total: %u\n"
+           "TCP:   %u (estab %u, synrecv %u, orphaned %u, timewait %u, listening %u)\n"
+           "UDP:   %u\n",
+           tcp + udp, tcp, established, half_open, orphans, time_wait, listening, udp);
+}
+
+/* --- the network --- */
+
+/* In the style of ip(8): its three questions address, route and neighbour. */
+static void
+print_link(const struct ask_record *r)
+{
+    printf("%s: %s: %s mtu %s", estab_ask_value(r, "link"), estab_ask_value(r, "device"),
+           estab_ask_value(r, "kind"), estab_ask_value(r, "mtu"));
+    if (strcmp(estab_ask_value(r, "mtu6"), estab_ask_value(r, "mtu")) != 0)
+        printf(" mtu6 %s", estab_ask_value(r, "mtu6"));
+    if (estab_ask_has(r, "mac"))
+        printf(" mac %s", estab_ask_value(r, "mac"));
+    if (estab_ask_has(r, "vlan"))
+        printf(" vlan %s", estab_ask_value(r, "vlan"));
+    printf("\n    in %s packets %s octets, out %s packets %s octets, %s octets wait\n",
+           estab_ask_value(r, "packets-in"), estab_ask_value(r, "octets-in"),
+           estab_ask_value(r, "packets-out"), estab_ask_value(r, "octets-out"),
+           estab_ask_value(r, "queued"));
 }
 
 static void
-show_links(char *text, const struct ss_options *o)
+print_address(const struct ask_record *r)
 {
-    struct record r;
-    bool first = true;
+    const char *address = estab_ask_value(r, "address");
 
-    while (next_record(&text, &r)) {
-        const char *kind = r.n > 0 ? r.fields[0].name : "";
+    printf("    %s %s/%s %s", strchr(address, ':') != NULL ? "inet6" : "inet", address,
+           estab_ask_value(r, "length"), estab_ask_value(r, "state"));
+    if (strcmp(estab_ask_value(r, "autoconf"), "1") == 0)
+        printf(" autoconf");
+    if (strcmp(estab_ask_value(r, "temporary"), "1") == 0)
+        printf(" temporary");
+    if (estab_ask_has(r, "valid-s"))
+        printf(" valid %ss", estab_ask_value(r, "valid-s"));
+    if (estab_ask_has(r, "preferred-s"))
+        printf(" preferred %ss", estab_ask_value(r, "preferred-s"));
+    printf("\n");
+}
 
-        if (strcmp(kind, "route") == 0 ? !o->routes : !o->links)
-            continue;
-        if (o->json) {
-            print_json(&r, first);
-        } else if (strcmp(kind, "link") == 0) {
-            printf("%s: %s mtu %s packets in %s out %s\n", value_of(&r, "link"),
-                   value_of(&r, "device"), value_of(&r, "mtu"), value_of(&r, "packets-in"),
-                   value_of(&r, "packets-out"));
-        } else if (strcmp(kind, "address") == 0) {
-            printf("    %s/%s\n", value_of(&r, "address"), value_of(&r, "length"));
-        } else {
-            printf("%s IPv%s dev %s\n", value_of(&r, "route"), value_of(&r, "family"),
-                   value_of(&r, "link"));
-        }
-        first = false;
+static void
+print_route(const struct ask_record *r)
+{
+    printf("%s", estab_ask_value(r, "route"));
+    if (estab_ask_has(r, "via"))
+        printf(" via %s", estab_ask_value(r, "via"));
+    else if (strcmp(estab_ask_value(r, "route"), "default") == 0)
+        printf(" IPv%s", estab_ask_value(r, "family"));
+    printf(" dev %s origin %s", estab_ask_value(r, "device"), estab_ask_value(r, "origin"));
+    if (estab_ask_has(r, "valid-s"))
+        printf(" expires %ss", estab_ask_value(r, "valid-s"));
+    if (estab_ask_has(r, "preference"))
+        printf(" pref %s", estab_ask_value(r, "preference"));
+    if (strcmp(estab_ask_value(r, "doubts"), "0") != 0)
+        printf(" doubts %s", estab_ask_value(r, "doubts"));
+    printf("\n");
+}
+
+static void
+print_neighbour(const struct ask_record *r)
+{
+    printf("%s dev %s", estab_ask_value(r, "neighbour"), estab_ask_value(r, "device"));
+    if (estab_ask_has(r, "mac"))
+        printf(" lladdr %s", estab_ask_value(r, "mac"));
+    if (strcmp(estab_ask_value(r, "router"), "1") == 0)
+        printf(" router");
+    if (strcmp(estab_ask_value(r, "fixed"), "1") == 0)
+        printf(" fixed");
+    printf(" %s", estab_ask_value(r, "state"));
+    if (estab_ask_has(r, "age-s"))
+        printf(" age %ss", estab_ask_value(r, "age-s"));
+    printf("\n");
+}
+
+static void
+show_network(char *text, const struct ss_options *o, bool *first)
+{
+    static const struct {
+        const char *name;
+        void (*print)(const struct ask_record *r);
+    } kinds[] = {
+        { "link", print_link },
+        { "address", print_address },
+        { "route", print_route },
+        { "neighbour", print_neighbour },
+    };
+    struct ask_record r;
+
+    while (estab_ask_next(&text, &r)) {
+        for (size_t i = 0; !o->json && i < sizeof kinds / sizeof kinds[0]; i++)
+            if (r.n > 0 && strcmp(r.fields[0].name, kinds[i].name) == 0)
+                kinds[i].print(&r);
+        if (o->json)
+            estab_ask_print_json(&r, *first);
+        *first = false;
     }
 }
 
+/* Asks, and shows the answer; the exit status. */
 static int
-finish(const char *command)
+show(const struct ss_options *o, const char *request, bool *first)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    return complain(command, "cannot write to standard output");
+    char *text = estab_ask("ss", o->control, request);
+
+    if (text == NULL)
+        return 1;
+    if (strcmp(request, "sockets") != 0)
+        show_network(text, o, first);
+    else if (o->summary)
+        show_summary(text);
+    else
+        show_sockets(text, o, first);
+    free(text);
+    return 0;
 }
 
 /* --- the commands --- */
 
 static const char ss_help[] =
-    "usage: estab ss --control PATH [OPTION]...\n"
+    "usage: estab ss --control PATH [OPTION]... [FILTER]...\n"
     "Shows the sockets of a running host, as ss(8) does the kernel's: those that are connected, or\n"
     "  -l, --listening   those that wait for somebody\n"
-    "  -a, --all         both\n"
+    "  -a, --all         both, and what is only half a connection: SYN-RECV, TIME-WAIT\n"
     "  -t, --tcp         only TCP\n"
     "  -u, --udp         only UDP\n"
+    "  -4, --ipv4        only IPv4\n"
+    "  -6, --ipv6        only IPv6\n"
     "  -i, --info        with round trips, windows and congestion\n"
+    "  -o, --options     with the timer that runs (it always is)\n"
     "  -n, --numeric     no names (there never are)\n"
     "  -H, --no-header   no line above them\n"
-    "      --links       the interface and addresses instead\n"
+    "  -s, --summary     how many there are of what\n"
+    "      --links       the interfaces and addresses instead\n"
     "      --routes      the routes instead\n"
+    "      --neighbours  who was found on the links instead\n"
     "      --json        everything about them as a JSON array\n"
     "      --control PATH  the socket that the host was given with --control\n"
-    "  -h, --help        this text\n";
+    "  -h, --help        this text\n"
+    "Filters, of which all must hold: state NAME, exclude NAME, sport = :N, dport != :N,\n"
+    "src ADDR[/LEN], dst ADDR[/LEN]. A state is established, syn-sent, syn-recv, fin-wait-1,\n"
+    "fin-wait-2, time-wait, close-wait, last-ack, closing, listening, closed; or all, connected,\n"
+    "synchronized, bucket, big.\n";
 
 static const char set_help[] =
     "usage: estab set --control PATH [KNOB VALUE]\n"
@@ -377,97 +315,134 @@ static const char set_help[] =
     "      --control PATH  the socket that the host was given with --control\n"
     "  -h, --help          this text\n";
 
-enum { OPT_CONTROL = 256, OPT_LINKS, OPT_ROUTES, OPT_JSON };
+enum { OPT_CONTROL = 256, OPT_LINKS, OPT_ROUTES, OPT_NEIGHBOURS, OPT_JSON };
 
-int
-estab_cmd_ss(int argc, char **argv)
+/* -1: to go on, else the exit status. */
+static int
+take_ss_options(struct ss_options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
         { "listening", no_argument, NULL, 'l' },
         { "all", no_argument, NULL, 'a' },
         { "tcp", no_argument, NULL, 't' },
         { "udp", no_argument, NULL, 'u' },
+        { "ipv4", no_argument, NULL, '4' },
+        { "ipv6", no_argument, NULL, '6' },
         { "info", no_argument, NULL, 'i' },
+        { "options", no_argument, NULL, 'o' },
         { "numeric", no_argument, NULL, 'n' },
         { "no-header", no_argument, NULL, 'H' },
+        { "summary", no_argument, NULL, 's' },
         { "help", no_argument, NULL, 'h' },
         { "links", no_argument, NULL, OPT_LINKS },
         { "routes", no_argument, NULL, OPT_ROUTES },
+        { "neighbours", no_argument, NULL, OPT_NEIGHBOURS },
+        { "neighbors", no_argument, NULL, OPT_NEIGHBOURS },
         { "json", no_argument, NULL, OPT_JSON },
         { "control", required_argument, NULL, OPT_CONTROL },
         { NULL, 0, NULL, 0 },
     };
-    struct ss_options o = { 0 };
-    char *text;
     int c;
 
     opterr = 0;
     optind = 1;
-    while ((c = getopt_long(argc, argv, ":latuinHh", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":latu46ionHsh", longs, NULL)) != -1) {
         switch (c) {
         case 'l':
-            o.listening = true;
+            o->listening = true;
             break;
         case 'a':
-            o.all = true;
+            o->all = true;
             break;
         case 't':
-            o.tcp = true;
+            o->tcp = true;
             break;
         case 'u':
-            o.udp = true;
+            o->udp = true;
+            break;
+        case '4':
+            o->only_ipv4 = true;
+            break;
+        case '6':
+            o->only_ipv6 = true;
             break;
         case 'i':
-            o.info = true;
+            o->info = true;
             break;
+        case 'o':
         case 'n':
             break;
         case 'H':
-            o.no_header = true;
+            o->no_header = true;
+            break;
+        case 's':
+            o->summary = true;
             break;
         case OPT_LINKS:
-            o.links = true;
+            o->links = true;
             break;
         case OPT_ROUTES:
-            o.routes = true;
+            o->routes = true;
+            break;
+        case OPT_NEIGHBOURS:
+            o->neighbours = true;
             break;
         case OPT_JSON:
-            o.json = true;
+            o->json = true;
             break;
         case OPT_CONTROL:
-            o.control = optarg;
+            o->control = optarg;
             break;
         case 'h':
             fputs(ss_help, stdout);
-            return finish("ss");
+            return estab_ask_finish("ss");
         default:
-            complain("ss",
-                     "%.100s: not an option, or its value is missing (estab ss --help lists them)",
-                     argv[optind - 1]);
+            estab_ask_complain(
+                "ss", "%.100s: not an option, or its value is missing (estab ss --help lists them)",
+                argv[optind - 1]);
             return 2;
         }
     }
-    if (optind < argc) {
-        complain("ss", "%.100s: there are no operands", argv[optind]);
+    return -1;
+}
+
+int
+estab_cmd_ss(int argc, char **argv)
+{
+    struct ss_options o = { 0 };
+    struct failure why;
+    bool first = true;
+    int status = take_ss_options(&o, argc, argv);
+
+    if (status >= 0)
+        return status;
+    estab_ss_filter_init(&o.filter, o.listening, o.all);
+    if (estab_ss_filter_parse(&o.filter, argc - optind, argv + optind, &why) < 0) {
+        estab_ask_complain("ss", "%s", why.text);
         return 2;
     }
     if (o.control == NULL) {
-        complain("ss", "give --control PATH, as the host was started with");
+        estab_ask_complain("ss", "give --control PATH, as the host was started with");
         return 2;
     }
-    text = ask("ss", o.control, o.links || o.routes ? "links" : "sockets");
-    if (text == NULL)
-        return 1;
+    if (o.json && o.summary) {
+        estab_ask_complain("ss", "-s goes not with --json");
+        return 2;
+    }
     if (o.json)
         printf("[\n");
-    if (o.links || o.routes)
-        show_links(text, &o);
-    else
-        show_sockets(text, &o);
+    status = 0;
+    if (o.links)
+        status |= show(&o, "links", &first);
+    if (o.routes)
+        status |= show(&o, "routes", &first);
+    if (o.neighbours)
+        status |= show(&o, "neighbours", &first);
+    if (!o.links && !o.routes && !o.neighbours)
+        status |= show(&o, "sockets", &first);
     if (o.json)
         printf("\n]\n");
-    free(text);
-    return finish("ss");
+    return estab_ask_finish("ss") | status;
 }
 
 int
@@ -480,7 +455,7 @@ estab_cmd_set(int argc, char **argv)
     };
     const char *control = NULL;
     char request[CONTROL_REQUEST], *text, *rest;
-    struct record r;
+    struct ask_record r;
     int c;
 
     opterr = 0;
@@ -488,18 +463,19 @@ estab_cmd_set(int argc, char **argv)
     while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
         if (c == 'h') {
             fputs(set_help, stdout);
-            return finish("set");
+            return estab_ask_finish("set");
         }
         if (c != OPT_CONTROL) {
-            complain("set",
-                     "%.100s: not an option, or its value is missing (estab set --help lists them)",
-                     argv[optind - 1]);
+            estab_ask_complain(
+                "set",
+                "%.100s: not an option, or its value is missing (estab set --help lists them)",
+                argv[optind - 1]);
             return 2;
         }
         control = optarg;
     }
     if (control == NULL || (argc - optind != 0 && argc - optind != 2)) {
-        complain("set", "give --control PATH, and a knob and its value or neither");
+        estab_ask_complain("set", "give --control PATH, and a knob and its value or neither");
         return 2;
     }
     strcpy(request, "knobs");
@@ -507,16 +483,16 @@ estab_cmd_set(int argc, char **argv)
         (strpbrk(argv[optind], " \n") != NULL || strpbrk(argv[optind + 1], " \n") != NULL ||
          (size_t)snprintf(request, sizeof request - 1, "set %s %s", argv[optind],
                           argv[optind + 1]) >= sizeof request - 1)) {
-        complain("set", "%.100s: not a knob and its value", argv[optind]);
+        estab_ask_complain("set", "%.100s: not a knob and its value", argv[optind]);
         return 2;
     }
-    text = ask("set", control, request);
+    text = estab_ask("set", control, request);
     if (text == NULL)
         return 1;
     rest = text;
-    while (next_record(&rest, &r))
-        printf("%-20s %-10s %s\n", value_of(&r, "knob"), value_of(&r, "value"),
-               value_of(&r, "help"));
+    while (estab_ask_next(&rest, &r))
+        printf("%-20s %-10s %s\n", estab_ask_value(&r, "knob"), estab_ask_value(&r, "value"),
+               estab_ask_value(&r, "help"));
     free(text);
-    return finish("set");
+    return estab_ask_finish("set");
 }
