@@ -8,6 +8,7 @@
 #include "estab/err.h"
 #include "wire/dhcp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- both sides --- */
@@ -699,7 +700,8 @@ TEST(masks_with_holes_are_replaced_by_the_class)
     assert_int_equal(client.lease.prefix_len, 24);
 }
 
-/* RFC 2132 §2: each option of a fixed length, with every other length. */
+/* RFC 2132 §2: each option of a fixed length, with every other length.
+ * vuln: DHCP client parsing overflow */
 TEST(options_of_a_wrong_length_spoil_the_message)
 {
     static const struct {
@@ -723,6 +725,7 @@ TEST(options_of_a_wrong_length_spoil_the_message)
     expect_state(ESTAB_DHCP_SELECTING);
 }
 
+/* vuln: DHCP client parsing overflow */
 TEST(a_message_cut_anywhere_is_noticed)
 {
     struct estab_dhcp_config cfg = config();
@@ -744,6 +747,54 @@ TEST(a_message_cut_anywhere_is_noticed)
     }
     m.octets[239] ^= 1;
     arrives(m, "DROP_SHORT");
+}
+
+/* vuln: DHCP client parsing overflow
+ * Offers and acknowledgments with any octet altered, in memory of exactly their size, and options with
+ * random codes, lengths and contents: what is believed of them is a lease within its bounds. */
+TEST(altered_messages_give_a_lease_within_its_bounds_or_none)
+{
+    struct estab_dhcp_config cfg = config();
+    uint32_t seed = 77;
+    unsigned leases = 0;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        struct reply m;
+        uint8_t *exact;
+
+        start(&cfg);
+        expect_sent(DHCP_DISCOVER);
+        if (round % 2) {
+            arrives(reply(DHCP_OFFER, 50, 3600), "OFFER");
+            expect_sent(DHCP_REQUEST);
+        }
+        m = reply(round % 2 ? DHCP_ACK : DHCP_OFFER, 50, 3600);
+        usual_options(&m);
+        m.octets[m.len++] = 255;
+        for (unsigned k = 0; k <= round % 4; k++) {
+            uint32_t at;
+
+            seed = seed * 1664525 + 1013904223;
+            at = round % 3 == 0 ? seed >> 8
+                                : DHCP_FIXED + (seed >> 8) % (uint32_t)(m.len - DHCP_FIXED);
+            m.octets[at % m.len] = (uint8_t)seed ^ (uint8_t)(seed >> 24);
+        }
+        exact = malloc(m.len);
+        memcpy(exact, m.octets, m.len);
+        (void)estab_dhcp_arrives(&client, exact, m.len, now);
+        free(exact);
+        if (client.state != ESTAB_DHCP_BOUND)
+            continue;
+        leases++;
+        assert_true(client.lease.prefix_len <= 32);
+        assert_true(client.lease.n_dns <= ESTAB_DHCP_DNS);
+        assert_true(client.lease.n_routes <= ESTAB_DHCP_ROUTES);
+        assert_true(memchr(client.lease.domain, 0, sizeof client.lease.domain) != NULL);
+        assert_true(client.lease.mtu == 0 || client.lease.mtu >= 68);
+        assert_true(client.lease.renew_at <= client.lease.rebind_at &&
+                    client.lease.rebind_at <= client.lease.ends_at);
+    }
+    assert_true(leases > 1000);
 }
 
 TEST(more_routes_than_there_is_room_for_are_left_out)

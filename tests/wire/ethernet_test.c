@@ -445,6 +445,7 @@ TEST(a_report_is_a_whole_packet_with_a_router_alert)
     }
 }
 
+/* vuln: IGMP/MLD parsing (NULL deref, leak) */
 TEST(a_query_tells_how_long_an_answer_may_wait)
 {
     uint8_t p[28] = { MLD_QUERY, 0, 0, 0, 0x03, 0xe8 };
@@ -463,4 +464,56 @@ TEST(a_query_tells_how_long_an_answer_may_wait)
         ip.payload_len = len;
         assert_false(estab_group_query_parse(&q, &ip));
     }
+}
+
+/* vuln: IGMP/MLD parsing (NULL deref, leak)
+ * Queries of all versions and what is no query, of each length up to 64 octets, with random contents
+ * and a checksum that is right: what is taken has the length its version has at least, and the group
+ * it names lies within it. IGMPv1 and v2: 8 octets, v3: 12 or more; MLDv1: 24, MLDv2: 28 or more. */
+TEST(group_messages_of_any_length_and_content_are_read_within_their_end)
+{
+    static const uint8_t types[] = { IGMP_QUERY, 0x12, 0x16, 0x17,      IGMP_REPORT,
+                                     MLD_QUERY,  131,  132,  MLD_REPORT };
+    uint32_t seed = 5;
+
+    for (unsigned version = 4; version <= 6; version += 2)
+        for (unsigned t = 0; t < sizeof(types); t++)
+            for (uint32_t len = 0; len <= 64; len++)
+                for (unsigned round = 0; round < 40; round++) {
+                    uint8_t *p =
+                        malloc(len > 0 ? len : 1); /* so that a sanitizer sees who reads too far */
+                    struct ip_header ip = { .version = version,
+                                            .addr_len = version == 4 ? 4 : 16,
+                                            .ttl = 1,
+                                            .src = their6,
+                                            .dst = all_nodes,
+                                            .payload = p,
+                                            .payload_len = len };
+                    uint32_t least = version == 4 ? 8 : 24, addr_len = version == 4 ? 4 : 16;
+                    struct group_query q;
+
+                    for (uint32_t i = 0; i < len; i++) {
+                        seed = seed * 1664525 + 1013904223;
+                        p[i] = round < 2 ? (uint8_t)(255 * round) : (uint8_t)(seed >> 24);
+                    }
+                    if (len > 0)
+                        p[0] = types[t];
+                    if (version == 4 && len >= 4) {
+                        uint16_t sum;
+
+                        put_be16(p + 2, 0);
+                        sum = (uint16_t)~csum_fold(estab_csum_add(p, len, 0));
+                        memcpy(p + 2, &sum, 2);
+                    }
+                    if (estab_group_query_parse(&q, &ip)) {
+                        assert_true(len >= least);
+                        assert_int_equal(p[0], version == 4 ? IGMP_QUERY : MLD_QUERY);
+                        assert_true(q.group == NULL ||
+                                    (q.group >= p && q.group + addr_len <= p + len));
+                        assert_true(q.max_delay_ms <= (version == 4 ? 3174400u : 8387584u));
+                    } else {
+                        assert_true(len < least || p[0] != (version == 4 ? IGMP_QUERY : MLD_QUERY));
+                    }
+                    free(p);
+                }
 }
