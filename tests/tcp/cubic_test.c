@@ -383,7 +383,7 @@ TEST(after_a_timeout_the_function_begins_at_its_plateau)
     peer_done_quietly(p);
 }
 
-/* RFC9438-4.2-T: a minute in which the user had little to say is not part of t: cwnd goes on from
+/* A minute in which the user had little to say is not part of t: cwnd goes on from
  * where it was, without a jump. */
 static void
 quiet_minute(bool silent)
@@ -431,6 +431,7 @@ quiet_minute(bool silent)
     peer_done_quietly(p);
 }
 
+/* RFC9438-4.2-T: neither with a segment now and then nor in silence. */
 TEST(time_without_much_to_send_does_not_count)
 {
     quiet_minute(false);

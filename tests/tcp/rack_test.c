@@ -517,3 +517,91 @@ TEST(a_timeout_in_recovery_starts_over_from_one_segment)
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
 }
+
+/* RFC8985-6.2-2: a segment was sent again, and what has arrived is the first copy: because the answer
+ * comes sooner than the shortest round trip, or because its TSecr is of a time before the second.
+ * RACK takes no time from it, or all that was sent once and just before would be lost. Where the
+ * second copy has been answered it does, and they are. */
+TEST(the_answer_to_the_first_copy_tells_no_time_of_the_second)
+{
+    enum { TOO_SOON, FIRST_ECHOED, SECOND_ECHOED, CASES };
+
+    for (unsigned which = TOO_SOON; which < CASES; which++) {
+        struct estab_config cfg = peer_config(NULL);
+        uint32_t first, second;
+        struct peer *p;
+
+        cfg.tcp.cc = ESTAB_CC_RENO;
+        cfg.timestamps = which != TOO_SOON; /* its echo would tell as well */
+        p = peer_of_listener_with(&cfg);
+        peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = MSS + (cfg.timestamps ? 12 : 0), .sackok = true, .ts_val = 1000);
+        peer_forgets(p);
+        time_passes(p, RTT);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .ts_val = 1100, .ts_ecr = p->our_ts);
+        user_accepts(p);
+        user_sends(p, 10 * MSS);
+        expect_texts(p, 0, 10);
+        first = p->our_ts;
+        time_passes(p, RTT);
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(0), .sack = { { T(1), T(4) } }, .ts_val = 1200, .ts_ecr = first);
+        expect_text(p, 0, RACK);
+        second = p->our_ts;
+        time_passes(p, which == TOO_SOON ? MS(20) : MS(130));
+        expect_nothing_sent(p);
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(4), .ts_val = 1400, .ts_ecr = which == SECOND_ECHOED ? second : first);
+        if (which == SECOND_ECHOED)
+            expect_text(p, 4, RACK);
+        else
+            assert_int_equal(user_status(p).tcb.pipe, 6 * MSS); /* none of them is lost */
+        peer_done_quietly(p);
+    }
+}
+
+/* RFC9937-6.2-RB: of twenty segments the first fifteen are lost, more than the window is to shrink by:
+ * from then on each ACK lets go what it says has arrived, and one segment more only if it moves
+ * SND.UNA without news of a loss; and no more than ssthresh is on the way. */
+TEST(below_ssthresh_what_arrives_is_replaced_and_a_segment_more_for_progress)
+{
+    struct peer *p = established();
+    unsigned delivered = 0, sent = 0, progress = 0, una = 10;
+
+    user_sends(p, 100 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    for (unsigned n = 1; n <= 10; n++)
+        peer_acks_all(p, n);
+    expect_texts(p, 10, 30);
+    time_passes(p, RTT);
+    peer_acks(p, 10, { T(25), T(26) });
+    peer_acks(p, 10, { T(25), T(27) });
+    expect_texts(p, 30, 32); /* two more, while it is not known that anything is lost (RFC3042-2) */
+    for (unsigned n = 28; n <= 32; n++) {
+        unsigned now = p->n;
+
+        peer_acks(p, 10, { T(25), T(n) });
+        assert_in_range(p->n - now, 1, 1);
+        delivered++;
+    }
+    assert_int_equal(user_status(p).tcb.ssthresh, 10 * MSS);
+    /* what was sent again arrives, in order */
+    time_passes(p, RTT);
+    while (una < 24) {
+        unsigned before = p->n, now;
+
+        assert_true(before > 0);
+        (void)peer_takes(p);
+        sent++;
+        before--;
+        una++;
+        peer_acks(p, una, { T(25), T(32) });
+        delivered++;
+        progress++;
+        now = p->n - before;
+        assert_in_range(now, 0, 2);
+        assert_true(sent + p->n <= delivered + progress);
+        assert_true(user_status(p).tcb.pipe <= 10 * MSS);
+    }
+    /* and the segment more was used: the window has been filled up to ssthresh again */
+    assert_int_equal(user_status(p).tcb.pipe, 10 * MSS);
+    peer_done_quietly(p);
+}

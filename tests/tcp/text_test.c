@@ -44,7 +44,7 @@ TEST(acceptability)
             }
 }
 
-/* SHLD-31, MAY-13, RFC5681-4.2-OOO, MUST-59: what comes early is kept; each draws a duplicate ACK;
+/* SHLD-31, RFC2525-2.5, MAY-13, RFC5681-4.2-OOO, MUST-59: what comes early is kept; each draws a duplicate ACK;
  * the hole filled, one ACK for all. */
 TEST(out_of_order_text_is_kept)
 {
