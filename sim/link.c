@@ -373,6 +373,10 @@ sim_link_carry_through(struct sim_link *l, struct sim_link *queue, unsigned dire
         counts->lost++;
         return 0;
     }
+    if (f->shut_every > 0 && now % f->shut_every >= f->shut_every - f->shut_for) {
+        counts->lost++;
+        return 0;
+    }
     if (sim_prng_chance(&l->dice, f->unreachable_ppm)) {
         counts->lost++;
         *notice = SIM_NOTICE_UNREACHABLE;

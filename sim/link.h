@@ -24,6 +24,8 @@ struct sim_faults {
     uint32_t forge_ppm; /* somebody off the path who knows the endpoints sends his own along */
     uint32_t unreachable_ppm; /* lost, and a router says "host unreachable" */
     uint32_t ack_loss_ppm;    /* of the segments that only acknowledge: no text, SYN, FIN, RST */
+    estab_time shut_every;    /* at the end of each so much time ... */
+    estab_time shut_for;      /* ... all is lost for so long: somebody floods the path in pulses */
     uint8_t only;             /* all of these: 0 in both directions, 1 + d in direction d */
 };
 

@@ -610,6 +610,23 @@ TEST(loss_of_acknowledgments_spares_text_and_control)
     assert_int_equal(l.counts[0].lost, 2);
 }
 
+TEST(a_path_shut_in_pulses_loses_all_at_the_end_of_each_period)
+{
+    struct sim_link_config cfg = {
+        .faults = { .shut_every = ESTAB_MS(100), .shut_for = ESTAB_MS(25), .only = 1 + 0 },
+        .heal_at = ESTAB_NEVER
+    };
+    struct sim_link l = make_link(&cfg);
+    struct sim_copy c[SIM_COPIES_MAX];
+
+    assert_int_equal(carry_many(&l), PACKETS * 75 / 100);
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(1074), c), 1);
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(1075), c), 0);
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(1099), c), 0);
+    assert_int_equal(carry_160(&l, 0, ESTAB_MS(1100), c), 1);
+    assert_int_equal(carry_160(&l, 1, ESTAB_MS(1099), c), 1);
+}
+
 TEST(faults_and_coalescing_of_one_direction_leave_the_other_alone)
 {
     struct sim_link_config cfg = { .faults = { .loss_ppm = SIM_PPM, .only = 1 + 1 },
