@@ -31,6 +31,72 @@ queue_of(const struct sim_path *p)
     return queue < 4 * (uint64_t)MTU ? 4 * (uint64_t)MTU : queue;
 }
 
+/* RTT/2 is the way there; what happens later happens after 3 s. */
+static void
+add_weather(struct sim_link_config *cfg, const struct sim_path *p)
+{
+    switch (p->weather) {
+    case SIM_WEATHER_BURSTS:
+        cfg->bursts = (struct sim_bursts){ 5000, 250000, 0, 500000 };
+        break;
+    case SIM_WEATHER_CODEL:
+        cfg->codel = (struct sim_codel_config){ SIM_CODEL_TARGET, SIM_CODEL_INTERVAL };
+        break;
+    case SIM_WEATHER_JITTER:
+        cfg->jitter = cfg->delay / 2;
+        break;
+    case SIM_WEATHER_LONGER:
+    case SIM_WEATHER_SHORTER:
+        cfg->route_at = ESTAB_SEC(3);
+        cfg->route_delay = p->weather == SIM_WEATHER_LONGER ? cfg->delay * 3 : cfg->delay / 3;
+        break;
+    case SIM_WEATHER_DUPLICATES:
+        cfg->faults.duplicate_ppm = 50000;
+        break;
+    case SIM_WEATHER_CORRUPTION:
+        cfg->faults.corrupt_ppm = 10000;
+        break;
+    case SIM_WEATHER_PULSES:
+        cfg->faults.shut_every = ESTAB_MS(p->pulse_ms != 0 ? p->pulse_ms : 1000);
+        cfg->faults.shut_for = ESTAB_MS(50);
+        break;
+    case SIM_WEATHER_ACK_LOSS:
+        cfg->faults.only = 1 + 1;
+        cfg->faults.ack_loss_ppm = 300000;
+        break;
+    case SIM_WEATHER_ACK_BUNCH:
+        cfg->coalesce = ESTAB_MS(10);
+        cfg->coalesce_only = 1 + 1;
+        break;
+    default:
+        break;
+    }
+}
+
+const char *
+sim_weather_name(unsigned weather)
+{
+    static const char *const names[] = {
+#define X(name, word, text) word,
+        SIM_WEATHERS(X)
+#undef X
+    };
+
+    return weather < SIM_WEATHER_COUNT ? names[weather] : "?";
+}
+
+const char *
+sim_weather_text(unsigned weather)
+{
+    static const char *const texts[] = {
+#define X(name, word, text) text,
+        SIM_WEATHERS(X)
+#undef X
+    };
+
+    return weather < SIM_WEATHER_COUNT ? texts[weather] : "?";
+}
+
 static struct sim_link_config
 link_of(const struct sim_path *p, bool codel)
 {
@@ -45,6 +111,7 @@ link_of(const struct sim_path *p, bool codel)
     cfg.faults.reorder_extra = ESTAB_US((int64_t)p->rtt_ms * 250);
     if (codel)
         cfg.codel = (struct sim_codel_config){ SIM_CODEL_TARGET, SIM_CODEL_INTERVAL };
+    add_weather(&cfg, p);
     return cfg;
 }
 
@@ -132,6 +199,8 @@ look_at_sent(struct flow *f, const struct estab_trace *r)
         return;
     to->sent++;
     to->sent_again += at < f->sent_end;
+    to->beyond += at < f->sent_end && r->tcb.pipe > r->tcb.cwnd &&
+                  r->reason != ESTAB_WHY_RETRANSMIT_RTO && r->reason != ESTAB_WHY_LOSS_PROBE;
     if (at + r->seg.len > f->sent_end)
         f->sent_end = at + r->seg.len;
 }

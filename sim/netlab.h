@@ -9,8 +9,33 @@
 
 #include "sim/world.h"
 
+/* What else may be the matter with a path: delays both ways, losses towards the receiver, the last two
+ * with what comes back. */
+/* clang-format off */
+#define SIM_WEATHERS(X)                                                                             \
+    X(CLEAR,      "clear",     "nothing else")                                                      \
+    X(BURSTS,     "bursts",    "losses in bursts: of 200 packets one begins a burst, of 4 one ends it, half of it is lost") \
+    X(CODEL,      "codel",     "the queue is kept short by CoDel (RFC 8289)")                       \
+    X(JITTER,     "jitter",    "each packet takes up to RTT/4 longer, none overtakes another")      \
+    X(LONGER,     "longer",    "after 3 s the way takes three times as long")                       \
+    X(SHORTER,    "shorter",   "after 3 s the way takes a third of the time")                       \
+    X(DUPLICATES, "duplicate", "5 % of the packets arrive twice")                                   \
+    X(CORRUPTION, "corrupt",   "1 % of the packets have bits turned")                               \
+    X(PULSES,     "pulses",    "for 50 ms of each second all is lost (the Shrew attack)")           \
+    X(ACK_LOSS,   "ackloss",   "30 % of the acknowledgments are lost")                              \
+    X(ACK_BUNCH,  "ackbunch",  "acknowledgments arrive only every 10 ms")
+/* clang-format on */
+enum sim_weather {
+#define X(name, word, text) SIM_WEATHER_##name,
+    SIM_WEATHERS(X)
+#undef X
+        SIM_WEATHER_COUNT
+};
+
 /* A path, as a row of the grid says it. */
 struct sim_path {
+    uint8_t weather;   /* enum sim_weather */
+    uint32_t pulse_ms; /* PULSES: one in so much time; 0: in a second */
     uint32_t rtt_ms;
     uint32_t mbit;          /* per second, at the bottleneck */
     uint32_t queue_percent; /* of the product of rate and round trip; at least four packets */
@@ -44,6 +69,8 @@ struct sim_flow_result {
     uint64_t timeouts;   /* of the retransmission timer */
     uint64_t needless;   /* timeouts when what they sent again had arrived already */
     uint64_t probes;     /* loss probes (RFC 8985 §7) */
+    uint64_t
+        beyond; /* sent again, not by the timer nor as a probe, with more than cwnd on the way */
     uint64_t queue_full; /* dropped by the queue, or by CoDel */
     estab_time repaired; /* from the first hold's drop until its first octet had arrived otherwise,
                             without the way there; -1: never */
@@ -52,6 +79,9 @@ struct sim_flow_result {
 /* False: no memory. */
 bool sim_flow_run(const struct estab_alloc *from, const struct sim_flow_plan *plan,
                   struct sim_flow_result *result);
+
+const char *sim_weather_name(unsigned weather);
+const char *sim_weather_text(unsigned weather);
 
 /* What theory promises on a path, in kbit/s: the rate, and with losses at most what Reno's law
  * gives: MSS / RTT * sqrt(3/2) / sqrt(p) (Mathis and others, 1997). */

@@ -3,8 +3,8 @@
  * estab-netlab: the network laboratory's tables (docs/performance.md).
  *
  *   estab-netlab [--quick] [--cc A,B] [--seeds N] [--part I/N] [--json FILE]
- *                                         the grid; the last part adds repair and fairness
- *   estab-netlab --cell RTT:LOSS:REORDER:RATE:QUEUE [--cc A] [--seed S]
+ *                                         the grid; the last part adds weather, repair and fairness
+ *   estab-netlab --cell RTT:LOSS:REORDER:RATE:QUEUE [--weather NAME] [--cc A] [--seed S]
  *                                         one cell: ms, loss and reordering in parts per million,
  *                                         Mbit/s, queue in percent of rate x RTT; seed by seed
  *   estab-netlab --series CC              cwnd, RTT and sequence over time, as CSV
@@ -47,6 +47,7 @@ struct options {
     unsigned seeds, part, parts;
     uint64_t seed; /* 0: as many as `seeds` */
     struct sim_path path;
+    unsigned weather;
     const char *json, *series;
 };
 
@@ -254,6 +255,45 @@ run_grid(const struct options *o, const struct grid *g, FILE *json)
     }
 }
 
+/* ---- weather ---- */
+
+/* The rate's share for text is what theory promises here: how much of it there can be in the end
+ * is told by the rows beside it. */
+static void
+run_weather(const struct options *o, FILE *json)
+{
+    unsigned seconds = o->quick ? 10 : 30;
+
+    printf("\nWeather: a flow of %u s over 20 ms, 20 Mbit/s and a queue of one BDP; %% of\n"
+           "the rate. The losses of the queue count as sent again.\n\n",
+           seconds);
+    for (unsigned i = 0; i < SIM_WEATHER_COUNT; i++)
+        printf("  %-9s  %s\n", sim_weather_name(i), sim_weather_text(i));
+    printf("\n%-6s %-9s %9s %5s %6s %6s %5s %5s %6s\n", "cc", "weather", "kbit/s", "%", "again",
+           "spur", "RTOs", "need.", "probes");
+    for (unsigned k = 0; k < o->n_cc * SIM_WEATHER_COUNT; k++) {
+        unsigned cc = k / SIM_WEATHER_COUNT;
+        struct sim_path p = { .weather = (uint8_t)(k % SIM_WEATHER_COUNT),
+                              .rtt_ms = 20,
+                              .mbit = 20,
+                              .queue_percent = 100 };
+        struct sim_flow_result r = run(&p, o->cc[cc], 1, BULK_OCTETS * 2, ESTAB_SEC(seconds));
+        uint64_t kbit = r.heard * 8 / ((uint64_t)r.took / 1000000 + 1);
+
+        printf("%-6s %-9s %9" PRIu64 " %5" PRIu64 " %6" PRIu64 " %6" PRIu64 " %5" PRIu64
+               " %5" PRIu64 " %6" PRIu64 "\n",
+               o->cc_name[cc], sim_weather_name(p.weather), kbit, kbit * 100 / sim_path_theory(&p),
+               r.sent_again, r.spurious, r.timeouts, r.needless, r.probes);
+        if (json != NULL)
+            fprintf(json,
+                    "{\"cc\":\"%s\",\"weather\":\"%s\",\"goodput_kbit\":%" PRIu64
+                    ",\"sent_again\":%" PRIu64 ",\"spurious\":%" PRIu64 ",\"timeouts\":%" PRIu64
+                    "}\n",
+                    o->cc_name[cc], sim_weather_name(p.weather), kbit, r.sent_again, r.spurious,
+                    r.timeouts);
+    }
+}
+
 /* ---- repair ---- */
 
 /* What is lost of a flow of 100 kB: its 21st segment, the same and its retransmission, the last. */
@@ -390,12 +430,13 @@ run_series(const char *name)
 static int
 usage(const char *what, const char *value)
 {
-    fprintf(stderr,
-            "estab-netlab: %s %s\n"
-            "usage: estab-netlab [--quick] [--cc A,B] [--seeds N] [--part I/N] [--json FILE]\n"
-            "       estab-netlab --cell RTT:LOSS:REORDER:RATE:QUEUE [--cc A] [--seed S]\n"
-            "       estab-netlab --series CC\n",
-            what, value);
+    fprintf(
+        stderr,
+        "estab-netlab: %s %s\n"
+        "usage: estab-netlab [--quick] [--cc A,B] [--seeds N] [--part I/N] [--json FILE]\n"
+        "       estab-netlab --cell RTT:LOSS:REORDER:RATE:QUEUE [--weather NAME] [--cc A] [--seed S]\n"
+        "       estab-netlab --series CC\n",
+        what, value);
     return 2;
 }
 
@@ -445,6 +486,11 @@ read_option(struct options *o, const char *name, const char *value)
 
     if (strcmp(name, "--cc") == 0)
         return read_algorithms(o, value);
+    if (strcmp(name, "--weather") == 0) {
+        while (o->weather < SIM_WEATHER_COUNT && strcmp(sim_weather_name(o->weather), value) != 0)
+            o->weather++;
+        return o->weather < SIM_WEATHER_COUNT;
+    }
     if (strcmp(name, "--json") == 0) {
         o->json = value;
         return true;
@@ -504,12 +550,14 @@ main(int argc, char **argv)
         return usage("cannot write", o.json);
     if (o.part == 0)
         print_head(g);
+    o.path.weather = (uint8_t)o.weather;
     if (o.cell) {
         for (unsigned cc = 0; cc < o.n_cc; cc++)
             run_cell(&o, g, cc, &o.path, json);
     } else {
         run_grid(&o, g, json);
         if (o.part + 1 == o.parts) {
+            run_weather(&o, json);
             run_repair(&o, g, json);
             run_fair(&o, json);
         }
