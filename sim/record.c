@@ -148,6 +148,8 @@ sim_record_hash(uint64_t hash, const struct estab_trace *r)
     uint8_t octets[SIM_RECORD_MAX];
 
     hash = sim_hash(hash, octets, sim_record_encode(octets, r));
+    if (r->frame != NULL)
+        return sim_hash(hash, r->frame, r->frame_len);
     if (r->packet != NULL)
         hash = sim_hash(hash, r->packet, r->packet_len);
     return hash;

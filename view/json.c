@@ -11,13 +11,15 @@
  *   before, after  states, "SYN-SENT"
  *   why      {"name", "text", "rule"}: verdict of packet_in, reason of packet_out, cause of state
  *   proto    IP protocol of a packet; len: octets of the packet; packet: its octets, if asked for
+ *   frame    on Ethernet: {"dst", "src", "vlan", "type", "len"}, and "octets" as of packet
+ *   arp      {"op", "sender", "sender_mac", "target", "target_mac"}
  *   seg      a TCP segment: seq ack wnd len up ctl (["SYN","ACK"]) mss wscale sack_permitted
  *            ts ([val, ecr]) sack ([[left, right], ...])
  *   tcb      the connection after the event: the RFC's variables, queues, rings, timer
  *   timer    what fired; memory: what for, bytes: taken or returned, held: bytes after it
  *   call     the user's call; result
  */
-#include "view/row.h"
+#include "view/frame.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -231,12 +233,12 @@ has_tcb(const struct estab_trace_tcb *t)
 }
 
 static void
-put_octets(struct view_json *v, const uint8_t *p, uint32_t len)
+put_octets(struct view_json *v, const char *name, const uint8_t *p, uint32_t len)
 {
     static const char digit[] = "0123456789abcdef";
     uint32_t i;
 
-    key(v, "packet");
+    key(v, name);
     put(v, "\"", 1);
     for (i = 0; i < len; i++) {
         const char two[2] = { digit[p[i] >> 4], digit[p[i] & 15] };
@@ -244,6 +246,57 @@ put_octets(struct view_json *v, const uint8_t *p, uint32_t len)
         put(v, two, 2);
     }
     put(v, "\"", 1);
+}
+
+static void
+put_mac(struct view_json *v, const char *name, const uint8_t *mac)
+{
+    struct phrase p = { .len = 0 };
+
+    estab_phrase_mac(&p, mac);
+    put_text(v, name, p.s);
+}
+
+static void
+put_ipv4(struct view_json *v, const char *name, const uint8_t *addr)
+{
+    struct phrase p = { .len = 0 };
+
+    estab_phrase_addr(&p, ESTAB_INET, addr);
+    put_text(v, name, p.s);
+}
+
+static void
+put_frame(struct view_json *v, const struct estab_trace *r)
+{
+    struct view_frame f;
+    struct view_arp a;
+    bool whole = estab_view_frame(r, &f);
+
+    open(v, "frame");
+    if (whole) {
+        put_mac(v, "dst", f.dst);
+        put_mac(v, "src", f.src);
+        if (f.vlan != 0)
+            put_number(v, "vlan", f.vlan);
+        put_number(v, "type", f.type);
+    }
+    put_number(v, "len", r->frame_len);
+    if (v->options.packets)
+        put_octets(v, "octets", r->frame, r->frame_len);
+    close(v);
+    if (!whole || !estab_view_arp(&f, &a))
+        return;
+    open(v, "arp");
+    if (a.op == 1 || a.op == 2)
+        put_text(v, "op", a.op == 1 ? "request" : "reply");
+    else
+        put_number(v, "op", a.op);
+    put_ipv4(v, "sender", a.spa);
+    put_mac(v, "sender_mac", a.sha);
+    put_ipv4(v, "target", a.tpa);
+    put_mac(v, "target_mac", a.tha);
+    close(v);
 }
 
 static void
@@ -260,7 +313,9 @@ put_packet(struct view_json *v, const struct estab_trace *r)
     if (r->proto == 6)
         put_segment(v, &r->seg);
     if (v->options.packets && r->packet != NULL)
-        put_octets(v, r->packet, r->packet_len);
+        put_octets(v, "packet", r->packet, r->packet_len);
+    if (r->frame != NULL)
+        put_frame(v, r);
 }
 
 /* ---- the sink ---- */

@@ -11,7 +11,7 @@
 #ifndef ESTAB_VIEW_LADDER_H
 #define ESTAB_VIEW_LADDER_H
 
-#include "view/row.h"
+#include "view/frame.h"
 
 enum { LEFT = 0, RIGHT = 1 };
 
@@ -47,7 +47,8 @@ struct flight {
     uint8_t from;
     bool in_air; /* else the slot is free, but keeps what has landed: it may land twice */
     bool landed, drawn, folded;
-    struct estab_trace record; /* to draw it from */
+    struct estab_trace record; /* to draw it from; of its frame only the head is there: */
+    uint8_t head[VIEW_FRAME_HEAD];
 };
 
 struct flow {

@@ -139,6 +139,11 @@ estab_ladder_take_off(struct view_ladder *v, const struct estab_trace *r, int fr
     f->landed = f->drawn = f->folded = false;
     f->record = *r;
     f->record.packet = NULL; /* lives only as long as the call */
+    if (r->frame != NULL) {
+        f->record.frame = f->head;
+        f->record.frame_len = r->frame_len < sizeof(f->head) ? r->frame_len : sizeof(f->head);
+        memcpy(f->head, r->frame, f->record.frame_len);
+    }
     v->n_flights++;
     v->n_undrawn++;
     return f;

@@ -257,7 +257,8 @@ hold(struct view_ladder *v, const struct estab_trace *r, int side)
         return;
     }
     v->held[v->n_held] = *r;
-    v->held[v->n_held++].packet = NULL;
+    v->held[v->n_held].packet = NULL;
+    v->held[v->n_held++].frame = NULL;
 }
 
 /* ---- events ---- */

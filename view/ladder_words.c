@@ -5,6 +5,8 @@
  */
 #include "view/ladder.h"
 
+#include <string.h>
+
 static const uint8_t proto_tcp = 6, proto_udp = 17, proto_icmp = 1, proto_icmpv6 = 58;
 
 enum style
@@ -159,6 +161,68 @@ label_segment(const struct ladder_conn *c, const struct estab_trace *r, int from
     add_options(c, seg, from, label);
 }
 
+static void
+add_mac(struct phrase *p, const uint8_t *mac)
+{
+    estab_phrase_add(p, "is at ");
+    estab_phrase_mac(p, mac);
+}
+
+/* RFC 826, RFC 5227: who asks for whom, who is where. */
+static void
+label_frame(const struct estab_trace *r, struct phrase *p, struct label *label)
+{
+    struct view_frame f;
+    struct view_arp a;
+
+    if (!estab_view_frame(r, &f)) {
+        estab_phrase_add(p, "frame without IP");
+    } else if (!estab_view_arp(&f, &a)) {
+        estab_phrase_add(p, "frame without IP");
+        estab_phrase_add(next(label), "type 0x%04x", (unsigned)f.type);
+    } else if (a.op == 1 && memcmp(a.spa, a.tpa, 4) == 0) {
+        estab_phrase_add(p, "ARP ");
+        estab_phrase_addr(p, ESTAB_INET, a.spa);
+        add_mac(next(label), a.sha);
+    } else if (a.op == 1) {
+        estab_phrase_add(p, "ARP who has ");
+        estab_phrase_addr(p, ESTAB_INET, a.tpa);
+        if ((a.spa[0] | a.spa[1] | a.spa[2] | a.spa[3]) != 0) {
+            p = next(label);
+            estab_phrase_add(p, "tell ");
+            estab_phrase_addr(p, ESTAB_INET, a.spa);
+        }
+    } else {
+        estab_phrase_add(p, "ARP ");
+        estab_phrase_addr(p, ESTAB_INET, a.spa);
+        add_mac(next(label), a.sha);
+    }
+}
+
+/* RFC 4861 §4: who is looked for, or told of. False: the frame is not at hand, or another message. */
+static bool
+label_nd(const struct estab_trace *r, struct phrase *p, struct label *label)
+{
+    struct view_frame f;
+    const uint8_t *m;
+
+    if (!estab_view_frame(r, &f) || f.len < 40 + 24 || f.payload[6] != proto_icmpv6)
+        return false;
+    m = f.payload + 40;
+    if (m[0] == 135) {
+        estab_phrase_add(p, "ND who has ");
+        estab_phrase_addr(p, ESTAB_INET6, m + 8);
+        return true;
+    }
+    if (m[0] != 136)
+        return false;
+    estab_phrase_add(p, "ND ");
+    estab_phrase_addr(p, ESTAB_INET6, m + 8);
+    if (f.len >= 40 + 32 && m[24] == 2 && m[25] == 1)
+        add_mac(next(label), m + 26);
+    return true;
+}
+
 /* Type and code of an ICMP message, if the packet is at hand. */
 static void
 label_icmp(const struct estab_trace *r, struct label *label)
@@ -196,11 +260,13 @@ estab_ladder_label(const struct view_ladder *v, const struct ladder_conn *c,
                        ? r->seg.ctl & ~(unsigned)(ESTAB_CTL_ECE | ESTAB_CTL_CWR)
                        : r->seg.ctl);
         label_segment(c, r, from, label);
+    } else if (r->proto == proto_icmpv6 && label_nd(r, p, label)) {
+        return;
     } else if (r->proto == proto_icmp || r->proto == proto_icmpv6) {
         estab_phrase_add(p, r->proto == proto_icmp ? "ICMP" : "ICMPv6");
         label_icmp(r, label);
     } else if (r->proto == 0 && r->packet == NULL) {
-        estab_phrase_add(p, "frame without IP"); /* ARP, or what is not for us */
+        label_frame(r, p, label); /* ARP, or what is not for us */
     } else if (r->proto == proto_udp && r->local.port != 0) {
         bool out = r->kind == ESTAB_TRACE_PACKET_OUT;
 

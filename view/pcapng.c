@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A capture in the pcapng format (draft-ietf-opsawg-pcapng), little-endian on every machine: one
- * section, one interface per (host, ifindex) with raw IP and nanoseconds, and one enhanced packet
- * block per packet whose comment says why it was sent and what became of it.
+ * section, one interface per (host, ifindex) with raw IP or Ethernet and nanoseconds, and one
+ * enhanced packet block per packet or frame whose comment says why it was sent and what became of it.
  *
  * With both ends of the wire in one capture a packet waits for its arrival, so that the verdict
  * stands beside the reason; what waits too long, or does not fit, is written without it.
@@ -18,6 +18,7 @@ enum {
     SECTION_HEADER = 0x0a0d0d0a,
     INTERFACE_DESCRIPTION = 1,
     ENHANCED_PACKET = 6,
+    LINKTYPE_ETHERNET = 1,
     LINKTYPE_RAW = 101,
     OPT_END = 0,
     OPT_COMMENT = 1,
@@ -38,6 +39,7 @@ enum {
 struct interface {
     uint32_t host;
     uint8_t ifindex;
+    uint8_t link; /* LINKTYPE_ */
 };
 
 /* A packet that was sent; its octets follow those of the one before in the store. */
@@ -166,30 +168,48 @@ host_name(const struct view_pcapng *v, uint32_t host)
     return NULL;
 }
 
-/* The number of the interface, described at its first packet. Past the limit the last one is used
- * for all: the packets are still there. */
+/* What is captured of a record: the frame where there is one. */
+struct octets {
+    const uint8_t *p;
+    uint32_t len;
+};
+
+static struct octets
+octets_of(const struct estab_trace *r)
+{
+    return r->frame != NULL ? (struct octets){ r->frame, r->frame_len }
+                            : (struct octets){ r->packet, r->packet_len };
+}
+
+/* The number of the interface, described at its first packet. Past the limit the last one of the
+ * same kind is used: the packets are still there. INTERFACES: there is none. */
 static unsigned
 interface_of(struct view_pcapng *v, const struct estab_trace *r)
 {
     struct phrase name = { .len = 0 };
     const uint8_t nanoseconds = 9;
+    uint8_t link = r->frame != NULL ? LINKTYPE_ETHERNET : LINKTYPE_RAW;
+    unsigned i, other = INTERFACES;
     struct block b;
-    unsigned i;
 
-    for (i = 0; i < v->interfaces; i++)
-        if (v->interface[i].host == r->host && v->interface[i].ifindex == r->ifindex)
+    for (i = 0; i < v->interfaces; i++) {
+        if (v->interface[i].host == r->host && v->interface[i].ifindex == r->ifindex &&
+            v->interface[i].link == link)
             return i;
+        if (v->interface[i].link == link)
+            other = i;
+    }
     if (v->interfaces == INTERFACES)
-        return INTERFACES - 1;
-    v->interface[v->interfaces].host = r->host;
-    v->interface[v->interfaces].ifindex = r->ifindex;
+        return other;
+    v->interface[v->interfaces] =
+        (struct interface){ .host = r->host, .ifindex = r->ifindex, .link = link };
     if (host_name(v, r->host) != NULL)
         estab_phrase_add(&name, "%s", host_name(v, r->host));
     else
         estab_phrase_add(&name, "host %u", (unsigned)r->host);
     estab_phrase_add(&name, " if%u", (unsigned)r->ifindex);
     start_block(&b, INTERFACE_DESCRIPTION);
-    add(&b, LINKTYPE_RAW, 2);
+    add(&b, link, 2);
     add(&b, 0, 2);
     add(&b, 0, 4); /* no limit on the packets' lengths */
     add_text(&b, IF_NAME, name.s);
@@ -315,16 +335,17 @@ static void
 keep(struct view_pcapng *v, const struct estab_trace *r, unsigned interface)
 {
     struct phrase p = { .len = 0 };
+    struct octets o = octets_of(r);
     struct waiting *w;
-    uint32_t at = make_room(v, r->packet_len);
+    uint32_t at = make_room(v, o.len);
 
     w = &v->waiting[(v->first + v->n) % WAITING];
     v->n++;
-    memcpy(v->store + at, r->packet, r->packet_len);
+    memcpy(v->store + at, o.p, o.len);
     *w = (struct waiting){
-        .digest = digest_of(r->packet, r->packet_len),
+        .digest = digest_of(o.p, o.len),
         .at = r->at,
-        .len = r->packet_len,
+        .len = o.len,
         .offset = at,
         .interface = interface,
     };
@@ -335,14 +356,15 @@ keep(struct view_pcapng *v, const struct estab_trace *r, unsigned interface)
 static struct waiting *
 find(struct view_pcapng *v, const struct estab_trace *r)
 {
-    uint64_t digest = digest_of(r->packet, r->packet_len);
+    struct octets o = octets_of(r);
+    uint64_t digest = digest_of(o.p, o.len);
     unsigned i;
 
     for (i = 0; i < v->n; i++) {
         struct waiting *w = &v->waiting[(v->first + i) % WAITING];
 
-        if (!w->has_arrived && w->digest == digest && w->len == r->packet_len &&
-            memcmp(v->store + w->offset, r->packet, w->len) == 0)
+        if (!w->has_arrived && w->digest == digest && w->len == o.len &&
+            memcmp(v->store + w->offset, o.p, w->len) == 0)
             return w;
     }
     return NULL;
@@ -402,15 +424,18 @@ estab_view_pcapng_record(struct view_pcapng *v, const struct estab_trace *r)
 {
     bool is_out = r->kind == ESTAB_TRACE_PACKET_OUT;
     struct phrase p = { .len = 0 };
+    struct octets o = octets_of(r);
     struct waiting *w;
     unsigned interface;
 
-    if (v->error != 0 || (!is_out && r->kind != ESTAB_TRACE_PACKET_IN) || r->packet == NULL)
+    if (v->error != 0 || (!is_out && r->kind != ESTAB_TRACE_PACKET_IN) || o.p == NULL)
         return v->error;
     write_section(v);
-    if (v->store != NULL && r->packet_len <= UINT16_MAX) {
+    if (v->store != NULL && o.len <= UINT16_MAX) {
         if (is_out) {
             interface = interface_of(v, r);
+            if (interface == INTERFACES)
+                return v->error;
             keep(v, r, interface);
             return v->error;
         }
@@ -422,9 +447,10 @@ estab_view_pcapng_record(struct view_pcapng *v, const struct estab_trace *r)
         /* Not seen leaving, changed on the way, or doubled: it has a row of its own. */
     }
     interface = interface_of(v, r);
+    if (interface == INTERFACES)
+        return v->error;
     describe(&p, v, r);
-    write_packet(v, interface, r->at, is_out ? FLAG_OUTBOUND : FLAG_INBOUND, r->packet,
-                 r->packet_len, p.s);
+    write_packet(v, interface, r->at, is_out ? FLAG_OUTBOUND : FLAG_INBOUND, o.p, o.len, p.s);
     return v->error;
 }
 

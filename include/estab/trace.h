@@ -425,6 +425,10 @@ struct estab_trace {
     const uint8_t *packet; /* the IP packet, for captures; NULL for other kinds, and for
                               frames that carry none (ARP) */
     uint32_t packet_len;
+    /* The Ethernet frame that carries it, ARP too, whose ends are `local` and `remote`; NULL: none,
+     * as on interfaces of raw IP and on the loopback. */
+    const uint8_t *frame;
+    uint32_t frame_len;
 };
 
 #ifdef __cplusplus

@@ -20,10 +20,11 @@ struct arrival {
     struct ether_frame frame; /* type 0: none */
     const uint8_t *wire;      /* what came over the link */
     uint32_t wire_len;
-    bool verified;      /* the link has seen to the checksums */
-    enum seg_verdict v; /* SEG_CONTINUE: a TCP segment to be looked up */
-    bool to_many;       /* addressed to a group or by broadcast */
-    uint64_t handle;    /* of the UDP endpoint that took it */
+    const struct estab_frame *link; /* the Ethernet frame of it; NULL: none */
+    bool verified;                  /* the link has seen to the checksums */
+    enum seg_verdict v;             /* SEG_CONTINUE: a TCP segment to be looked up */
+    bool to_many;                   /* addressed to a group or by broadcast */
+    uint64_t handle;                /* of the UDP endpoint that took it */
     uint32_t hash;
     struct ip_header ip;
     struct tcp_seg seg;
@@ -45,11 +46,22 @@ trace_in(struct estab_stack *s, const struct arrival *a, enum seg_verdict v, uin
         .packet_len = a->wire_len,
         .proto = a->ip.version != 0 ? a->ip.proto : 0,
     };
+    struct names names = a->names;
+    struct arp_packet arp;
 
+    if (a->link != NULL) {
+        t.frame = a->link->data;
+        t.frame_len = a->link->len;
+    }
+    if (a->frame.type == ETHER_ARP &&
+        estab_arp_parse(&arp, a->frame.payload, a->frame.payload_len)) {
+        memcpy(names.addr, arp.tpa, 4);
+        memcpy(names.addr + 4, arp.spa, 4);
+    }
     if (a->seg.header_len != 0)
         estab_trace_segment(&t, &a->seg);
     t.conn = a->handle;
-    estab_trace_names(s, &a->names, a->ip.version == 6 ? 16 : 4, ref, &t, now);
+    estab_trace_names(s, &names, a->ip.version == 6 ? 16 : 4, ref, &t, now);
 }
 
 /* Each packet gets one verdict, counted, and told where somebody listens. */
@@ -117,7 +129,7 @@ check_addresses(struct estab_stack *s, const struct ip_header *ip, unsigned ifin
     return SEG_CONTINUE;
 }
 
-/* The packet in an Ethernet frame. What is no IP leaves nothing to show in a capture of IP. */
+/* The packet in an Ethernet frame. What is no IP has no packet. */
 static enum seg_verdict
 open_frame(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex)
 {
@@ -183,7 +195,8 @@ parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, uns
     a->packet_len = f->len;
     a->frame.type = 0;
     a->verified = verified;
-    a->v = s->interface[ifindex].eth != NULL ? open_frame(s, a, f, ifindex) : SEG_CONTINUE;
+    a->link = s->interface[ifindex].eth != NULL ? f : NULL;
+    a->v = a->link != NULL ? open_frame(s, a, f, ifindex) : SEG_CONTINUE;
     a->wire = a->packet;
     a->wire_len = a->packet_len;
     parse_packet(s, a, ifindex, false);
@@ -376,6 +389,7 @@ fragment_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struc
                           .frame = a->frame,
                           .wire = a->wire,
                           .wire_len = a->wire_len,
+                          .link = a->link,
                           .v = SEG_CONTINUE };
     parse_packet(s, &b, ifindex, true);
     if (b.v == SEG_CONTINUE && b.ip.fragment) /* fragments in fragments: nobody sends that */

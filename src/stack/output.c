@@ -23,14 +23,24 @@ struct reply_header {
     bool arp; /* not IP: a hardware address, then an ARP packet */
 };
 
+/* `f`: the packet of `len` octets as it goes to the driver, with its Ethernet header if it has one. */
 static void
 trace_out(struct estab_stack *s, unsigned ifindex, struct estab_trace *t, const struct names *names,
-          unsigned addr_len, uint32_t ref, const uint8_t *packet, uint32_t len, estab_time now)
+          unsigned addr_len, uint32_t ref, const struct estab_frame *f, uint32_t len,
+          estab_time now)
 {
+    const struct ethernet *e = s->interface[ifindex].eth;
+
     t->kind = ESTAB_TRACE_PACKET_OUT;
     t->ifindex = (uint8_t)ifindex;
-    t->packet = packet;
-    t->packet_len = len;
+    if (len > 0) {
+        t->packet = f->data + (e != NULL ? e->header : 0);
+        t->packet_len = len;
+    }
+    if (e != NULL) {
+        t->frame = f->data;
+        t->frame_len = f->len;
+    }
     estab_trace_names(s, names, addr_len, ref, t, now);
 }
 
@@ -175,8 +185,9 @@ take_fragment(struct estab_stack *s, unsigned ifindex, const struct reply_header
 /* Out of line, as all that is only done with a sink. */
 static void
 trace_reply(struct estab_stack *s, unsigned ifindex, const struct reply_header *h,
-            const uint8_t *frame, estab_time now)
+            const struct estab_frame *f, estab_time now)
 {
+    const struct ethernet *e = s->interface[ifindex].eth;
     struct estab_trace t = { .state_before = h->state,
                              .state_after = h->state,
                              .reason = h->reason };
@@ -186,7 +197,9 @@ trace_reply(struct estab_stack *s, unsigned ifindex, const struct reply_header *
     uint32_t ref = 0;
 
     memset(&names, 0, sizeof(names));
-    if (estab_ip_parse(&ip, frame, h->len, true) != ESTAB_SEG_NONE && !ip.fragment)
+    if (estab_ip_parse(&ip, f->data + (e != NULL ? e->header : 0), h->len, true) !=
+            ESTAB_SEG_NONE &&
+        !ip.fragment)
         return;
     memcpy(names.addr, ip.src, ip.addr_len);
     memcpy(names.addr + ip.addr_len, ip.dst, ip.addr_len);
@@ -201,7 +214,7 @@ trace_reply(struct estab_stack *s, unsigned ifindex, const struct reply_header *
         memcpy(names.ports, ip.payload, 4);
         t.conn = estab_udp_handle_of(s, &names, ip.addr_len);
     }
-    trace_out(s, ifindex, &t, &names, ip.addr_len, ref, frame, h->len, now);
+    trace_out(s, ifindex, &t, &names, ip.addr_len, ref, f, h->len, now);
 }
 
 void
@@ -223,26 +236,31 @@ estab_reply_arp(struct estab_stack *s, unsigned ifindex, const uint8_t *arp, con
 }
 
 /* The rest of an ARP packet from the ring, as a frame. */
-static uint32_t
-take_arp(struct estab_stack *s, unsigned ifindex, const struct reply_header *h, uint8_t *frame,
-         uint32_t cap, estab_time now)
+static void
+take_arp(struct estab_stack *s, unsigned ifindex, const struct reply_header *h,
+         struct estab_frame *f, estab_time now)
 {
     struct interface *i = &s->interface[ifindex];
     uint8_t mac[6];
 
     estab_ring_read_at(&i->replies, 0, mac, 6);
-    estab_ring_read_at(&i->replies, 6, frame + i->eth->header, ARP_LEN);
+    estab_ring_read_at(&i->replies, 6, f->data + i->eth->header, ARP_LEN);
     estab_ring_consume(&i->replies, h->len);
     s->reasons[h->reason]++;
     s->packets_out++;
+    f->len = estab_link_close(i->eth, f->data, ARP_LEN, f->cap, mac, ETHER_ARP);
     if (UNLIKELY(s->cfg.trace != NULL)) {
         struct estab_trace t = { .reason = h->reason };
+        struct arp_packet arp;
         struct names names;
 
         memset(&names, 0, sizeof(names));
-        trace_out(s, ifindex, &t, &names, 4, 0, NULL, 0, now);
+        if (estab_arp_parse(&arp, f->data + i->eth->header, ARP_LEN)) {
+            memcpy(names.addr, arp.spa, 4);
+            memcpy(names.addr + 4, arp.tpa, 4);
+        }
+        trace_out(s, ifindex, &t, &names, 4, 0, f, 0, now);
     }
-    return estab_link_close(i->eth, frame, ARP_LEN, cap, mac, ETHER_ARP);
 }
 
 /* What a packet to `dst` may have there: no more than the link takes, its path, and `cap`. */
@@ -257,12 +275,13 @@ mtu_towards(struct estab_stack *s, const struct interface *i, const uint8_t *dst
     return mtu < cap ? mtu : cap;
 }
 
-static uint32_t
-take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, estab_time now)
+/* The next packet of no connection; false: there is none. */
+static bool
+take_reply(struct estab_stack *s, unsigned ifindex, struct estab_frame *f, estab_time now)
 {
     struct interface *i = &s->interface[ifindex];
     uint32_t head = i->eth != NULL ? i->eth->header : 0;
-    uint8_t *frame = out + head, mac[6], ip[40] = { 0 };
+    uint8_t *packet = f->data + head, mac[6], ip[40] = { 0 };
     struct reply_header h;
 
     while (i->replies.used > 0) {
@@ -273,7 +292,8 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, 
         estab_ring_read_at(&i->replies, 0, &h, sizeof(h));
         if (h.arp) {
             estab_ring_consume(&i->replies, sizeof(h));
-            return take_arp(s, ifindex, &h, out, cap, now);
+            take_arp(s, ifindex, &h, f, now);
+            return true;
         }
         estab_ring_read_at(&i->replies, sizeof(h), ip, h.len < 40 ? h.len : 40);
         addr_len = ip[0] >> 4 == 4 ? 4 : 16;
@@ -282,25 +302,26 @@ take_reply(struct estab_stack *s, unsigned ifindex, uint8_t *out, uint32_t cap, 
         if (i->eth != NULL && !estab_link_resolve_packet(s, ifindex, dst, addr_len, sizeof(h),
                                                          h.len, h.reason, h.state, mac, now))
             continue;
-        mtu = mtu_towards(s, i, dst, addr_len, cap - head, now);
+        mtu = mtu_towards(s, i, dst, addr_len, f->cap - head, now);
         if (h.len > mtu || i->fragment_at > 0) {
-            h.len = take_fragment(s, ifindex, &h, mtu, frame);
+            h.len = take_fragment(s, ifindex, &h, mtu, packet);
             if (h.len == 0)
                 continue;
         } else {
-            estab_ring_read_at(&i->replies, sizeof(h), frame, h.len);
+            estab_ring_read_at(&i->replies, sizeof(h), packet, h.len);
             estab_ring_consume(&i->replies, (uint32_t)sizeof(h) + h.len);
         }
         s->reasons[h.reason]++;
         s->packets_out++;
-        if (UNLIKELY(s->cfg.trace != NULL))
-            trace_reply(s, ifindex, &h, frame, now);
+        f->len = h.len;
         if (i->eth != NULL)
-            return estab_link_close(i->eth, out, h.len, cap, mac,
-                                    addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);
-        return h.len;
+            f->len = estab_link_close(i->eth, f->data, h.len, f->cap, mac,
+                                      addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);
+        if (UNLIKELY(s->cfg.trace != NULL))
+            trace_reply(s, ifindex, &h, f, now);
+        return true;
     }
-    return 0;
+    return false;
 }
 
 /* ---- connections ---- */
@@ -317,17 +338,22 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
     size_t filled = 0;
 
     while (filled < n) {
+        struct estab_frame *f = &frames[filled];
         uint8_t before = c->tcb.state;
+        uint32_t len;
 
         if (UNLIKELY(c->tcb.fast_open_owed))
             env->fast_open = estab_fast_open_offer(s, c, env, &offer);
 
-        ESTAB_ASSERT(frames[filled].cap >= s->interface[c->ifindex].link.mtu + head);
+        ESTAB_ASSERT(f->cap >= s->interface[c->ifindex].link.mtu + head);
         if (!estab_tcp_next_segment(&c->tcb, env, &out)) {
             *more = false;
             return filled;
         }
-        frames[filled].len = write_segment(s, c, &out, frames[filled].data + head);
+        f->len = len = write_segment(s, c, &out, f->data + head);
+        if (e != NULL)
+            f->len = estab_link_close(e, f->data, len, f->cap, mac,
+                                      c->addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);
         s->reasons[out.reason]++;
         s->packets_out++;
         if (UNLIKELY(s->cfg.trace != NULL)) {
@@ -336,13 +362,8 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
                                      .reason = out.reason };
 
             estab_trace_segment(&t, &out.seg);
-            trace_out(s, c->ifindex, &t, &c->names, c->addr_len, c->ref, frames[filled].data + head,
-                      frames[filled].len, env->now);
+            trace_out(s, c->ifindex, &t, &c->names, c->addr_len, c->ref, f, len, env->now);
         }
-        if (e != NULL)
-            frames[filled].len =
-                estab_link_close(e, frames[filled].data, frames[filled].len, frames[filled].cap,
-                                 mac, c->addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);
         filled++;
     }
     *more = true;
@@ -358,13 +379,8 @@ output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size
     uint8_t mac[6] = { 0 };
 
 again:
-    while (filled < n) {
-        uint32_t len = take_reply(s, ifindex, frames[filled].data, frames[filled].cap, env->now);
-
-        if (len == 0)
-            break;
-        frames[filled++].len = len;
-    }
+    while (filled < n && take_reply(s, ifindex, &frames[filled], env->now))
+        filled++;
     if (UNLIKELY(!list_is_empty(&s->udp_blocked)))
         estab_udp_room(s, ifindex);
     while (filled < n && !list_is_empty(&i->send)) {

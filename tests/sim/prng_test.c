@@ -129,6 +129,8 @@ TEST(encoded_record_has_no_padding_and_leaves_out_what_depends_on_the_machine)
     memset(&b.tcb, 0, sizeof b.tcb);
     a.packet_len = b.packet_len = 0;
     a.packet = b.packet = NULL;
+    a.frame = b.frame = NULL;
+    a.frame_len = b.frame_len = 0;
     n = sim_record_encode(x, &a);
     assert_true(n <= SIM_RECORD_MAX);
     assert_int_equal(n, sim_record_encode(y, &b));

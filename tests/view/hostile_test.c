@@ -73,6 +73,10 @@ fill(struct estab_trace *r, uint64_t *x, const uint8_t *packet, uint32_t packet_
         r->packet = packet;
         r->packet_len = (uint32_t)(next_random(x) % (packet_len + 1));
     }
+    if (next_random(x) % 4 == 0) {
+        r->frame = packet;
+        r->frame_len = (uint32_t)(next_random(x) % (packet_len + 1));
+    }
 }
 
 /* No row is wider than asked for, and none holds a control character. */
@@ -100,6 +104,10 @@ feed_ladder(uint64_t seed, struct view_ladder_options o)
     uint64_t x = seed;
 
     for (int i = 0; i < 3000; i++) {
+        if (i == 1000) /* ARP, when it is taken for a frame */
+            memcpy(packet + 12, (uint8_t[]){ 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 }, 10);
+        if (i == 2000) /* ARP with a VLAN tag */
+            memcpy(packet + 12, (uint8_t[]){ 0x81, 0, 0, 7, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2 }, 14);
         fill(&r, &x, packet, sizeof(packet));
         assert_int_equal(estab_view_ladder_record(v, &r), 0);
         if (next_random(&x) % 16 == 0)
