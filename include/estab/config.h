@@ -198,7 +198,7 @@ struct estab_config {
     /* UDP and fragments */
     uint32_t max_udp;                /* endpoints; 1024 */
     uint32_t max_reassemblies;       /* datagrams of which fragments are held; 64 */
-    uint32_t max_fragments;          /* of one datagram; 64 */
+    uint32_t max_fragments;          /* of one datagram; 128 */
     size_t reassembly_bytes;         /* of memory for fragments; 256 KiB */
     estab_time reassembly_timeout_4; /* 30 s; 60 s with the profile "rfc" */
     estab_time reassembly_timeout_6; /* 60 s (RFC 8200 §4.5) */

@@ -74,7 +74,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->udp.receive_count_max = 256;
     cfg->max_udp = 1024;
     cfg->max_reassemblies = 64;
-    cfg->max_fragments = 64;
+    cfg->max_fragments = 128; /* the largest datagram over a path of 576 octets has 119 */
     cfg->reassembly_bytes = 256 * 1024;
     /* Differs from RFC 1122 §3.3.2 (60 s to 120 s): fragments of one datagram travel together, and
      * what stays incomplete only takes room, and may be completed by another's fragment (RFC 4963). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reassembly; see reassembly.h. Each fragment lies in a piece of memory of its own, in the order of
- * offsets, so that a small fragment with a large offset costs no more than itself; the datagram is
- * put together once, when nothing is missing. Finding a place among max_fragments is all that a fragment
+ * Reassembly; see reassembly.h. Each fragment lies in a piece of memory of its own, in a list by
+ * offset, so that a small fragment with a large offset costs no more than itself, and a datagram no
+ * more than has come of it; it is put together once, when nothing is missing. Finding a place among max_fragments is all that a fragment
  * costs (FragmentSmack, CVE-2018-5391). Called from stack/input.c and stack/stack.c.
  */
 #include "ip/reassembly.h"
@@ -16,12 +16,21 @@
 
 #define UNKNOWN UINT32_MAX
 
+/* The beginning of the memory of a fragment. */
 struct piece {
-    uint8_t *chunk;
-    uint32_t chunk_size;
-    uint32_t offset, len; /* of its data in the datagram's payload */
-    uint32_t skip;        /* octets in front of it: the first fragment keeps its headers */
+    struct piece *before, *after; /* in the datagram */
+    uint32_t size;                /* of the memory */
+    uint32_t offset, len;         /* of its data in the datagram's payload */
+    uint32_t skip;                /* octets in front of it: the first fragment keeps its headers */
 };
+
+#define PIECE_HEAD 32u /* where its octets begin, with pointers of any size */
+
+static uint8_t *
+octets_of(struct piece *p)
+{
+    return (uint8_t *)p + PIECE_HEAD;
+}
 
 struct datagram {
     uint8_t src[16], dst[16];
@@ -38,7 +47,7 @@ struct datagram {
     uint32_t chained;      /* the next of the same hash */
     uint32_t older, newer; /* in the order in which they end; 0: none */
     estab_time began_at, ends_at;
-    struct piece piece[]; /* max_fragments */
+    struct piece *first, *last; /* of `pieces`, by offset */
 };
 
 void
@@ -49,9 +58,7 @@ estab_reassembly_init(struct reassembly *r, struct arena *arena, struct chunks *
     r->cfg = cfg;
     r->chunks = chunks;
     r->key = key;
-    estab_pool_init(&r->datagrams, arena,
-                    (uint32_t)(sizeof(struct datagram) + cfg->max_fragments * sizeof(struct piece)),
-                    cfg->max_reassemblies);
+    estab_pool_init(&r->datagrams, arena, sizeof(struct datagram), cfg->max_reassemblies);
 }
 
 static struct datagram *
@@ -98,12 +105,14 @@ is_same(const struct datagram *a, const struct datagram *b)
 static void
 drop_pieces(struct reassembly *r, struct datagram *d)
 {
-    uint32_t i;
+    struct piece *p, *after;
 
-    for (i = 0; i < d->pieces; i++) {
-        estab_chunks_put(r->chunks, d->piece[i].chunk, d->piece[i].chunk_size);
-        r->bytes -= d->piece[i].chunk_size;
+    for (p = d->first; p != NULL; p = after) {
+        after = p->after;
+        r->bytes -= p->size;
+        estab_chunks_put(r->chunks, p, p->size);
     }
+    d->first = d->last = NULL;
     d->pieces = 0;
 }
 
@@ -247,23 +256,26 @@ estab_reassembly_fini(struct reassembly *r)
 
 /* RFC 5722 §4, RFC 8200 §4.5 (RFC5722-OVERLAP, RFC8200-4.5-FRAG), and over IPv4 as well
  * (RFC6274-V4SEC): fragments that overlap, or do not agree where the datagram ends, are an attack,
- * and end it. The same fragment once more is only the network's doing. `*place`: where it belongs. */
+ * and end it. The same fragment once more is only the network's doing. `*place`: the piece behind
+ * which it belongs; NULL: it is the first. */
 static enum estab_verdict
-find_place(const struct datagram *d, const struct ip_header *ip, uint32_t *place)
+find_place(const struct datagram *d, const struct ip_header *ip, struct piece **place)
 {
-    uint32_t begins = ip->offset, ends = ip->offset + ip->payload_len, i;
-    const struct piece *p = d->piece;
+    uint32_t begins = ip->offset, ends = ip->offset + ip->payload_len;
+    struct piece *before, *after;
 
-    for (i = d->pieces; i > 0 && p[i - 1].offset >= begins; i--)
+    for (before = d->last; before != NULL && before->offset >= begins; before = before->before)
         ;
-    *place = i;
-    if (i < d->pieces && p[i].offset == begins && p[i].len == ip->payload_len &&
+    *place = before;
+    after = before != NULL ? before->after : d->first;
+    if (after != NULL && after->offset == begins && after->len == ip->payload_len &&
         ip->more == (ends != d->total) &&
-        memcmp(p[i].chunk + p[i].skip, ip->payload, ip->payload_len) == 0)
+        memcmp(octets_of(after) + after->skip, ip->payload, ip->payload_len) == 0)
         return ESTAB_SEG_DROP_FRAGMENT_DUPLICATE;
-    if ((i < d->pieces && p[i].offset < ends) || (i > 0 && p[i - 1].offset + p[i - 1].len > begins))
+    if ((after != NULL && after->offset < ends) ||
+        (before != NULL && before->offset + before->len > begins))
         return ESTAB_SEG_DROP_FRAGMENT_OVERLAP;
-    if (ip->more ? ends >= d->total : (d->total != UNKNOWN && d->total != ends) || i < d->pieces)
+    if (ip->more ? ends >= d->total : (d->total != UNKNOWN && d->total != ends) || after != NULL)
         return ESTAB_SEG_DROP_FRAGMENT_OVERLAP;
     return ESTAB_SEG_NONE;
 }
@@ -280,30 +292,31 @@ chunk_for(uint32_t len)
 
 static enum estab_verdict
 store(struct reassembly *r, uint32_t index, const struct ip_header *ip, const uint8_t *packet,
-      uint32_t place)
+      struct piece *before)
 {
     struct datagram *d = at(r, index);
     uint32_t skip = ip->offset == 0 ? (uint32_t)(ip->payload - packet) : 0;
-    uint32_t size = chunk_for(skip + ip->payload_len);
-    struct piece *p = &d->piece[place];
-    uint8_t *chunk;
+    uint32_t size = chunk_for(PIECE_HEAD + skip + ip->payload_len);
+    struct piece *p;
 
-    if (d->pieces == r->cfg->max_fragments || !make_room(r, size, index))
+    if (d->pieces >= r->cfg->max_fragments || !make_room(r, size, index))
         return ESTAB_SEG_DROP_FRAGMENT_LIMIT;
-    chunk = estab_chunks_get(r->chunks, size);
-    if (chunk == NULL)
+    p = estab_chunks_get(r->chunks, size);
+    if (p == NULL)
         return ESTAB_SEG_DROP_NO_MEMORY;
     r->bytes += size;
-    memmove(p + 1, p, (d->pieces - place) * sizeof(*p));
     d->pieces++;
     *p = (struct piece){
-        .chunk = chunk,
-        .chunk_size = size,
+        .before = before,
+        .after = before != NULL ? before->after : d->first,
+        .size = size,
         .offset = ip->offset,
         .len = ip->payload_len,
         .skip = skip,
     };
-    memcpy(chunk, ip->payload - skip, skip + ip->payload_len);
+    *(before != NULL ? &before->after : &d->first) = p;
+    *(p->after != NULL ? &p->after->before : &d->last) = p;
+    memcpy(octets_of(p), ip->payload - skip, skip + ip->payload_len);
     if (ip->offset == 0) {
         d->header_len = (uint16_t)ip->header_len;
         d->next_at = (uint16_t)ip->next_at;
@@ -331,25 +344,25 @@ merge_ecn(const struct datagram *d, uint8_t *tos)
 static enum estab_verdict
 put_together(struct reassembly *r, const struct datagram *d, struct whole_packet *whole)
 {
-    uint32_t len = d->header_len + d->total, size = chunk_for(len), i;
+    uint32_t len = d->header_len + d->total, size = chunk_for(len);
     bool v4 = d->addr_len == 4;
+    struct piece *piece;
     uint8_t *p, tos;
     uint16_t sum;
 
     /* the first fragment's headers may be longer than those of the one that was checked */
     if (len - (v4 ? 0 : 40) > 65535)
         return ESTAB_SEG_DROP_IP_FRAGMENT;
-    p = d->piece[0].chunk;
+    p = octets_of(d->first);
     tos = v4 ? p[1] : (uint8_t)(get_be16(p) >> 4);
     if (!merge_ecn(d, &tos))
         return ESTAB_SEG_DROP_FRAGMENT_ECN;
     p = estab_chunks_get(r->chunks, size);
     if (p == NULL)
         return ESTAB_SEG_DROP_NO_MEMORY;
-    memcpy(p, d->piece[0].chunk, d->header_len);
-    for (i = 0; i < d->pieces; i++)
-        memcpy(p + d->header_len + d->piece[i].offset, d->piece[i].chunk + d->piece[i].skip,
-               d->piece[i].len);
+    memcpy(p, octets_of(d->first), d->header_len);
+    for (piece = d->first; piece != NULL; piece = piece->after)
+        memcpy(p + d->header_len + piece->offset, octets_of(piece) + piece->skip, piece->len);
     if (v4) {
         p[1] = tos;
         put_be16(p + 2, len);
@@ -380,7 +393,8 @@ estab_reassembly_add(struct reassembly *r, const struct ip_header *ip, const uin
 {
     struct datagram like, *d;
     enum estab_verdict v;
-    uint32_t index, place;
+    struct piece *place;
+    uint32_t index;
 
     *whole = (struct whole_packet){ 0 };
     memset(&like, 0, sizeof(like));
@@ -446,11 +460,11 @@ estab_reassembly_expire(struct reassembly *r, estab_time now, struct late_datagr
         d = at(r, index);
         late->ifindex = d->ifindex;
         late->quote_len = 0;
-        if (d->pieces > 0 && d->piece[0].offset == 0) {
-            uint32_t len = d->piece[0].skip + d->piece[0].len;
+        if (d->first != NULL && d->first->offset == 0) {
+            uint32_t len = d->first->skip + d->first->len;
 
             late->quote_len = len < REASSEMBLY_QUOTE ? len : REASSEMBLY_QUOTE;
-            memcpy(late->quote, d->piece[0].chunk, late->quote_len);
+            memcpy(late->quote, octets_of(d->first), late->quote_len);
         }
         evict(r, index);
         return true;

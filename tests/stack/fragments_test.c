@@ -455,6 +455,40 @@ TEST(a_datagram_has_so_many_fragments)
     peer_done(p);
 }
 
+/* RFC1122-3.3.2: the largest datagram over the narrowest path, with the settings that there are, and in the worst
+ * order; so little memory is no more than the limit. */
+TEST(the_largest_datagram_over_the_narrowest_path_arrives)
+{
+    static const char *const profiles[] = { NULL, "tiny" };
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct estab_config cfg = peer_config(profiles[i]);
+        uint32_t len = V4(65507u, 65487u), each = V4(552u, 1232u), n = (8 + len + each - 1) / each;
+        struct peer *p;
+        uint8_t *payload, *text = malloc(len), *buf = malloc(len);
+
+        cfg.udp.receive_bytes_max = 1 << 17;
+        p = peer_host_with(&cfg);
+        payload = datagram(p, 53, len);
+        fill(text, len);
+        (void)user_binds(p, 53, NULL);
+        while (n-- > 0) {
+            uint32_t at = n * each, rest = 8 + len - at;
+
+            sends_fragment(p, payload, 1, at, rest < each ? rest : each, rest > each);
+            assert_in_range(host(p).ring_bytes, 0, n > 0 ? cfg.reassembly_bytes : 1 << 17);
+        }
+        expect_verdict(p, ACCEPTED_DATAGRAM);
+        assert_int_equal(estab_udp_receive(p->stack, p->conn, NULL, buf, len, p->now), len);
+        assert_memory_equal(buf, text, len);
+        expect_nothing_held(p, 0);
+        free(payload);
+        free(text);
+        free(buf);
+        peer_done(p);
+    }
+}
+
 /* Limits that are raised while the host runs, and then attacked: a record has room for as many fragments as at its
  * creation, and there are as many records.
  * vuln: FragmentSmack */
