@@ -26,7 +26,11 @@ struct member {
     uint8_t sends;  /* reports of the change that are left */
     uint16_t users; /* 0: left, and the last reports say so */
     estab_time send_at;
+    estab_time answer_at; /* to a query of an older version; ESTAB_NEVER */
 };
+
+/* Routers of older versions that were heard of not long ago. */
+enum old_querier { OLD_IGMP1, OLD_IGMP2, OLD_MLD1, OLD_QUERIERS };
 
 struct ethernet {
     uint8_t mac[6];
@@ -39,6 +43,7 @@ struct ethernet {
     uint32_t groups;
     struct member member[LINK_GROUPS_MAX];
     estab_time report_at[2]; /* answer to a query, IPv4 and IPv6; ESTAB_NEVER */
+    estab_time old_until[OLD_QUERIERS];
 };
 
 /* Octets of the largest IP packet of a family. */

@@ -460,9 +460,9 @@ TEST(a_query_tells_how_long_an_answer_may_wait)
     put_be16(p + 4, 0x8000); /* RFC 3810 §5.1.3: (0 | 0x1000) << 3 */
     assert_true(estab_group_query_parse(&q, &ip));
     assert_int_equal(q.max_delay_ms, 0x8000);
-    for (uint32_t len = 0; len < 24; len++) {
+    for (uint32_t len = 0; len < 28; len++) {
         ip.payload_len = len;
-        assert_false(estab_group_query_parse(&q, &ip));
+        assert_int_equal(estab_group_query_parse(&q, &ip), len == 24);
     }
 }
 
@@ -512,8 +512,85 @@ TEST(group_messages_of_any_length_and_content_are_read_within_their_end)
                                     (q.group >= p && q.group + addr_len <= p + len));
                         assert_true(q.max_delay_ms <= (version == 4 ? 3174400u : 8387584u));
                     } else {
-                        assert_true(len < least || p[0] != (version == 4 ? IGMP_QUERY : MLD_QUERY));
+                        bool none = len > least && len < least + 4; /* RFC 3376 §7.1 */
+
+                        assert_true(len < least || none ||
+                                    p[0] != (version == 4 ? IGMP_QUERY : MLD_QUERY));
                     }
                     free(p);
                 }
+}
+
+/* RFC 3376 §7.1, RFC 3810 §8.1: its length (and code) tell the version of a query; other lengths are none. */
+TEST(a_query_tells_its_version)
+{
+    uint8_t six[40] = { MLD_QUERY, 0, 0, 0, 0x80, 0 }, four[20];
+    struct ip_header ip = around(six, 24, their6, all_nodes);
+    struct group_query q;
+
+    ip.ttl = 1;
+    assert_true(estab_group_query_parse(&q, &ip));
+    assert_int_equal(q.version, 1);
+    assert_int_equal(q.max_delay_ms, 0x8000); /* as it is */
+    ip.payload_len = 28;
+    assert_true(estab_group_query_parse(&q, &ip));
+    assert_int_equal(q.version, 2);
+    ip = (struct ip_header){ .version = 4, .addr_len = 4, .ttl = 1, .payload = four };
+    for (unsigned code = 0; code < 256; code += 51)
+        for (uint32_t len = 0; len <= 20; len++) {
+            uint16_t sum;
+
+            memset(four, 0, sizeof(four));
+            four[0] = IGMP_QUERY;
+            four[1] = (uint8_t)code;
+            sum = (uint16_t)~csum_fold(estab_csum_add(four, len, 0));
+            memcpy(four + 2, &sum, 2);
+            ip.payload_len = len;
+            assert_int_equal(estab_group_query_parse(&q, &ip), len == 8 || len >= 12);
+            if (len == 8 || len >= 12)
+                assert_int_equal(q.version, len >= 12 ? 3 : code != 0 ? 2 : 1);
+            if (len == 8)
+                assert_int_equal(q.max_delay_ms, code != 0 ? 100 * code : 10000);
+        }
+}
+
+/* RFC 2236 §2, RFC 2710 §3: to the group itself, or to all routers when it is left. */
+TEST(an_old_report_is_a_whole_packet_with_a_router_alert)
+{
+    static const struct {
+        uint8_t type;
+        bool routers;
+    } kinds[2][3] = { { { IGMP1_REPORT, false }, { IGMP2_REPORT, false }, { IGMP2_LEAVE, true } },
+                      { { MLD1_REPORT, false }, { MLD1_DONE, true }, { MLD1_DONE, true } } };
+
+    for (unsigned n = 4; n <= 16; n += 12)
+        for (unsigned i = 0; i < 3; i++) {
+            static const uint8_t from4[4] = { 10, 0, 0, 1 };
+            uint8_t group[16] = { 0 }, routers[16] = { 0 }, p[72];
+            struct ip_header ip;
+            uint32_t len;
+            uint8_t type = kinds[n == 16][i].type;
+
+            group[0] = n == 4 ? 239 : 0xff;
+            group[n - 1] = 7;
+            routers[0] = n == 4 ? 224 : 0xff;
+            routers[1] = n == 4 ? 0 : 2;
+            routers[n - 1] = 2;
+            len = estab_group_old_report(p, n, n == 4 ? from4 : our6, type, group);
+            assert_int_equal(len, n == 4 ? 32 : 72);
+            assert_int_equal(estab_ip_parse(&ip, p, len, false), ESTAB_SEG_NONE);
+            assert_int_equal(ip.ttl, 1);
+            assert_memory_equal(ip.dst, kinds[n == 16][i].routers ? routers : group, n);
+            assert_int_equal(ip.payload[0], type);
+            assert_memory_equal(ip.payload + (n == 4 ? 4 : 8), group, n);
+            if (n == 16) {
+                struct icmp_message m;
+
+                assert_int_equal(estab_icmp_parse(&m, &ip), ESTAB_SEG_NONE);
+                assert_int_equal(get_be32(p + 40), 0x3a000502);
+            } else {
+                assert_int_equal(csum_fold(estab_csum_add(ip.payload, ip.payload_len, 0)), 0xffff);
+                assert_int_equal(get_be32(p + 20), 0x94040000);
+            }
+        }
 }
