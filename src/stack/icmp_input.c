@@ -189,15 +189,41 @@ give_echo_error(struct estab_stack *s, const struct icmp_message *m, const struc
     return estab_icmp_path_mtu(s, q->dst, q->addr_len, (unsigned)ifindex, m->mtu);
 }
 
+/* The connection that a quote of TCP names. */
+static struct conn *
+quoted_conn(const struct estab_stack *s, const struct icmp_quote *q)
+{
+    struct names names;
+    uint32_t ref;
+
+    memset(&names, 0, sizeof(names));
+    memcpy(names.addr, q->src, q->addr_len);
+    memcpy(names.addr + q->addr_len, q->dst, q->addr_len);
+    put_be16(names.ports, q->src_port);
+    put_be16(names.ports + 2, q->dst_port);
+    ref = estab_demux_find(&s->demux, &names, q->addr_len,
+                           estab_demux_hash(&s->demux, &names, q->addr_len));
+    return ref != 0 ? estab_conn_at(s, ref) : NULL;
+}
+
+bool
+estab_icmp_quotes_ours(const struct estab_stack *s, const struct icmp_quote *q)
+{
+    const struct conn *c;
+
+    if (q->proto == IP_PROTO_UDP)
+        return estab_udp_quoted(s, q) != NULL;
+    c = q->has_seq ? quoted_conn(s, q) : NULL;
+    return c != NULL && estab_tcp_is_in_flight(&c->tcb, q->seq);
+}
+
 static enum seg_verdict
 give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version,
            struct tcp_env *env)
 {
     struct icmp_quote q;
-    struct names names;
     struct conn *c;
     enum seg_verdict v;
-    uint32_t ref;
     bool hard;
     enum estab_err err = error_of(m->kind, &hard);
 
@@ -210,14 +236,7 @@ give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version
         return give_echo_error(s, m, &q);
     if (!q.has_seq)
         return SEG_DROP_ICMP_UNRELATED;
-    memset(&names, 0, sizeof(names));
-    memcpy(names.addr, q.src, q.addr_len);
-    memcpy(names.addr + q.addr_len, q.dst, q.addr_len);
-    put_be16(names.ports, q.src_port);
-    put_be16(names.ports + 2, q.dst_port);
-    ref = estab_demux_find(&s->demux, &names, q.addr_len,
-                           estab_demux_hash(&s->demux, &names, q.addr_len));
-    c = ref != 0 ? estab_conn_at(s, ref) : NULL;
+    c = quoted_conn(s, &q);
     if (c == NULL)
         return SEG_DROP_ICMP_UNRELATED;
     if (m->kind == ICMP_PACKET_TOO_BIG)
@@ -246,6 +265,9 @@ estab_icmp_input(struct estab_stack *s, const struct ip_header *ip, unsigned ifi
     switch (m.kind) {
     case ICMP_ECHO_REQUEST:
         return answer_echo(s, &m, ip, ifindex, env);
+    case ICMP_REDIRECT: /* of IPv4 */
+        return ip->version == 4 ? estab_redirect_input(s, &m, ip, ifindex, env->now)
+                                : SEG_DROP_ICMP_UNKNOWN;
     case ICMP_SOURCE_QUENCH:
         return SEG_DROP_ICMP_SOURCE_QUENCH; /* (MUST-55) */
     case ICMP_NET_UNREACHABLE:

@@ -401,6 +401,8 @@ void estab_icmp_unreachable(struct estab_stack *s, const struct ip_header *ip,
 /* RFC 4443 §3.4: what estab_ip_parse() has found wrong with an IPv6 packet. */
 void estab_icmp_problem(struct estab_stack *s, const struct ip_header *ip, const uint8_t *packet,
                         uint32_t packet_len, unsigned ifindex, struct tcp_env *env);
+/* Is what an ICMP error quotes a segment of ours in flight, or a datagram sent lately? */
+bool estab_icmp_quotes_ours(const struct estab_stack *s, const struct icmp_quote *q);
 /* Somebody who quotes a packet of ours to `dst`, sent by that interface, says that its path takes
  * packets of `mtu` octets only. */
 enum seg_verdict estab_icmp_path_mtu(struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
@@ -415,6 +417,8 @@ enum seg_verdict estab_udp_input(struct estab_stack *s, const struct ip_header *
 /* May a datagram that is not addressed to us be for an endpoint without an address? */
 bool estab_udp_takes_foreign(const struct estab_stack *s, const struct ip_header *ip,
                              unsigned ifindex);
+/* The endpoint that has sent what an ICMP error quotes to that address and port; NULL: none has. */
+struct udp_endpoint *estab_udp_quoted(const struct estab_stack *s, const struct icmp_quote *q);
 /* An ICMP error that quotes a datagram of ours. */
 enum seg_verdict estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
                                       const struct icmp_quote *q, enum estab_err err);

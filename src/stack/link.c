@@ -175,11 +175,13 @@ ask_what_is_due(struct estab_stack *s, estab_time now)
             break;
         case NEIGH_GAVE_UP:
             estab_ip_doubt_gateway(&s->routes, n->addr, n->addr_len, n->ifindex, true);
+            estab_redirect_forget(s, n->ifindex, n->addr_len, n->addr);
             estab_neigh_drop_queue(s->neighbours, n);
             unpark(s, n); /* estab_link_resolve() tells them */
             break;
         case NEIGH_LOST:
             estab_ip_doubt_gateway(&s->routes, n->addr, n->addr_len, n->ifindex, true);
+            estab_redirect_forget(s, n->ifindex, n->addr_len, n->addr);
             estab_neigh_forget(s->neighbours, n);
             break;
         }

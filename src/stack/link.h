@@ -97,6 +97,19 @@ void estab_nd_probe(struct estab_stack *s, unsigned ifindex, const uint8_t targe
 void estab_nd_announce(struct estab_stack *s, unsigned ifindex, const uint8_t addr[16]);
 void estab_nd_ask_routers(struct estab_stack *s, unsigned ifindex);
 
+/* ---- redirect.c ---- */
+/* A router says that `target` is a better next hop for `dst`. False: not acted on. */
+bool estab_redirect(struct estab_stack *s, unsigned ifindex, unsigned addr_len,
+                    const uint8_t *router, const uint8_t *dst, const uint8_t *target,
+                    estab_time now);
+/* Nobody answers there: who goes there because of a redirect goes the old way again (RFC 1122
+ * §3.3.1.4, RFC 4861 §7.3.3). */
+void estab_redirect_forget(struct estab_stack *s, unsigned ifindex, unsigned addr_len,
+                           const uint8_t *hop);
+/* A redirect of IPv4, an ICMP message. */
+enum seg_verdict estab_redirect_input(struct estab_stack *s, const struct icmp_message *m,
+                                      const struct ip_header *ip, unsigned ifindex, estab_time now);
+
 /* ---- addresses.c ---- */
 void estab_addresses_start(struct estab_stack *s, unsigned ifindex, estab_time now);
 void estab_addresses_tick(struct estab_stack *s, estab_time now);

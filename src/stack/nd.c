@@ -161,50 +161,14 @@ advertised(struct estab_stack *s, const struct nd_message *m, unsigned ifindex, 
     return taken ? SEG_ACCEPTED_ND : SEG_DROP_ND_UNASKED;
 }
 
-/* RFC 4861 §8.1, §8.3: only from the router that we use for that destination now, and only if the
- * user wants to be led. */
+/* RFC 4861 §8.3 */
 static enum seg_verdict
 redirected(struct estab_stack *s, const struct nd_message *m, const struct ip_header *ip,
            unsigned ifindex, estab_time now)
 {
-    struct ip_routes *t = &s->routes;
-    const uint8_t *hop = estab_ip_next_hop(t, m->dst, 16, ifindex);
-    struct ip_prefix r = { .addr_len = 16,
-                           .len = 128,
-                           .ifindex = (uint8_t)ifindex,
-                           .origin = ROUTE_REDIRECT,
-                           .until = now + ESTAB_SEC(600) };
-    struct ip_prefix *oldest = NULL;
-    uint32_t i, n = 0;
-
-    if (!s->cfg.accept_redirects || hop == NULL || memcmp(hop, ip->src, 16) != 0 ||
-        memcmp(m->target, ip->src, 16) == 0 || estab_ip_find_address(t, m->target, 16, 0) != NULL)
+    if (!estab_redirect(s, ifindex, 16, ip->src, m->dst, m->target, now))
         return SEG_DROP_ND_UNASKED;
-    memcpy(r.octets, m->dst, 16);
-    r.has_gateway = memcmp(m->target, m->dst, 16) != 0;
-    if (r.has_gateway)
-        memcpy(r.gateway, m->target, 16);
-    for (i = 0; i < t->routes; i++) {
-        struct ip_prefix *old = &t->route[i];
-
-        if (old->origin != ROUTE_REDIRECT)
-            continue;
-        n++;
-        /* one for each destination; limit: 16, the oldest goes */
-        if (memcmp(old->octets, m->dst, 16) == 0) {
-            estab_ip_remove_route(t, old);
-            oldest = NULL;
-            n = 0;
-            break;
-        }
-        if (oldest == NULL || old->until < oldest->until)
-            oldest = old;
-    }
-    if (n >= REDIRECTS_MAX)
-        estab_ip_remove_route(t, oldest);
-    if (estab_ip_put_route(t, &r) < 0)
-        return SEG_DROP_ND_UNASKED;
-    learn(s, ifindex, m->target, m->link, r.has_gateway, now);
+    learn(s, ifindex, m->target, m->link, memcmp(m->target, m->dst, 16) != 0, now);
     return SEG_ACCEPTED_ND;
 }
 

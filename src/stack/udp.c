@@ -882,12 +882,11 @@ was_sent_to(const struct estab_stack *s, const struct udp_endpoint *u, const str
     return false;
 }
 
-enum seg_verdict
-estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
-                     const struct icmp_quote *q, enum estab_err err)
+struct udp_endpoint *
+estab_udp_quoted(const struct estab_stack *s, const struct icmp_quote *q)
 {
-    struct names names;
     struct udp_endpoint *u;
+    struct names names;
 
     memset(&names, 0, sizeof(names));
     memcpy(names.addr, q->src, q->addr_len);
@@ -896,7 +895,16 @@ estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
     put_be16(names.ports + 2, q->dst_port);
     u = find_receiver(s, &names, q->addr_len);
     /* As RFC 5927 §4.1 for TCP: an error about what this endpoint has not sent is somebody's guess. */
-    if (u == NULL || !was_sent_to(s, u, q))
+    return u != NULL && was_sent_to(s, u, q) ? u : NULL;
+}
+
+enum seg_verdict
+estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
+                     const struct icmp_quote *q, enum estab_err err)
+{
+    struct udp_endpoint *u = estab_udp_quoted(s, q);
+
+    if (u == NULL)
         return SEG_DROP_ICMP_UNRELATED;
     if (m->kind == ICMP_PACKET_TOO_BIG) {
         int ifindex = way_to(s, u, 0, 0, q->dst);

@@ -6,9 +6,8 @@
  */
 #include "tcp/path_mtu.h"
 
-/* RFC 5927 §4.1: an error about nothing in flight is a guess. */
-static bool
-is_in_flight(const struct tcb *tcb, tcp_seq seq)
+bool
+estab_tcp_is_in_flight(const struct tcb *tcb, tcp_seq seq)
 {
     return tcb->snd_una != tcb->snd_nxt && seq_geq(seq, tcb->snd_una) && seq_lt(seq, tcb->snd_nxt);
 }
@@ -17,7 +16,7 @@ enum seg_verdict
 estab_tcp_icmp_error(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, bool hard,
                      enum estab_err err)
 {
-    if (!is_in_flight(tcb, seq))
+    if (!estab_tcp_is_in_flight(tcb, seq))
         return SEG_DROP_ICMP_UNRELATED;
 
     /* SHLD-26 as RFC 5927 §5.2 reads it: abort only before the connection is established. */
@@ -39,7 +38,7 @@ estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, uint
      * 1280 for IPv6 (RFC 8201 §4). */
     uint32_t least = tcb->ip_header_len == 20 ? 576 : 1280;
 
-    if (!is_in_flight(tcb, seq))
+    if (!estab_tcp_is_in_flight(tcb, seq))
         return SEG_DROP_ICMP_UNRELATED;
     if (mtu < least)
         mtu = least;

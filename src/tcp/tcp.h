@@ -108,6 +108,8 @@ void estab_tcp_options_changed(struct tcb *tcb, struct tcp_env *env);
 /* ICMP (RFC 9293 §3.9.2.2, RFC 5927): `hard` ends an attempt to open, all else is soft. */
 enum seg_verdict estab_tcp_icmp_error(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, bool hard,
                                       enum estab_err err);
+/* RFC 5927 §4.1: is it about something in flight, or somebody's guess? */
+bool estab_tcp_is_in_flight(const struct tcb *tcb, tcp_seq seq);
 /* The path takes packets of `mtu` octets only; told about the packet with `seq`. */
 enum seg_verdict estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq,
                                           uint32_t mtu);

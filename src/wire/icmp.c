@@ -93,6 +93,8 @@ estab_icmp_parse(struct icmp_message *m, const struct ip_header *ip)
     m->kind = ip->version == 4 ? kind_v4(p[0], p[1]) : kind_v6(p[0], p[1]);
     if (m->kind == ICMP_PACKET_TOO_BIG)
         m->mtu = ip->version == 4 ? get_be16(p + 6) : get_be32(p + 4);
+    if (m->kind == ICMP_REDIRECT && ip->version == 4)
+        m->gateway = p + 4;
     echo = m->kind == ICMP_ECHO_REQUEST || m->kind == ICMP_ECHO_REPLY;
     m->body = p + (echo ? 4 : 8);
     m->body_len = ip->payload_len - (echo ? 4 : 8);

@@ -28,8 +28,9 @@ enum icmp_kind {
 struct icmp_message {
     enum icmp_kind kind;
     uint8_t type, code;
-    uint32_t mtu;        /* PACKET_TOO_BIG; 0: not told (RFC 1191 §4) */
-    const uint8_t *body; /* echo: from the identifier on; errors: the quoted packet */
+    uint32_t mtu;           /* PACKET_TOO_BIG; 0: not told (RFC 1191 §4) */
+    const uint8_t *gateway; /* REDIRECT of IPv4: four octets */
+    const uint8_t *body;    /* echo: from the identifier on; errors: the quoted packet */
     uint32_t body_len;
 };
 
