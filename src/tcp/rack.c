@@ -130,16 +130,18 @@ update_segment(struct flight *f, uint32_t at, tcp_seq end, uint32_t now)
     f->rack_valid = true;
 }
 
-/* Of something sent twice nobody knows which copy has arrived (RFC8985-6.2-2). */
+/* Of something sent twice, and the second time at `at`, nobody knows which copy has arrived
+ * (RFC8985-6.2-2). */
 static bool
 answers_first_copy(const struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
-                   uint32_t at)
+                   uint32_t at, tcp_seq end)
 {
     uint32_t age = now_us(env) - at;
 
     if (age < tcb->min_rtt)
         return true;
-    if (tcb->timestamps && seg->has_ts) {
+    /* Beyond a hole TSecr tells of the segment before the hole (RFC 7323 §4.3), and nothing of this. */
+    if (tcb->timestamps && seg->has_ts && seq_leq(end, tcb->snd_una)) {
         uint32_t ticks = (uint32_t)((uint64_t)age * US / (uint64_t)env->cfg->timestamp_tick);
 
         return seq_lt(seg->ts_ecr, estab_tcp_ts_now(tcb, env) - ticks - 1);
@@ -153,7 +155,7 @@ update(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
 {
     struct flight *f = tcb->flight;
     uint32_t now = now_us(env);
-    bool again = d->again && !answers_first_copy(tcb, env, seg, d->again_at);
+    bool again = d->again && !answers_first_copy(tcb, env, seg, d->again_at, d->again_end);
 
     if (d->once) {
         news->has_at = true;

@@ -41,6 +41,12 @@ estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt)
         /* (2.2) SRTT <- R, RTTVAR <- R/2 (RFC6298-2.2) */
         tcb->srtt = r * 8 > 0 ? r * 8 : 1;
         tcb->rttvar = r * 2;
+        /* RFC 8985 §6.2, step 1: RACK.min_RTT is of every measurement, and only the handshake's may
+         * have met an empty queue (RFC8985-6.2-1); what is sent later tells itself, in rack.c. */
+        if (tcb->min_rtt == 0) {
+            tcb->min_rtt = r > 0 ? r : 1;
+            tcb->min_rtt_at = (uint32_t)(uint64_t)(env->now / US);
+        }
     } else {
         /* (2.3) RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R'| with the old SRTT, and only then
          * SRTT <- 7/8 SRTT + 1/8 R' (RFC6298-2.3) */

@@ -400,6 +400,52 @@ TEST(a_shower_of_tiny_sacks_costs_a_bounded_scoreboard)
     peer_done_quietly(p);
 }
 
+/* RFC8985-6.2-1: min_RTT begins with the handshake's round trip. Behind the queue that the first flight
+ * has made every segment takes longer, and the answer to a probe, when the queue has drained,
+ * would be taken for one to the first copy: the tail would wait for the timeout. */
+TEST(the_handshake_counts_for_min_rtt)
+{
+    struct peer *p = established();
+
+    user_sends(p, 6 * MSS);
+    expect_texts(p, 0, 6);
+    time_passes(p, RTT + MS(90));
+    peer_acks_all(p, 2);
+    (void)time_until_sent(p, SEC(1));
+    expect_text(p, 5, ESTAB_WHY_LOSS_PROBE);
+    time_passes(p, RTT + RTT / 2);
+    peer_acks(p, 2, { T(5), T(6) });
+    expect_text(p, 2, RACK);
+    peer_done(p);
+}
+
+/* RFC8985-6.2-2: the probe of a lost tail is SACKed beyond the hole, with a TSecr of the segment before
+ * the hole (RFC 7323 §4.3): it is no answer to the first copy, and what was lost with it is sent
+ * again without a timeout. */
+TEST(a_timestamp_from_before_the_hole_tells_of_no_first_copy)
+{
+    struct peer *p = peer_of_listener();
+    uint32_t before;
+
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = MSS + 12, .sackok = true, .ts_val = 1000);
+    peer_forgets(p);
+    time_passes(p, RTT);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .ts_val = 1100, .ts_ecr = p->our_ts);
+    user_accepts(p);
+    user_sends(p, 6 * MSS);
+    expect_texts(p, 0, 6);
+    before = p->our_ts;
+    time_passes(p, RTT);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(2), .ts_val = 1200, .ts_ecr = before);
+    (void)time_until_sent(p, SEC(1));
+    expect_text(p, 5, ESTAB_WHY_LOSS_PROBE);
+    time_passes(p, RTT);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(2), .sack = { { T(5), T(6) } }, .ts_val = 1500,
+               .ts_ecr = before);
+    expect_text(p, 2, RACK);
+    peer_done_quietly(p);
+}
+
 /* RFC8985-6.2-4, RFC2883-5: each round with a D-SACK widens the reordering window by min_RTT/4. */
 TEST(dsacks_widen_the_reordering_window)
 {
