@@ -262,6 +262,30 @@ give_to_new_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struc
     estab_conn_ready(s, &l->poll);
 }
 
+/* RFC 4007 §6, §9: the same link-local address on another link is another host. */
+static bool
+is_of_zone(const struct estab_stack *s, uint32_t ref, const struct arrival *a, unsigned ifindex)
+{
+    unsigned owner;
+
+    if (!estab_ip_is_link_local(a->ip.src, 16) && !estab_ip_is_link_local(a->ip.dst, 16))
+        return true;
+    switch (ref_kind(ref)) {
+    case REF_CONN6:
+        owner = estab_conn_at(s, ref)->ifindex;
+        break;
+    case REF_HALF6:
+        owner = estab_half_at(s, ref)->h.ifindex;
+        break;
+    case REF_TW6:
+        owner = estab_tw_at(s, ref)->tw.ifindex;
+        break;
+    default:
+        return true;
+    }
+    return owner == ifindex;
+}
+
 static void
 tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
 {
@@ -273,6 +297,11 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
     enum seg_verdict v;
     uint32_t ref = estab_demux_find(&s->demux, &a->names, addr_len, a->hash);
 
+    if (addr_len == 16 && ref != 0 && UNLIKELY(a->ip.src[0] == 0xfe || a->ip.dst[0] == 0xfe) &&
+        !is_of_zone(s, ref, a, ifindex)) {
+        count(s, a, SEG_DROP_IP_NOT_OURS, 0, state, ifindex, env->now);
+        return;
+    }
     if (ref != 0)
         c = estab_conn_at(s, ref);
     if (!a->verified && !checksum_is_right(c, a, env)) {
@@ -300,7 +329,7 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
         break;
     default:
         l = estab_listener_find(s, &a->names, addr_len);
-        if (l != NULL) {
+        if (l != NULL && listener_hears(l, ifindex)) {
             v = estab_listener_input(s, l, &a->names, addr_len, &a->seg, ifindex, NULL, env, state,
                                      &c);
             if (c == NULL)

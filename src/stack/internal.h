@@ -137,6 +137,13 @@ struct listener {
     estab_time fast_open_reset_until;
 };
 
+/* A listener of one zone hears its interface alone. */
+static inline bool
+listener_hears(const struct listener *l, unsigned ifindex)
+{
+    return l->local.addr.zone == 0 || l->local.addr.zone == ifindex;
+}
+
 #define UDP_SENT_TO 8 /* destinations that an endpoint remembers */
 
 struct udp_endpoint {

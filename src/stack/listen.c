@@ -7,7 +7,7 @@
  * (DROP_ACCEPT_QUEUE_FULL), and the peer tries again.
  * Called from input.c, user.c and stack.c.
  */
-#include "stack/internal.h"
+#include "stack/link.h"
 
 #include "base/bytes.h"
 #include "tcp/internal.h"
@@ -164,7 +164,8 @@ listener_of(const struct estab_stack *s, const struct half_open *h)
 static uint32_t
 our_mss(const struct estab_stack *s, unsigned ifindex, unsigned addr_len)
 {
-    return s->interface[ifindex].link.mtu - (addr_len == 4 ? 20u : 40u) - TCP_HEADER_MIN;
+    return estab_link_mtu(&s->interface[ifindex], addr_len) - (addr_len == 4 ? 20u : 40u) -
+           TCP_HEADER_MIN;
 }
 
 static void

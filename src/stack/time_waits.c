@@ -186,7 +186,7 @@ estab_tw_input(struct estab_stack *s, uint32_t ref, const struct tcp_seg *seg,
     case TIME_WAIT_REUSE:
         /* Only if somebody listens there; otherwise the SYN is answered like any other segment. */
         l = estab_listener_find(s, &names, addr_len);
-        if (l == NULL) {
+        if (l == NULL || !listener_hears(l, ifindex)) {
             estab_time_wait_ack(&r->tw, env, WHY_ACK_UNACCEPTABLE, &reply);
             v = SEG_DROP_TIME_WAIT_SYN;
             break;

@@ -77,6 +77,30 @@ choose_port(struct estab_stack *s, struct names *names, unsigned addr_len)
     return -ESTAB_EADDRNOTAVAIL;
 }
 
+/* The interface on the way to `remote`: that of its zone (RFC 4007 §6), or the route's. */
+static int
+way_to(const struct estab_stack *s, const struct estab_addr *remote, unsigned addr_len)
+{
+    if (remote->zone == 0 || estab_ip_is_ours(&s->routes, remote->bytes, addr_len))
+        return estab_ip_route(&s->routes, remote->bytes, addr_len);
+    return remote->zone < s->interfaces ? (int)remote->zone : -ESTAB_ENETUNREACH;
+}
+
+/* May `local`, an address, be ours on that interface? 0 stands for all. RFC 1122 §3.2.1.3 (g): the
+ * loopback's addresses are never seen outside; RFC 4007 §6: one of a zone is of no other. */
+static bool
+is_ours_there(const struct estab_stack *s, const struct estab_addr *local, unsigned addr_len,
+              unsigned ifindex)
+{
+    if (local->zone != 0)
+        return local->zone < s->interfaces && (ifindex == 0 || local->zone == ifindex) &&
+               estab_ip_is_ours_on(&s->routes, local->bytes, addr_len, local->zone);
+    if (ifindex != 0 && estab_ip_is_link_local(local->bytes, addr_len) && addr_len == 16)
+        return estab_ip_is_ours_on(&s->routes, local->bytes, addr_len, ifindex);
+    return estab_ip_is_ours(&s->routes, local->bytes, addr_len) &&
+           (ifindex == 0 || !estab_ip_is_loopback(local->bytes, addr_len));
+}
+
 int
 estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
               const struct estab_endpoint *remote, const struct estab_tcp_options *opts,
@@ -102,17 +126,14 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
         return -ESTAB_EINVAL;
     if (opts != NULL && estab_options_check(opts) < 0)
         return -ESTAB_EINVAL;
-    ifindex = estab_ip_route(&s->routes, remote->addr.bytes, addr_len);
+    ifindex = way_to(s, &remote->addr, addr_len);
     if (ifindex < 0)
         return ifindex;
     /* (MUST-43, MUST-44, MUST-45) the user's address, or IP's choice; the same for good. */
     if (local != NULL && !estab_addr_is_any(&local->addr)) {
         if (addr_len_of(&local->addr) != addr_len)
             return -ESTAB_EAFNOSUPPORT;
-        if (!estab_ip_is_ours(&s->routes, local->addr.bytes, addr_len))
-            return -ESTAB_EADDRNOTAVAIL;
-        /* RFC 1122 §3.2.1.3 (g): the loopback's addresses are never seen outside */
-        if (ifindex != 0 && estab_ip_is_loopback(local->addr.bytes, addr_len))
+        if (!is_ours_there(s, &local->addr, addr_len, (unsigned)ifindex))
             return -ESTAB_EADDRNOTAVAIL;
         source = local->addr.bytes;
     } else {
@@ -158,6 +179,16 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
     estab_tcp_open_active(&c->tcb, &env, iss);
     done(s, c, &env);
     return 0;
+}
+
+/* "Any address", also of one zone alone. */
+static bool
+is_any(const struct estab_addr *a)
+{
+    struct estab_addr b = *a;
+
+    b.zone = 0;
+    return estab_addr_is_any(&b);
 }
 
 /* The names by which a listener is found, for one family. */
@@ -213,8 +244,9 @@ estab_listen(struct estab_stack *s, const struct estab_endpoint *local, uint32_t
     *listener = 0;
     if (opts != NULL && estab_options_check(opts) < 0)
         return -ESTAB_EINVAL;
-    if (addr_len != 0 && !estab_addr_is_any(&local->addr) &&
-        !estab_ip_is_ours(&s->routes, local->addr.bytes, addr_len))
+    if (local->addr.zone >= s->interfaces)
+        return -ESTAB_EADDRNOTAVAIL;
+    if (addr_len != 0 && !is_any(&local->addr) && !is_ours_there(s, &local->addr, addr_len, 0))
         return -ESTAB_EADDRNOTAVAIL;
     l = estab_stack_record_get(s, &s->listeners, &index);
     if (l == NULL)
@@ -495,6 +527,15 @@ estab_abort(struct estab_stack *s, estab_conn conn, estab_time now)
 
 /* ---- STATUS and options ---- */
 
+/* RFC 4007 §6: a link-local address says little without its zone. */
+static struct estab_endpoint
+of_zone(struct estab_endpoint e, unsigned ifindex)
+{
+    if (e.addr.family == ESTAB_INET6 && estab_ip_is_link_local(e.addr.bytes, 16))
+        e.addr.zone = ifindex;
+    return e;
+}
+
 void
 estab_conn_status(const struct estab_stack *s, const struct conn *c, struct estab_status *out)
 {
@@ -507,8 +548,8 @@ estab_conn_status(const struct estab_stack *s, const struct conn *c, struct esta
         .orphan = tcb->orphan,
         .error = -(int)tcb->error,
         .soft_error = -(int)tcb->soft_error,
-        .local = estab_names_local(&c->names, c->addr_len),
-        .remote = estab_names_remote(&c->names, c->addr_len),
+        .local = of_zone(estab_names_local(&c->names, c->addr_len), c->ifindex),
+        .remote = of_zone(estab_names_remote(&c->names, c->addr_len), c->ifindex),
         .mss = tcb->smss,
         .urgent_left =
             tcb->rcv_up_valid && seq_gt(tcb->rcv_up, read_to) ? tcb->rcv_up - read_to : 0,
