@@ -378,14 +378,63 @@ common_bits(const uint8_t *a, const uint8_t *b, unsigned most)
     return n;
 }
 
-/* RFC 6724 §5: is `a` the better source? The first rule that tells them apart decides. Rules 4
- * (home addresses) and 5 (interface: the caller's) do not arise. */
 static bool
-is_better_source(const struct ip_address *a, const struct ip_address *b, const uint8_t *dst)
+is_advert(const struct ip_advert *a, const uint8_t *router, const uint8_t *prefix, unsigned ifindex)
+{
+    return a->ifindex == ifindex && memcmp(a->prefix, prefix, 8) == 0 &&
+           memcmp(a->router, router, 16) == 0;
+}
+
+static void
+forget_advert(struct ip_routes *t, uint32_t i)
+{
+    t->adverts--;
+    memmove(&t->advert[i], &t->advert[i + 1], (t->adverts - i) * sizeof(t->advert[0]));
+}
+
+void
+estab_ip_advert(struct ip_routes *t, const uint8_t router[16], const uint8_t prefix[8],
+                unsigned ifindex, bool valid)
+{
+    uint32_t i;
+
+    for (i = 0; i < t->adverts; i++)
+        if (is_advert(&t->advert[i], router, prefix, ifindex)) {
+            forget_advert(t, i);
+            break;
+        }
+    if (!valid)
+        return;
+    /* limit: the one heard longest ago goes */
+    if (t->adverts == ADVERTS_MAX)
+        forget_advert(t, 0);
+    t->advert[t->adverts] = (struct ip_advert){ .ifindex = (uint8_t)ifindex };
+    memcpy(t->advert[t->adverts].router, router, 16);
+    memcpy(t->advert[t->adverts].prefix, prefix, 8);
+    t->adverts++;
+}
+
+/* Has the router `hop` given the prefix of `a`? */
+static bool
+is_of_router(const struct ip_routes *t, const struct ip_address *a, const uint8_t *hop)
+{
+    uint32_t i;
+
+    for (i = 0; hop != NULL && a->addr_len == 16 && i < t->adverts; i++)
+        if (is_advert(&t->advert[i], hop, a->octets, a->ifindex))
+            return true;
+    return false;
+}
+
+/* RFC 6724 §5 (RFC6724-SRC): is `a` the better source? The first rule that tells them apart
+ * decides. Rules 4 (home addresses) and 5 (interface: the caller's) do not arise. `hop`: the way. */
+static bool
+is_better_source(const struct ip_routes *t, const struct ip_address *a, const struct ip_address *b,
+                 const uint8_t *dst, const uint8_t *hop)
 {
     unsigned n = a->addr_len, sa = scope_of(a->octets, n), sb = scope_of(b->octets, n),
              sd = scope_of(dst, n), la, lb, ld;
-    bool is_dst = memcmp(a->octets, dst, n) == 0;
+    bool is_dst = memcmp(a->octets, dst, n) == 0, of_router = is_of_router(t, a, hop);
 
     if (is_dst != (memcmp(b->octets, dst, n) == 0)) /* 1 */
         return is_dst;
@@ -393,6 +442,8 @@ is_better_source(const struct ip_address *a, const struct ip_address *b, const u
         return sa < sb ? sa >= sd : sb < sd;
     if (a->state != b->state) /* 3 */
         return a->state == ADDR_PREFERRED;
+    if (of_router != is_of_router(t, b, hop)) /* 5.5 */
+        return of_router;
     la = label_of(a->octets, n);
     lb = label_of(b->octets, n);
     ld = label_of(dst, n);
@@ -407,16 +458,19 @@ const uint8_t *
 estab_ip_source(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len, unsigned ifindex)
 {
     const struct ip_address *best = NULL;
+    const uint8_t *hop = NULL;
     uint32_t i;
 
     if (ifindex == 0)
         return dst; /* to ourselves, from the same address */
+    if (addr_len == 16 && t->adverts > 0)
+        hop = estab_ip_next_hop(t, dst, addr_len, ifindex);
     for (i = 0; i < t->addresses; i++) {
         const struct ip_address *a = &t->address[i];
 
         if (a->addr_len != addr_len || a->ifindex != ifindex || a->state >= ADDR_TENTATIVE)
             continue;
-        if (best == NULL || is_better_source(a, best, dst))
+        if (best == NULL || is_better_source(t, a, best, dst, hop))
             best = a;
     }
     return best != NULL ? best->octets : NULL;

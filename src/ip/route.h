@@ -52,8 +52,17 @@ struct ip_address {
     estab_time preferred_until, valid_until;
 };
 
+#define ADVERTS_MAX 32
+
+/* A router has advertised this prefix of 64 bits. */
+struct ip_advert {
+    uint8_t router[16], prefix[8];
+    uint8_t ifindex;
+};
+
 struct ip_routes {
-    uint32_t addresses, routes;
+    uint32_t addresses, routes, adverts;
+    struct ip_advert advert[ADVERTS_MAX]; /* the one heard longest ago first */
     struct ip_address address[ADDRESSES_MAX];
     struct ip_prefix route[ROUTES_MAX]; /* longest prefix first */
 };
@@ -101,6 +110,9 @@ const uint8_t *estab_ip_next_hop(const struct ip_routes *t, const uint8_t *dst, 
 void estab_ip_doubt_gateway(struct ip_routes *t, const uint8_t *gateway, unsigned addr_len,
                             unsigned ifindex, bool doubt);
 bool estab_ip_is_link_local(const uint8_t *addr, unsigned addr_len);
+/* A router advertises a prefix, of 64 bits, or (not `valid`) does so no more. */
+void estab_ip_advert(struct ip_routes *t, const uint8_t router[16], const uint8_t prefix[8],
+                     unsigned ifindex, bool valid);
 /* The address of ours to use towards `dst` on that interface; NULL: none. */
 const uint8_t *estab_ip_source(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len,
                                unsigned ifindex);

@@ -305,6 +305,9 @@ estab_addresses_router(struct estab_stack *s, unsigned ifindex, const struct nd_
             memcpy(r.octets, p->prefix, 16);
             put_router_route(s, &r, PREFIXES_MAX, p->valid > 0);
         }
+        /* RFC 6724 §5, rule 5.5: whose prefix it is */
+        if (p->len == 64 && (p->on_link || p->autonomous))
+            estab_ip_advert(&s->routes, router, p->prefix, ifindex, p->valid > 0);
         if (p->autonomous)
             configure(s, ifindex, p, now);
     }

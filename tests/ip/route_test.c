@@ -215,7 +215,7 @@ TEST(a_router_that_is_preferred_comes_first)
     assert_int_equal(estab_ip_next_hop(&t, far.bytes, 16, 1)[15], 3);
 }
 
-/* RFC 6724 §5 */
+/* RFC6724-SRC: rules 1 to 8 */
 TEST(a_source_is_chosen_by_the_first_rule_that_tells_two_apart)
 {
     struct ip_routes t = { 0 };
@@ -242,6 +242,60 @@ TEST(a_source_is_chosen_by_the_first_rule_that_tells_two_apart)
     t.address[3].state = ADDR_PREFERRED;
     t.address[3].temporary = true;
     expect_source(&t, "2001:db8:1::9", "2001:db8:2::1"); /* 7 before 8 */
+}
+
+/* RFC6724-SRC: rule 5.5: of two prefixes the one of the router that is the next hop, before label, privacy and the
+ * longest match; it stands behind scope and deprecation; limit: 32, the one heard longest ago is forgotten. */
+TEST(a_source_is_of_the_router_that_leads_there)
+{
+    struct ip_routes t = { 0 };
+    static const struct {
+        const char *prefix, *router, *ours;
+    } two[2] = { { "2001:db8:1::", "fe80::1", "2001:db8:1::5" },
+                 { "2001:db8:2::", "fe80::2", "2001:db8:2::5" } };
+    struct ip_prefix r = {
+        .addr_len = 16, .ifindex = 1, .has_gateway = true, .until = ESTAB_NEVER
+    };
+    struct estab_addr a[2], router[2], to = { .family = ESTAB_INET6 };
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(estab_addr_parse(&a[i], two[i].ours), 0);
+        assert_int_equal(estab_addr_parse(&router[i], two[i].router), 0);
+        assert_int_equal(estab_ip_add_address(&t, &a[i], 64, 1), 0);
+    }
+    assert_int_equal(estab_addr_parse(&to, "2001:db8:2:9::1"), 0); /* near the second */
+    memcpy(r.gateway, router[0].bytes, 16);
+    assert_int_equal(estab_ip_put_route(&t, &r), 0);
+    assert_memory_equal(estab_ip_source(&t, to.bytes, 16, 1), a[1].bytes, 16);
+    for (i = 0; i < 2; i++)
+        estab_ip_advert(&t, router[i].bytes, a[i].bytes, 1, true);
+    assert_memory_equal(estab_ip_source(&t, to.bytes, 16, 1), a[0].bytes, 16);
+    /* on another link, and towards what is on the link, it says nothing */
+    estab_ip_advert(&t, router[0].bytes, a[0].bytes, 1, false);
+    estab_ip_advert(&t, router[0].bytes, a[0].bytes, 2, true);
+    assert_memory_equal(estab_ip_source(&t, to.bytes, 16, 1), a[1].bytes, 16);
+    estab_ip_advert(&t, router[0].bytes, a[0].bytes, 1, true);
+    assert_memory_equal(estab_ip_source(&t, a[1].bytes, 16, 1), a[1].bytes, 16);
+    /* deprecated comes before */
+    assert_memory_equal(estab_ip_source(&t, to.bytes, 16, 1), a[0].bytes, 16);
+    t.address[0].state = ADDR_DEPRECATED;
+    assert_memory_equal(estab_ip_source(&t, to.bytes, 16, 1), a[1].bytes, 16);
+    t.address[0].state = ADDR_PREFERRED;
+    /* both routers give both */
+    estab_ip_advert(&t, router[0].bytes, a[1].bytes, 1, true);
+    assert_memory_equal(estab_ip_source(&t, to.bytes, 16, 1), a[1].bytes, 16);
+    estab_ip_advert(&t, router[0].bytes, a[1].bytes, 1, false);
+    estab_ip_advert(&t, router[0].bytes, a[1].bytes, 1, false);
+    assert_int_equal(t.adverts, 3);
+    /* a flood of prefixes is bounded, and forgets */
+    for (i = 0; i < 1000; i++) {
+        uint8_t other[8] = { 0x20, 1, 0xd, 0xb8, 0xff, 0xff, (uint8_t)(i >> 8), (uint8_t)i };
+
+        estab_ip_advert(&t, router[1].bytes, other, 1, true);
+        assert_in_range(t.adverts, 1, ADVERTS_MAX);
+    }
+    assert_memory_equal(estab_ip_source(&t, to.bytes, 16, 1), a[1].bytes, 16);
 }
 
 TEST(a_tentative_address_is_not_ours)

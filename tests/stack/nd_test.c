@@ -371,7 +371,7 @@ struct advert {
 };
 
 static void
-says_router(struct segment *g, const struct advert *a)
+says_router_at(struct segment *g, const uint8_t *from, const struct advert *a)
 {
     uint8_t m[16 + 8 + 8 + 32] = { ND_ROUTER_ADVERT };
 
@@ -391,8 +391,14 @@ says_router(struct segment *g, const struct advert *a)
     put_be32(m + 40, a->preferred);
     put_be32(m + 48, 0x20010db8);
     put_be16(m + 52, a->prefix);
-    seg_say_icmp6(g, stranger, router, all_nodes, m, sizeof(m), 255);
+    seg_say_icmp6(g, stranger, from, all_nodes, m, sizeof(m), 255);
     seg_settle(g);
+}
+
+static void
+says_router(struct segment *g, const struct advert *a)
+{
+    says_router_at(g, router, a);
 }
 
 static void
@@ -453,6 +459,32 @@ TEST(a_router_gives_an_address_a_way_and_an_mtu)
     assert_memory_equal(f->octets + 14 + 8, a.addr.bytes, 16);
     assert_int_equal(estab_status(g.host[0], c, &st), 0);
     assert_int_equal(get_be16(f->octets + 14 + 40 + 22), 1400 - 60);
+    seg_end(&g);
+}
+
+/* RFC6724-SRC: rule 5.5: two providers, each with a router and a prefix: what goes to one's router comes from its
+ * prefix, although the other's is nearer to the destination; when that router is gone, from the other's. */
+TEST(a_source_is_of_the_router_in_use)
+{
+    struct segment g;
+    struct estab_address_info first, second;
+    static const uint8_t other[16] = { 0xfe, 0x80, [15] = 0x67 };
+    struct estab_status st;
+    estab_conn c;
+
+    one_autoconf(&g, autoconf);
+    says_router(&g, &(struct advert){ 1800, 1500, 86400, 14400, 1, 64, 0 });
+    says_router_at(&g, other, &(struct advert){ 1800, 1500, 86400, 14400, 2, 64, 0 });
+    seg_run(&g, ESTAB_SEC(3));
+    assert_true(address(&g, 0, 0x20, 1, 0, &first));
+    assert_true(address(&g, 0, 0x20, 1, 1, &second));
+    c = dial(&g, 0, "2001:db8:2:9::1");
+    assert_int_equal(estab_status(g.host[0], c, &st), 0);
+    assert_memory_equal(st.local.addr.bytes, first.addr.bytes, 16);
+    says_router(&g, &(struct advert){ 0, 1500, 86400, 14400, 1, 64, 0 });
+    c = dial(&g, 0, "2001:db8:1:9::1");
+    assert_int_equal(estab_status(g.host[0], c, &st), 0);
+    assert_memory_equal(st.local.addr.bytes, second.addr.bytes, 16);
     seg_end(&g);
 }
 
