@@ -130,7 +130,8 @@ extern "C" {
     X(DROP_ND_CONFLICT,       "neighbour discovery: somebody else has our address", "RFC 4862 §5.4") \
     X(ACCEPTED_GROUP_QUERY,   "query of groups: a report will follow", "RFC 3376 §5.2; RFC 3810 §6.2") \
     X(DROP_GROUP,             "group membership not acted on", "RFC 3376 §5; RFC 3810 §6")          \
-    X(ACCEPTED_REDIRECT,      "redirect: another next hop from now on", "RFC 1122 §3.2.2.2")
+    X(ACCEPTED_REDIRECT,      "redirect: another next hop from now on", "RFC 1122 §3.2.2.2")        \
+    X(ACCEPTED_PACKET_TOO_BIG_LATER, "path MTU: believed if what it quotes times out", "RFC 5927 §7.2")
 
 /* Why a packet was sent. */
 #define ESTAB_REASONS(X)                                                                            \

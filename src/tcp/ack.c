@@ -216,7 +216,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     marked = seq_geq(seg->ack, old_una) && estab_ecn_is_marked(tcb, seg, seg->ack - old_una);
     if (moved_una) {
         acknowledge(tcb, env, seg, marked);
-        estab_path_mtu_ack(tcb, env);
+        estab_path_mtu_ack(tcb, env, seg->ack - old_una);
         if (tcb->orphan)
             tcb->orphan_at = env->now + env->cfg->orphan_timeout;
     } else if (tcb->flight == NULL && duplicate) {

@@ -128,7 +128,7 @@ text_of_syn(const struct tcb *tcb, const struct tcp_env *env, const struct tcp_s
 
     if (limit > usual)
         limit = usual;
-    if (limit > tcb->mms_s - TCP_HEADER_MIN)
+    if (limit + TCP_HEADER_MIN > tcb->mms_s)
         limit = tcb->mms_s - TCP_HEADER_MIN;
     limit = limit > options ? limit - options : 0;
     return tcb->snd.used < limit ? tcb->snd.used : limit;

@@ -44,6 +44,14 @@ estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, uint
         mtu = least;
     if (mtu - tcb->ip_header_len >= tcb->mms_s)
         return SEG_DROP_ICMP_UNRELATED; /* we never sent anything that large */
+    /* RFC 5927 §7.2 (RFC5927-7.2-PMTU): larger ones have arrived, so this may be somebody's guess;
+     * if it is true, what it quotes will not arrive and time out. Where nothing has been proven yet
+     * there is no harm in believing it at once. */
+    if (mtu - tcb->ip_header_len < tcb->mms_acked) {
+        tcb->pending_mms = (uint16_t)(mtu - tcb->ip_header_len);
+        tcb->pending_seq = seq;
+        return SEG_ACCEPTED_PACKET_TOO_BIG_LATER;
+    }
     /* ssthresh stays: nothing was lost for want of room. */
     estab_path_mtu_lowered(tcb, env, mtu - tcb->ip_header_len);
     /* RFC 1191 §6.5: what was too big is sent again at once; no sign of congestion. */

@@ -6,7 +6,7 @@
 
 #define BLACK_HOLE_TIMEOUTS 2 /* RFC 8899 §4.4: this many, and the next, of a large segment */
 #define RAISE_AFTER 600       /* seconds, PMTU_RAISE_TIMER of RFC 8899 §5.1.1; RFC 1191 §6.3 */
-#define GRAIN 16              /* the search ends when this little is left */
+#define GRAIN 16u             /* the search ends when this little is left */
 
 static uint32_t
 now_s(const struct tcp_env *env)
@@ -40,7 +40,10 @@ set_mms(struct tcb *tcb, uint32_t mms)
 {
     uint32_t smss = tcb->smss;
 
-    tcb->mms_s = mms;
+    tcb->mms_s = (uint16_t)mms;
+    if (tcb->mms_acked > mms)
+        tcb->mms_acked = (uint16_t)mms;
+    tcb->pending_mms = 0;
     estab_tcp_update_smss(tcb);
     if (tcb->smss < smss)
         tcb->cwnd = (uint32_t)((uint64_t)tcb->cwnd * tcb->smss / smss);
@@ -65,7 +68,7 @@ estab_tcp_path_is_narrow(struct tcb *tcb, uint32_t mtu, estab_time until)
     if (mtu - tcb->ip_header_len >= tcb->mms_s)
         return;
     /* the MSS that we announce stays that of the link (RFC1191-MSS) */
-    tcb->mms_s = mtu - tcb->ip_header_len;
+    tcb->mms_s = (uint16_t)(mtu - tcb->ip_header_len);
     tcb->mms_next_at = (uint32_t)(uint64_t)(until / ESTAB_SEC(1));
     estab_tcp_update_smss(tcb);
 }
@@ -73,10 +76,18 @@ estab_tcp_path_is_narrow(struct tcb *tcb, uint32_t mtu, estab_time until)
 void
 estab_path_mtu_timeout(struct tcb *tcb, struct tcp_env *env)
 {
-    uint32_t old = tcb->mms_s, mms;
+    uint16_t old = tcb->mms_s;
+    uint32_t mms;
 
+    /* RFC 5927 §7.2 (RFC5927-7.2-PMTU), MAXSEGRTO = 1: it was true, what was said to be too big has
+     * not arrived. */
+    if (UNLIKELY(tcb->pending_mms != 0)) {
+        estab_path_mtu_lowered(tcb, env, tcb->pending_mms);
+        estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_LOWERED);
+        return;
+    }
     if (tcb->probe_mms != 0) {
-        tcb->mms_high = tcb->probe_mms - 1u;
+        tcb->mms_high = (uint16_t)(tcb->probe_mms - 1u);
         tcb->probe_mms = 0;
     }
     if (!env->cfg->path_mtu_probing || !is_synchronized(tcb) ||
@@ -101,7 +112,7 @@ next_mms(const struct tcb *tcb)
 {
     if (!tcb->mms_failed)
         return tcb->mms_high;
-    return tcb->mms_s + (tcb->mms_high - tcb->mms_s + 1) / 2;
+    return ((uint32_t)tcb->mms_s + tcb->mms_high + 1) / 2;
 }
 
 uint32_t
@@ -142,8 +153,16 @@ probe_end(const struct tcb *tcb)
 }
 
 void
-estab_path_mtu_ack(struct tcb *tcb, struct tcp_env *env)
+estab_path_mtu_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
 {
+    uint32_t size = (acked < tcb->smss ? acked : tcb->smss) + header_len(tcb);
+
+    /* RFC 5927 §7.2: one ACK may be of several segments, and then this is more than was proven, so
+     * that an error is looked at twice that might have been believed at once. */
+    if (UNLIKELY(size > tcb->mms_acked))
+        tcb->mms_acked = (uint16_t)size;
+    if (UNLIKELY(tcb->pending_mms != 0) && seq_gt(tcb->snd_una, tcb->pending_seq))
+        tcb->pending_mms = 0; /* it has arrived, so it was not too big */
     /* a black hole is news for others when smaller segments get through it, not before */
     if (UNLIKELY(tcb->mms_unproven)) {
         tcb->mms_unproven = false;
@@ -175,7 +194,7 @@ estab_path_mtu_probe_lost(struct tcb *tcb, struct tcp_env *env)
         return false;
     /* RFC 4821 §7.6.2: its loss alone is no congestion. */
     tcb->mms_failed = true;
-    tcb->mms_high = tcb->probe_mms - 1u;
+    tcb->mms_high = (uint16_t)(tcb->probe_mms - 1u);
     tcb->probe_mms = 0;
     if (tcb->mms_high < tcb->mms_s + GRAIN) {
         tcb->mms_failed = false;

@@ -195,11 +195,15 @@ struct tcb {
     /* Segment sizes (RFC 9293 §3.7.1) */
     uint16_t send_mss; /* SendMSS: the peer's MSS option or the default */
     uint16_t smss;     /* Eff.snd.MSS: octets of text in a full-sized segment */
-    uint32_t mms_s;    /* the largest transport message IP can send: path MTU - IP header */
+    uint16_t mms_s;    /* the largest transport message IP can send: path MTU - IP header */
     /* RFC 4821: what the link takes; what may still be found; when to look again (seconds) */
-    uint32_t mms_max, mms_high, mms_next_at;
-    tcp_seq probe_seq;  /* the probe that is out begins here */
-    uint16_t probe_mms; /* and is so large; 0: none is */
+    uint16_t mms_max, mms_high;
+    uint16_t probe_mms; /* of the probe that is out, which begins at probe_seq; 0: none is */
+    /* RFC 5927 §7.2: the largest message that has arrived; what a "packet too big" about the one at
+     * pending_seq said, until a timeout confirms it; 0: none has */
+    uint16_t mms_acked, pending_mms;
+    uint32_t mms_next_at;
+    tcp_seq probe_seq, pending_seq;
 
     /* RFC 7323 */
     uint32_t ts_recent;

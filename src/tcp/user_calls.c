@@ -15,7 +15,7 @@ estab_tcp_init(struct tcb *tcb, const struct tcp_env *env, const struct estab_tc
     memset(tcb, 0, sizeof(*tcb)); /* CLOSED is 0 */
     tcb->opt = opt;
     tcb->ip_header_len = ip_header_len;
-    tcb->mms_s = mtu - ip_header_len;
+    tcb->mms_s = (uint16_t)(mtu - ip_header_len);
     tcb->mms_max = tcb->mms_s;
     tcb->mms_high = tcb->mms_s;
     tcb->send_mss = ip_header_len == 20 ? 536 : 1220;

@@ -119,6 +119,69 @@ TEST(packet_too_big_lowers_the_segment_size)
     peer_done_quietly(p);
 }
 
+/* RFC5927-7.2-PMTU: once large segments have arrived, an error that says otherwise waits: what arrives all the same
+ * takes it back, and no timeout later brings it up again.
+ * vuln: ICMP frag-needed PMTU reduction */
+TEST(packet_too_big_changes_nothing_while_large_segments_arrive)
+{
+    struct peer *p = peer_in_established();
+    uint32_t full = V4(1460, 1440), una = ISS + 1, i;
+
+    for (i = 0; i < 50; i++) {
+        user_sends(p, 4 * full);
+        if (i > 0) {
+            peer_sends_icmp(p, V4(3, 2), V4(4, 0), 600, una);
+            expect_verdict(p, ACCEPTED_PACKET_TOO_BIG_LATER);
+        }
+        peer_forgets(p);
+        una += 4 * full;
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = una);
+        assert_int_equal(user_status(p).mss, full);
+    }
+    user_sends(p, full);
+    peer_forgets(p);
+    (void)time_until_sent(p, SEC(5)); /* a timeout of its own */
+    expect_sent(p, .ctl = CTL_ACK, .seq = una, .ack = 101, .len = full);
+    assert_int_equal(user_status(p).mss, full);
+    peer_done_quietly(p);
+}
+
+/* RFC5927-7.2-PMTU: the path has become narrower: what the error quotes does not arrive, and the first timeout makes
+ * segments smaller. As small as nothing larger was proven, it is believed at once. */
+TEST(packet_too_big_is_believed_when_what_it_quotes_times_out)
+{
+    struct peer *p = peer_in_established();
+    uint32_t full = V4(1460, 1440), least = V4(1300 - 40, 1300 - 60), una = ISS + 1 + 2 * full;
+    struct estab_stack_status st;
+
+    user_sends(p, 2 * full);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = una);
+    user_sends(p, 3 * full);
+    peer_forgets(p);
+    peer_sends_icmp(p, V4(3, 2), V4(4, 0), 1300, una + full);
+    expect_verdict(p, ACCEPTED_PACKET_TOO_BIG_LATER);
+    expect_nothing_sent(p);
+    assert_int_equal(user_status(p).mss, full);
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.paths, 0);
+    do { /* a loss probe may come first */
+        peer_forgets(p);
+        (void)time_until_sent(p, SEC(5));
+    } while (user_status(p).mss == full);
+    expect_sent(p, .ctl = CTL_ACK, .seq = una, .ack = 101, .len = least,
+                .reason = ESTAB_WHY_RETRANSMIT_RTO);
+    estab_stack_status(p->stack, &st);
+    assert_int_equal(st.recoveries[ESTAB_RECOVERY_TIMEOUT], 1);
+    assert_int_equal(st.recoveries[ESTAB_RECOVERY_MTU_LOWERED], 1);
+    assert_int_equal(st.paths, 1);
+    peer_forgets(p);
+    /* smaller still, where no more than that has arrived */
+    peer_sends_icmp(p, V4(3, 2), V4(4, 0), 1290, una);
+    expect_verdict(p, ACCEPTED_PACKET_TOO_BIG_LATER);
+    peer_done_quietly(p);
+}
+
 /* RFC5927-7.2-FLOOR, CVE-2004-1060: not below 576 or 1280, not larger than what was sent, not out of flight.
  * vuln: ICMP frag-needed PMTU reduction */
 TEST(packet_too_big_is_believed_within_reason)
