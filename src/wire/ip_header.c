@@ -12,8 +12,9 @@
 
 #define EXTENSIONS_MAX 8
 
-/* RFC 7126 §4.3: source-routed datagrams are dropped; other options are passed over (MUST-50), if
- * their lengths hold. */
+/* RFC 7126 §4.3, §4.4 (RFC7126-SRCROUTE): source-routed datagrams are dropped, a TCP segment like
+ * any other, so that there is no route to be kept, reversed or overridden (MUST-53, SHLD-24); other
+ * options are passed over (MUST-50), if their lengths hold. */
 static enum estab_verdict
 check_v4_options(const uint8_t *opt, uint32_t len)
 {

@@ -141,6 +141,49 @@ TEST(nothing_that_goes_to_many_is_answered)
     peer_done(p);
 }
 
+/* RFC7126-SRCROUTE, MUST-53, SHLD-24: a SYN with a source route, also one that has been walked to its end, opens
+ * nothing, and no later segment with one moves a connection or the way its segments go. */
+TEST(no_segment_of_tcp_has_a_source_route)
+{
+    struct peer *p = peer_in_established();
+    struct estab_status before;
+    uint8_t packet[200], routed[200];
+
+    if (peer_family == 6) { /* RFC 5095: see the tests of its headers */
+        peer_done(p);
+        return;
+    }
+    user_sends(p, 100);
+    peer_forgets(p);
+    before = user_status(p);
+    for (unsigned kind = 131; kind <= 137; kind += 6)
+        for (unsigned pointer = 4; pointer <= 8; pointer += 4)
+            for (unsigned syn = 0; syn < 2; syn++) {
+                struct step s = { .ctl = CTL_ACK, .seq = 101, .ack = ISS + 101 };
+                uint32_t len =
+                    peer_writes(p, syn ? 999 : p->them.port,
+                                syn ? (struct step){ .ctl = CTL_SYN, .seq = 7 } : s, packet);
+
+                memcpy(routed, packet, 20);
+                memset(routed + 20, 0, 8);
+                routed[0] = 0x47;
+                put_be16(routed + 2, len + 8);
+                routed[20] = (uint8_t)kind;
+                routed[21] = 7;
+                routed[22] = (uint8_t)pointer;
+                memcpy(routed + 23, p->them.addr.bytes, 4);
+                sum_ipv4(routed);
+                memcpy(routed + 28, packet + 20, len - 20);
+                peer_sends_raw(p, routed, len + 8);
+                expect_verdict(p, DROP_IP_SOURCE_ROUTE);
+                expect_nothing_sent(p);
+                expect_unchanged(p, &before);
+            }
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 101);
+    expect_verdict(p, ACCEPTED);
+    peer_done(p);
+}
+
 /* RFC1122-3.2.1.8, MAY-10, MAY-11, CVE-2021-31344: the reply goes to the source in the header, whatever options came with the request, and has none; source
  * routes are refused.
  * vuln: ICMP echo with fake IP options redirects the reply

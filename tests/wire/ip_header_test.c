@@ -196,7 +196,7 @@ parse_options(const uint8_t *options, uint32_t n)
     return parse_exact(p, header + 20, false, NULL);
 }
 
-/* RFC 7126 §4.3, §4.4. */
+/* RFC7126-SRCROUTE: RFC 7126 §4.3, §4.4. */
 TEST(source_routes_are_refused_wherever_they_stand)
 {
     static const uint8_t loose[] = { 131, 7, 4, 1, 2, 3, 4 }, strict[] = { 137, 3, 4 };
