@@ -362,10 +362,14 @@ sim_link_carry_through(struct sim_link *l, struct sim_link *queue, unsigned dire
         counts->held++;
         if (hold->action == SIM_HOLD_DROP)
             return 0;
-        if (hold->action == SIM_HOLD_DELAY)
+        if (hold->action == SIM_HOLD_DELAY) {
             copies[0].at = release(hold, arrives);
-        else
+        } else if (hold->action == SIM_HOLD_ALTER) {
+            counts->corrupted++;
+            corrupt(l, &copies[0], packet, len);
+        } else {
             copies[n++] = (struct sim_copy){ .at = release(hold, arrives) };
+        }
     }
     if (!faulty)
         return coalesce(l, direction, copies, n);

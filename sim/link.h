@@ -45,7 +45,7 @@ struct sim_codel_config {
 
 /* What goes wrong with one very packet: the n-th that matches is kept back, or with `every` it and
  * all that follow. */
-enum sim_hold_action { SIM_HOLD_DELAY, SIM_HOLD_DROP, SIM_HOLD_DUPLICATE };
+enum sim_hold_action { SIM_HOLD_DELAY, SIM_HOLD_DROP, SIM_HOLD_DUPLICATE, SIM_HOLD_ALTER };
 struct sim_hold {
     uint8_t direction;     /* 0: from end 0 to end 1, 1: the other way */
     uint8_t ctl, ctl_mask; /* packets with (control bits & ctl_mask) == ctl */

@@ -23,7 +23,11 @@ enum {
     SIM_SCRIPT_OPTIONS = 8,
     SIM_SCRIPT_LINES = 20000,
     SIM_SCRIPT_OCTETS = 1 << 20, /* of a whole script */
-    SIM_SCRIPT_SEND = 1 << 20    /* of one call */
+    SIM_SCRIPT_SEND = 1 << 20,   /* of one call */
+    SIM_SCRIPT_CLAIMS = 22,      /* N1 to N22 */
+    SIM_SCRIPT_QUESTIONS = 32,   /* over all languages */
+    SIM_SCRIPT_COUNTERFACTUALS = 12,
+    SIM_SCRIPT_FLOOD = 100000 /* SYNs of one flood */
 };
 
 struct sim_script_name {
@@ -83,6 +87,19 @@ struct sim_script_segment {
     struct sim_script_option option[SIM_SCRIPT_OPTIONS];
 };
 
+/*
+ * The rules of TCP that a line or a counterfactual speaks of: "time-wait,paws". What rules there
+ * are is known to the lab alone (tcp/rules.h); here they are words.
+ */
+struct sim_script_rules {
+    struct sim_script_text list;
+    uint32_t line, column;
+};
+
+/* When a line is played: always, only while all its rules are in force, only when all are taken
+ * away; and a harm, which must be seen without them and must not be seen with them. */
+enum sim_script_mode { SIM_PLAY_ALWAYS, SIM_PLAY_WITH, SIM_PLAY_WITHOUT, SIM_PLAY_HARM };
+
 enum sim_script_call {
     SIM_CALL_LISTEN,
     SIM_CALL_UNLISTEN,
@@ -93,7 +110,9 @@ enum sim_script_call {
     SIM_CALL_SHUTDOWN,
     SIM_CALL_CLOSE,
     SIM_CALL_ABORT,
-    SIM_CALL_SET
+    SIM_CALL_SET,
+    SIM_CALL_DRAIN,
+    SIM_CALL_POUR
 };
 
 enum sim_script_wanted {
@@ -118,6 +137,9 @@ enum sim_script_count {
     SIM_COUNT_BUFFER_BYTES,
     SIM_COUNT_RECEIVED,
     SIM_COUNT_SENT,
+    SIM_COUNT_OCTETS,
+    SIM_COUNT_AGAIN,
+    SIM_COUNT_LOST,
     SIM_COUNT_VERDICT,
     SIM_COUNT_REASON,
     SIM_COUNT_CAUSE
@@ -135,15 +157,36 @@ enum sim_script_kind {
     SIM_LINE_FAULT,
     SIM_LINE_CUT,
     SIM_LINE_MEND,
-    SIM_LINE_REBOOT
+    SIM_LINE_REBOOT,
+    SIM_LINE_PAUSE,
+    SIM_LINE_STARVE,
+    SIM_LINE_FEED,
+    SIM_LINE_FORGE,
+    SIM_LINE_FLOOD
 };
 
 enum sim_script_when { SIM_WHEN_THEN, SIM_WHEN_AFTER, SIM_WHEN_AT };
 enum sim_script_language { SIM_SAY_ALL, SIM_SAY_ENGLISH, SIM_SAY_CHINESE };
 #define SIM_SCRIPT_ALL_HOSTS UINT32_MAX
 
+enum sim_script_compare { SIM_IS, SIM_AT_LEAST, SIM_AT_MOST };
+
+/* What a lesson offers to take away, from which host, and what comes of it in each language. */
+struct sim_script_counterfactual {
+    struct sim_script_rules rules;
+    uint32_t host; /* SIM_SCRIPT_ALL_HOSTS: from all */
+    struct sim_script_text harm[3];
+};
+
+struct sim_script_question {
+    enum sim_script_language language;
+    struct sim_script_text question, answer;
+};
+
 struct sim_script_line {
     enum sim_script_kind kind;
+    enum sim_script_mode mode;
+    struct sim_script_rules rules;
     uint32_t line, column; /* of what it does, after the time */
     enum sim_script_when when;
     estab_time time;
@@ -154,7 +197,7 @@ struct sim_script_line {
     uint16_t port, local_port;
     uint32_t backlog;
     uint32_t number; /* octets to send or receive, what is counted must be */
-    bool at_least;   /* `number` is the least */
+    enum sim_script_compare compare;
     bool has_text;
     struct sim_script_text text;
     struct estab_tcp_options options;
@@ -169,6 +212,8 @@ struct sim_script_line {
     enum sim_script_language language;
     struct sim_hold hold; /* its direction is set when the script runs */
     bool hold_until;      /* hold.release_at, else hold.release_after */
+    bool same_secret;     /* of a reboot */
+    bool is_blind;        /* FORGE: the numbers are what they are */
     struct sim_script_segment segment;
 };
 
@@ -191,6 +236,14 @@ struct sim_script {
     char *strings;
     size_t strings_len, strings_cap;
     bool has_language[3]; /* something is said in it */
+
+    /* What makes a script a lesson; sim/script_lesson.c */
+    uint32_t lesson; /* its number; 0: none */
+    struct sim_script_text title[3];
+    uint32_t claims; /* bit n: N<n> is shown */
+    uint32_t n_counterfactuals, n_questions;
+    struct sim_script_counterfactual counterfactual[SIM_SCRIPT_COUNTERFACTUALS];
+    struct sim_script_question question[SIM_SCRIPT_QUESTIONS];
 };
 
 /* Parses a script; false: the first error is told. Ends with sim_script_free() in both cases. */

@@ -5,6 +5,7 @@
  */
 #include "sim/script.h"
 
+#include "sim/script_lesson.h"
 #include "sim/script_segment.h"
 #include "sim/script_settings.h"
 
@@ -18,9 +19,12 @@ struct parser {
     bool has_seed, has_shown;
 };
 
-static const char *const keywords[] = { "host",   "peer", "link",   "seed", "ladder", "at",
-                                        "within", "say",  "expect", "drop", "hold",   "duplicate",
-                                        "cut",    "mend", "reboot", "free" };
+static const char *const keywords[] = {
+    "host", "peer",   "link",           "seed",     "ladder", "lesson",  "title", "claims",
+    "at",   "within", "counterfactual", "question", "with",   "without", "harm",  "say",
+    "drop", "hold",   "duplicate",      "alter",    "cut",    "mend",    "pause", "starve",
+    "feed", "forge",  "flood",          "reboot",   "expect", "free"
+};
 
 /* ---- names ---- */
 
@@ -379,6 +383,12 @@ parse_receive(struct parser *p, struct sim_script_line *l)
 }
 
 static bool
+parse_pour(struct parser *p, struct sim_script_line *l)
+{
+    return take_number(p, 1, INT32_MAX, "a number of octets", &l->number);
+}
+
+static bool
 parse_set(struct parser *p, struct sim_script_line *l)
 {
     do {
@@ -391,8 +401,9 @@ parse_set(struct parser *p, struct sim_script_line *l)
 static bool
 parse_call(struct parser *p, struct sim_script_line *l)
 {
-    static const char *const names[] = { "listen",  "unlisten", "connect", "accept", "send",
-                                         "receive", "shutdown", "close",   "abort",  "set" };
+    static const char *const names[] = { "listen", "unlisten", "connect",  "accept",
+                                         "send",   "receive",  "shutdown", "close",
+                                         "abort",  "set",      "drain",    "pour" };
     struct sim_word w;
     unsigned call = 0;
     bool good = true;
@@ -407,7 +418,7 @@ parse_call(struct parser *p, struct sim_script_line *l)
         call++;
     if (call == sizeof names / sizeof names[0])
         return sim_expected(&p->c, "a call: listen, unlisten, connect, accept, send, receive, "
-                                   "shutdown, close, abort or set");
+                                   "shutdown, close, abort, set, drain or pour");
     sim_skip(&p->c, w.len);
     l->call = (enum sim_script_call)call;
     switch (l->call) {
@@ -429,9 +440,13 @@ parse_call(struct parser *p, struct sim_script_line *l)
     case SIM_CALL_SET:
         good = parse_set(p, l);
         break;
+    case SIM_CALL_POUR:
+        good = parse_pour(p, l);
+        break;
     case SIM_CALL_SHUTDOWN:
     case SIM_CALL_CLOSE:
     case SIM_CALL_ABORT:
+    case SIM_CALL_DRAIN:
         break;
     }
     return good && parse_result(p, l);
@@ -484,8 +499,9 @@ parse_count(struct parser *p, struct sim_script_line *l)
 {
     static const char *const names[] = { "connections",  "half-open", "time-wait", "listeners",
                                          "timers",       "ports",     "bytes",     "record-bytes",
-                                         "buffer-bytes", "received",  "sent",      "verdict",
-                                         "reason",       "cause" };
+                                         "buffer-bytes", "received",  "sent",      "octets",
+                                         "again",        "lost",      "verdict",   "reason",
+                                         "cause" };
     struct sim_word w = sim_peek(&p->c);
     unsigned i = 0;
 
@@ -494,8 +510,8 @@ parse_count(struct parser *p, struct sim_script_line *l)
     if (i == sizeof names / sizeof names[0])
         return sim_expected(&p->c, "a state such as TIME-WAIT, `free`, or what is to be counted: "
                                    "connections, half-open, time-wait, listeners, timers, ports, "
-                                   "bytes, record-bytes, buffer-bytes, received, sent, verdict, "
-                                   "reason, cause");
+                                   "bytes, record-bytes, buffer-bytes, received, sent, octets, "
+                                   "again, lost, verdict, reason, cause");
     l->kind = SIM_LINE_EXPECT_COUNT;
     l->count = (enum sim_script_count)i;
     sim_skip(&p->c, w.len);
@@ -503,9 +519,13 @@ parse_count(struct parser *p, struct sim_script_line *l)
         return false;
     if (l->count >= SIM_COUNT_VERDICT && sim_at_end(&p->c)) {
         l->number = 1;
-        l->at_least = true;
+        l->compare = SIM_AT_LEAST;
         return true;
     }
+    if (sim_take(&p->c, "at-least"))
+        l->compare = SIM_AT_LEAST;
+    else if (sim_take(&p->c, "at-most"))
+        l->compare = SIM_AT_MOST;
     return take_number(p, 0, INT32_MAX, "a number", &l->number);
 }
 
@@ -596,7 +616,7 @@ parse_filter(struct parser *p, struct sim_hold *h)
 static bool
 parse_fault(struct parser *p, struct sim_script_line *l, enum sim_hold_action action)
 {
-    static const char *const words[] = { "for", "", "after" };
+    static const char *const words[] = { "for", "", "after", "" };
 
     l->kind = SIM_LINE_FAULT;
     l->other = SIM_SCRIPT_ALL_HOSTS;
@@ -605,7 +625,7 @@ parse_fault(struct parser *p, struct sim_script_line *l, enum sim_hold_action ac
         return false;
     if (sim_take(&p->c, "to") && !take_host(p, &l->other))
         return false;
-    if (action == SIM_HOLD_DROP)
+    if (action == SIM_HOLD_DROP || action == SIM_HOLD_ALTER)
         return true;
     if (sim_take(&p->c, "until")) {
         l->hold_until = true;
@@ -626,6 +646,84 @@ parse_two_hosts(struct parser *p, struct sim_script_line *l, enum sim_script_kin
 {
     l->kind = kind;
     return take_host(p, &l->host) && take_host(p, &l->other);
+}
+
+/* reboot HOST [secret=same|new] */
+static bool
+parse_reboot(struct parser *p, struct sim_script_line *l)
+{
+    struct sim_word value;
+
+    l->kind = SIM_LINE_REBOOT;
+    if (!take_host(p, &l->host))
+        return false;
+    if (!sim_take_key(&p->c, "secret", &value))
+        return true;
+    l->same_secret = sim_word_is(value, "same");
+    if (!l->same_secret && !sim_word_is(value, "new"))
+        return sim_expected(&p->c, "`same` or `new`");
+    sim_skip(&p->c, value.len);
+    return true;
+}
+
+/* pause HOST for TIME */
+static bool
+parse_pause(struct parser *p, struct sim_script_line *l)
+{
+    l->kind = SIM_LINE_PAUSE;
+    if (!take_host(p, &l->host))
+        return false;
+    if (!sim_take(&p->c, "for"))
+        return sim_expected(&p->c, "`for` and a time");
+    return take_time(p, &l->hold.release_after);
+}
+
+static bool
+parse_one_host(struct parser *p, struct sim_script_line *l, enum sim_script_kind kind)
+{
+    l->kind = kind;
+    return take_host(p, &l->host);
+}
+
+/* forge HOST to HOST [blind] BITS FIELDS */
+static bool
+parse_forge(struct parser *p, struct sim_script_line *l)
+{
+    const char *at;
+
+    l->kind = SIM_LINE_FORGE;
+    if (!take_host(p, &l->host))
+        return false;
+    if (!sim_take(&p->c, "to"))
+        return sim_expected(&p->c, "`to` and the host it is for");
+    at = sim_peek(&p->c).s;
+    if (!take_host(p, &l->other))
+        return false;
+    if (l->other == p->s->peer || l->other == l->host)
+        return sim_wrong(&p->c, at,
+                         "expected a whole host, and another one than that it is "
+                         "forged in the name of");
+    l->is_blind = sim_take(&p->c, "blind");
+    return sim_segment_parse(&p->c, p->s, false, &l->segment);
+}
+
+/* flood HOST:PORT N [gap=TIME] */
+static bool
+parse_flood(struct parser *p, struct sim_script_line *l)
+{
+    struct sim_word value;
+
+    l->kind = SIM_LINE_FLOOD;
+    l->host = SIM_SCRIPT_ALL_HOSTS;
+    if (!parse_connect(p, l))
+        return false;
+    if (l->other == p->s->peer)
+        return sim_wrong(&p->c, p->c.at, "the peer cannot be flooded");
+    if (!take_number(p, 1, SIM_SCRIPT_FLOOD, "how many SYNs, 1 to 100000", &l->number))
+        return false;
+    if (!sim_take_key(&p->c, "gap", &value))
+        return true;
+    return take_time(p, &l->hold.release_after);
 }
 
 /* ---- lines ---- */
@@ -686,14 +784,24 @@ parse_what(struct parser *p, struct sim_script_line *l)
         return parse_fault(p, l, SIM_HOLD_DELAY);
     if (sim_take(&p->c, "duplicate"))
         return parse_fault(p, l, SIM_HOLD_DUPLICATE);
+    if (sim_take(&p->c, "alter"))
+        return parse_fault(p, l, SIM_HOLD_ALTER);
     if (sim_take(&p->c, "cut"))
         return parse_two_hosts(p, l, SIM_LINE_CUT);
     if (sim_take(&p->c, "mend"))
         return parse_two_hosts(p, l, SIM_LINE_MEND);
-    if (sim_take(&p->c, "reboot")) {
-        l->kind = SIM_LINE_REBOOT;
-        return take_host(p, &l->host);
-    }
+    if (sim_take(&p->c, "reboot"))
+        return parse_reboot(p, l);
+    if (sim_take(&p->c, "pause"))
+        return parse_pause(p, l);
+    if (sim_take(&p->c, "starve"))
+        return parse_one_host(p, l, SIM_LINE_STARVE);
+    if (sim_take(&p->c, "feed"))
+        return parse_one_host(p, l, SIM_LINE_FEED);
+    if (sim_take(&p->c, "forge"))
+        return parse_forge(p, l);
+    if (sim_take(&p->c, "flood"))
+        return parse_flood(p, l);
     return parse_call(p, l);
 }
 
@@ -714,6 +822,30 @@ may_wait(const struct sim_script_line *l)
     }
 }
 
+/* Without which rules a line is played, and how. */
+static bool
+parse_mode(struct parser *p, struct sim_script_line *l)
+{
+    static const char *const words[] = { "", "with", "without", "harm" };
+
+    for (unsigned i = SIM_PLAY_WITH; i <= SIM_PLAY_HARM; i++) {
+        if (!sim_take(&p->c, words[i]))
+            continue;
+        l->mode = (enum sim_script_mode)i;
+        return sim_lesson_rules(&p->c, p->s, &l->rules);
+    }
+    return true;
+}
+
+/* A harm is something that can be seen. */
+static bool
+can_be_seen(const struct sim_script_line *l)
+{
+    return l->kind == SIM_LINE_EXPECT_STATE || l->kind == SIM_LINE_EXPECT_FREE ||
+           l->kind == SIM_LINE_EXPECT_COUNT ||
+           (l->kind == SIM_LINE_CALL && l->result != SIM_RESULT_NONE);
+}
+
 static bool
 parse_action(struct parser *p)
 {
@@ -723,7 +855,7 @@ parse_action(struct parser *p)
 
     if (p->s->n_lines == SIM_SCRIPT_LINES)
         return sim_wrong(&p->c, p->c.at, "too many lines");
-    if (!parse_time(p, &l))
+    if (!parse_mode(p, &l) || !parse_time(p, &l))
         return false;
     if (sim_at_end(&p->c))
         return sim_expected(&p->c, "what happens then");
@@ -734,6 +866,8 @@ parse_action(struct parser *p)
     if (l.within != 0 && !may_wait(&l))
         return sim_wrong(
             &p->c, at, "`within` goes with accept, receive, expect and `>`: this happens at once");
+    if (l.mode == SIM_PLAY_HARM && !can_be_seen(&l))
+        return sim_wrong(&p->c, at, "a harm is an `expect`, or a call with a result");
     if (!sim_grow(&p->s->from, &lines, &p->s->cap_lines, p->s->n_lines + 1, sizeof l))
         return sim_wrong(&p->c, at, "no memory for this line");
     p->s->lines = lines;
@@ -747,10 +881,13 @@ parse_line(struct parser *p)
     static const char *const setup[] = { "host", "peer", "link", "seed", "ladder" };
     struct sim_word w = sim_peek(&p->c);
     unsigned i = 0;
-    bool good;
+    bool good, taken;
 
     if (sim_at_end(&p->c))
         return true;
+    good = sim_lesson_parse(&p->c, p->s, &taken);
+    if (taken)
+        return good && (sim_at_end(&p->c) || sim_expected(&p->c, "the end of the line"));
     while (i < sizeof setup / sizeof setup[0] && !sim_word_is(w, setup[i]))
         i++;
     if (i == sizeof setup / sizeof setup[0]) {

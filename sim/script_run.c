@@ -6,6 +6,7 @@
 #include "sim/script_run.h"
 
 #include "sim/invariants.h"
+#include "sim/script_lesson.h"
 #include "sim/script_segment.h"
 #include "sim/script_settings.h"
 #include "sim/world.h"
@@ -29,7 +30,19 @@ struct named_conn {
     estab_conn conn; /* 0: none */
     struct estab_endpoint local, remote;
     bool was_bound;
+    bool drains;      /* all that comes is read at once */
+    uint64_t to_pour; /* octets still to be sent as there is room */
+    uint64_t poured;
 };
+
+/* SYNs from nowhere, one after another. */
+struct flood {
+    uint32_t left, sent;
+    uint32_t host;
+    uint16_t port;
+    estab_time gap;
+};
+enum { FLOODS = 4 };
 
 struct listener {
     estab_conn conn;
@@ -42,6 +55,7 @@ struct player {
     struct listener listener[LISTENERS];
     unsigned n_listeners;
     uint64_t causes[ESTAB_CAUSE_COUNT];
+    uint64_t octets; /* that its user has received */
 };
 
 /* A packet that has come to the peer. */
@@ -62,7 +76,7 @@ struct run {
     const struct sim_script *s;
     const struct sim_script_watch *watch;
     struct sim_script_result *result;
-    enum sim_script_language language;
+    const struct sim_script_how *how;
     struct estab_alloc from;
     struct sim_world w;
     struct sim_checks checks;
@@ -70,8 +84,11 @@ struct run {
     struct player player[SIM_SCRIPT_HOSTS];
 
     estab_time at;    /* of the line before */
+    bool is_hopeless; /* going on makes no sense, whatever the failing line is worth */
+    bool is_busy;     /* users that go on by themselves call: not shown */
     bool is_patient;  /* calls that would have to wait are not shown */
     uint8_t *buffer;  /* SIM_SCRIPT_SEND octets, and what a packet needs */
+    uint8_t *drained; /* DRAIN_OCTETS */
     uint64_t entered; /* octets that were sent by their number, for their content */
 
     struct arrival arrival[ARRIVALS];
@@ -80,8 +97,12 @@ struct run {
     struct flow flow[FLOWS];
     unsigned n_flows;
     uint16_t peer_port, host_port; /* of the flow spoken of last; 0: not known yet */
+    struct flood flood[FLOODS];
+    unsigned n_floods;
 };
 #define BUFFER_OCTETS (SIM_SCRIPT_SEND + SIM_SEGMENT_ROOM)
+#define DRAIN_OCTETS 65536u
+#define POUR_OCTETS 16384u
 
 /* ---- failing ---- */
 
@@ -141,6 +162,7 @@ fail_invariant(struct run *r, const struct sim_script_line *l)
 
     if (begin_failure(r, l, l->column, &t) == NULL)
         return false;
+    r->is_hopeless = true;
     r->result->broken_rule = f->rule;
     sim_text_put(&t, "the simulator's rule ");
     sim_text_put(&t, f->rule);
@@ -161,7 +183,8 @@ take_record(void *ctx, const struct estab_trace *record)
 
     if (record->kind == ESTAB_TRACE_STATE && record->cause < ESTAB_CAUSE_COUNT)
         r->player[record->host].causes[record->cause]++;
-    if (r->is_patient && record->kind == ESTAB_TRACE_CALL && record->result == -ESTAB_EAGAIN)
+    if (record->kind == ESTAB_TRACE_CALL &&
+        (r->is_busy || (r->is_patient && record->result == -ESTAB_EAGAIN)))
         return;
     if (r->watch->trace != NULL)
         r->watch->trace(r->watch->ctx, record);
@@ -246,7 +269,115 @@ drop_arrival(struct run *r)
     r->n_arrivals--;
 }
 
+static struct estab_stack *
+stack_of(const struct run *r, uint32_t host)
+{
+    return r->w.hosts[host]->stack;
+}
+
+/* ---- users that go on by themselves ---- */
+
+static void
+drain(struct run *r, uint32_t host, struct named_conn *c)
+{
+    ptrdiff_t n;
+
+    r->is_busy = true;
+    while (c->drains &&
+           (n = estab_receive(stack_of(r, host), c->conn, r->drained, DRAIN_OCTETS, r->w.now)) > 0)
+        r->player[host].octets += (uint64_t)n;
+    r->is_busy = false;
+}
+
+/* 0, or the error that ends it. */
+static int64_t
+pour(struct run *r, uint32_t host, struct named_conn *c)
+{
+    while (c->to_pour > 0) {
+        uint32_t n = c->to_pour < POUR_OCTETS ? (uint32_t)c->to_pour : POUR_OCTETS;
+        int64_t sent;
+
+        for (uint32_t i = 0; i < n; i++)
+            r->drained[i] = sim_segment_octet((uint32_t)((c->poured + i) % 26));
+        r->is_busy = true;
+        sent = estab_send(stack_of(r, host), c->conn, r->drained, n, r->w.now);
+        r->is_busy = false;
+        if (sent <= 0) {
+            if (sent != -ESTAB_EAGAIN)
+                c->to_pour = 0;
+            return sent == -ESTAB_EAGAIN ? 0 : sent;
+        }
+        c->to_pour -= (uint64_t)sent;
+        c->poured += (uint64_t)sent;
+    }
+    return 0;
+}
+
+/* The tenant's event(): only those who drain or pour care. */
+static void
+take_event(void *ctx, struct sim_host *host, const struct estab_event *event)
+{
+    struct run *r = ctx;
+    struct player *p = &r->player[host->number];
+
+    for (unsigned i = 0; i < SIM_SCRIPT_NAMES; i++) {
+        if (p->conn[i].conn != event->conn || event->conn == 0)
+            continue;
+        drain(r, host->number, &p->conn[i]);
+        (void)pour(r, host->number, &p->conn[i]);
+    }
+}
+
+/* ---- SYNs from nowhere (RFC 4987 §2) ---- */
+
+/* Addresses of the link that nobody has, so that no answer comes. */
+static void
+send_flood(struct run *r, struct flood *f)
+{
+    struct sim_host *host = r->w.hosts[f->host];
+    const struct sim_interface *at = &host->interfaces[0];
+    const struct sim_script_segment syn = {
+        .ctl = ESTAB_CTL_SYN,
+        .seq = { .given = true, .value = (uint32_t)sim_prng_next(&r->w.dice) },
+        .n_options = 1,
+        .option = { { .kind = SIM_OPTION_MSS, .value = { { .given = true, .value = 1460 } } } },
+    };
+    const struct sim_segment_numbers numbers = { 0 };
+    bool v4 = at->v4.family != 0;
+    struct sim_segment_names names = { .dst = { v4 ? at->v4 : at->v6, f->port } };
+    uint32_t len;
+
+    names.src = names.dst;
+    names.src.addr.bytes[v4 ? 3 : 15] = (uint8_t)(3 + f->sent % 250);
+    names.src.port = (uint16_t)(1024 + f->sent / 250);
+    len = sim_segment_write(r->drained, r->s, &syn, &numbers, &names);
+    sim_world_inject(&r->w, host, 1, r->drained, len, r->w.now);
+    f->sent++;
+    f->left--;
+}
+
+/* The tenant's timer(). */
+static void
+take_timer(void *ctx, uint32_t token)
+{
+    struct run *r = ctx;
+    struct flood *f = &r->flood[token];
+
+    if (token >= r->n_floods || f->left == 0)
+        return;
+    send_flood(r, f);
+    if (f->left > 0)
+        sim_world_wake(&r->w, r->w.now + f->gap, token);
+}
+
 /* ---- building the world ---- */
+
+static void
+prepare(struct run *r, uint32_t host)
+{
+    if (r->how->prepare != NULL && !r->s->host[host].is_peer)
+        r->how->prepare(r->how->ctx, host, stack_of(r, host));
+}
 
 static bool
 build_hosts(struct run *r, struct sim_script_line *where)
@@ -258,6 +389,7 @@ build_hosts(struct run *r, struct sim_script_line *where)
         if (host == NULL)
             return fail_plain(r, where, "this host cannot be made: a setting is out of range");
         host->is_scripted = r->s->host[i].is_peer;
+        prepare(r, i);
     }
     return true;
 }
@@ -290,13 +422,19 @@ build(struct run *r)
     for (uint32_t i = 0; i < r->s->n_links; i++)
         mtu = r->s->link[i].mtu > mtu ? r->s->link[i].mtu : mtu;
     r->buffer = r->from.get(r->from.ctx, BUFFER_OCTETS, alignof(max_align_t));
-    if (!sim_world_init(&r->w, &r->from, r->s->seed, mtu) || r->buffer == NULL)
+    r->drained = r->from.get(r->from.ctx, DRAIN_OCTETS, alignof(max_align_t));
+    if (!sim_world_init(&r->w, &r->from, r->s->seed, mtu) || r->buffer == NULL ||
+        r->drained == NULL)
         return fail_plain(r, &where, "no memory for the world");
     r->w.batch = 1; /* the fate of a packet is told right after its record */
     r->w.sink = take_record;
     r->w.fate = take_fate;
     r->w.sink_ctx = r;
-    r->w.tenant = (struct sim_tenant){ .ctx = r, .packet = take_packet };
+    r->w.tenant = (struct sim_tenant){
+        .ctx = r, .packet = take_packet, .event = take_event, .timer = take_timer
+    };
+    if (r->how->without != NULL)
+        memset(r->w.ignored, 0xff, sizeof r->w.ignored);
     if (!build_hosts(r, &where) || !build_links(r, &where))
         return false;
     r->has_checks = sim_checks_init(&r->checks, &r->w, NULL);
@@ -313,6 +451,8 @@ take_down(struct run *r)
     sim_world_fini(&r->w);
     if (r->buffer != NULL)
         r->from.put(r->from.ctx, r->buffer, BUFFER_OCTETS);
+    if (r->drained != NULL)
+        r->from.put(r->from.ctx, r->drained, DRAIN_OCTETS);
 }
 
 /* ---- time ---- */
@@ -325,6 +465,7 @@ advance(struct run *r, const struct sim_script_line *l, estab_time until)
 
     if (stop == SIM_STOP_FAILED || sim_failed(&r->w))
         return fail_invariant(r, l);
+    r->is_hopeless |= stop == SIM_STOP_EVENTS;
     if (stop == SIM_STOP_EVENTS)
         return fail_plain(r, l, "this takes too long: too much happens before it");
     r->w.now = until;
@@ -344,12 +485,6 @@ advance_a_step(struct run *r, const struct sim_script_line *l, estab_time until)
 }
 
 /* ---- what a host holds ---- */
-
-static struct estab_stack *
-stack_of(const struct run *r, uint32_t host)
-{
-    return r->w.hosts[host]->stack;
-}
 
 static bool
 is_of(const struct named_conn *c, const struct estab_status *status)
@@ -445,6 +580,38 @@ is_free(const struct run *r, uint32_t host, struct sim_text *seen)
     return false;
 }
 
+/* Segments that had been sent before. */
+static uint64_t
+sent_again(const struct estab_stack_status *s)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < ESTAB_REASON_COUNT; i++) {
+        const char *name = estab_reason_name(i);
+
+        if (strncmp(name, "RETRANSMIT_", 11) == 0 || i == ESTAB_WHY_SYN_AGAIN ||
+            i == ESTAB_WHY_SYN_ACK_AGAIN)
+            n += s->reasons[i];
+    }
+    return n;
+}
+
+/* Packets of the host that the links have lost: by chance, cut, or for want of room. */
+static uint64_t
+lost_by(const struct run *r, uint32_t host)
+{
+    const struct sim_host *h = r->w.hosts[host];
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < h->n_interfaces; i++) {
+        const struct sim_link_counts *c =
+            &r->w.joints[h->interfaces[i].link].link.counts[h->interfaces[i].side];
+
+        n += c->lost + c->queue_full;
+    }
+    return n;
+}
+
 static uint64_t
 count_of(const struct run *r, const struct sim_script_line *l)
 {
@@ -474,6 +641,12 @@ count_of(const struct run *r, const struct sim_script_line *l)
         return s.packets_in;
     case SIM_COUNT_SENT:
         return s.packets_out;
+    case SIM_COUNT_OCTETS:
+        return r->player[l->host].octets;
+    case SIM_COUNT_AGAIN:
+        return sent_again(&s);
+    case SIM_COUNT_LOST:
+        return lost_by(r, l->host);
     case SIM_COUNT_VERDICT:
         return s.verdicts[l->word];
     case SIM_COUNT_REASON:
@@ -485,7 +658,8 @@ count_of(const struct run *r, const struct sim_script_line *l)
 }
 
 static void
-show_count(const struct sim_script_line *l, uint64_t n, bool at_least, struct sim_text *t)
+show_count(const struct sim_script_line *l, uint64_t n, enum sim_script_compare compare,
+           struct sim_text *t)
 {
     static const char *const words[] = {
         " connections",
@@ -499,12 +673,17 @@ show_count(const struct sim_script_line *l, uint64_t n, bool at_least, struct si
         " bytes of buffers",
         " packets received",
         " packets sent",
+        " octets for the user",
+        " segments sent again",
+        " packets lost on their way",
         " x ",
         " x ",
         " x ",
     };
 
-    sim_text_put(t, at_least ? "at least " : "");
+    sim_text_put(t, compare == SIM_AT_LEAST  ? "at least "
+                    : compare == SIM_AT_MOST ? "at most "
+                                             : "");
     sim_text_number(t, (int64_t)n);
     sim_text_put(t, words[l->count]);
     if (l->count >= SIM_COUNT_VERDICT)
@@ -533,8 +712,10 @@ is_so(const struct run *r, const struct sim_script_line *l, struct sim_text *see
     default:
         n = count_of(r, l);
         *seen = sim_text(seen->s, seen->cap);
-        show_count(l, n, false, seen);
-        return l->at_least ? n >= l->number : n == l->number;
+        show_count(l, n, SIM_IS, seen);
+        return l->compare == SIM_AT_LEAST  ? n >= l->number
+               : l->compare == SIM_AT_MOST ? n <= l->number
+                                           : n == l->number;
     }
 }
 
@@ -554,7 +735,7 @@ show_expectation(const struct run *r, const struct sim_script_line *l, struct si
     else if (l->kind == SIM_LINE_EXPECT_FREE)
         sim_text_put(t, l->host == SIM_SCRIPT_ALL_HOSTS ? "all hosts free" : "free");
     else
-        show_count(l, l->number, l->at_least, t);
+        show_count(l, l->number, l->compare, t);
     if (l->within != 0) {
         sim_text_put(t, " within ");
         sim_text_duration(t, l->within);
@@ -741,7 +922,17 @@ make_call(struct run *r, const struct sim_script_line *l, uint32_t got)
     case SIM_CALL_SET:
         result = call_set(r, l);
         break;
+    case SIM_CALL_DRAIN:
+        conn_of(r, l)->drains = true;
+        drain(r, l->host, conn_of(r, l));
+        break;
+    case SIM_CALL_POUR:
+        conn_of(r, l)->to_pour += l->number;
+        result = pour(r, l->host, conn_of(r, l));
+        break;
     }
+    if (l->call == SIM_CALL_RECEIVE && result > 0)
+        r->player[l->host].octets += (uint64_t)result;
     sim_world_pump(&r->w, r->w.hosts[l->host]);
     return result;
 }
@@ -1043,17 +1234,132 @@ play_reboot(struct run *r, const struct sim_script_line *l)
 
     if (r->s->host[l->host].is_peer)
         return fail_plain(r, l, "the peer has no memory to lose");
+    r->w.hosts[l->host]->keeps_secret = l->same_secret;
     sim_world_reboot(&r->w, r->w.hosts[l->host]);
     memset(p, 0, sizeof *p);
+    prepare(r, l->host);
     return !sim_failed(&r->w) || fail_invariant(r, l);
+}
+
+static bool
+play_pause(struct run *r, const struct sim_script_line *l)
+{
+    if (r->s->host[l->host].is_peer)
+        return fail_plain(r, l, "the peer does nothing by itself that could be paused");
+    r->w.hosts[l->host]->paused_until = r->w.now + l->hold.release_after;
+    return true;
+}
+
+/* No memory is to be had from now on, or again. */
+static bool
+play_starve(struct run *r, const struct sim_script_line *l)
+{
+    struct sim_alloc *a = &r->w.hosts[l->host]->alloc;
+
+    if (r->s->host[l->host].is_peer)
+        return fail_plain(r, l, "the peer has no memory to lose");
+    a->fail_after = l->kind == SIM_LINE_STARVE;
+    a->fail_at = a->fail_after ? a->calls : SIM_NO_FAILURE;
+    return true;
+}
+
+/* The interface at which `host` hears `other`; 0: they have no link. */
+static unsigned
+ifindex_of(const struct run *r, const struct sim_host *host, const struct sim_host *other)
+{
+    for (unsigned i = 0; i < host->n_interfaces; i++) {
+        const struct sim_joint *j = &r->w.joints[host->interfaces[i].link];
+
+        if (j->end[1u - host->interfaces[i].side].host == other->number)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* What `victim` holds of a connection with the address, and with the ports that were given. */
+static bool
+find_victim(const struct run *r, const struct sim_script_line *l, const struct estab_addr *src,
+            struct estab_status *status)
+{
+    const struct sim_script_segment *seg = &l->segment;
+    uint64_t cursor = 0;
+
+    while (estab_stack_next(stack_of(r, l->other), &cursor, status))
+        if (status->state != ESTAB_TCPS_LISTEN && estab_addr_equal(&status->remote.addr, src) &&
+            (!seg->from.given || status->remote.port == seg->from.value) &&
+            (!seg->to.given || status->local.port == seg->to.value))
+            return true;
+    return false;
+}
+
+/* A segment in somebody else's name. Its numbers count from what the connection expects; without
+ * a connection they are what they are, and the ports must be given. */
+static bool
+play_forge(struct run *r, const struct sim_script_line *l)
+{
+    struct sim_host *victim = r->w.hosts[l->other], *other = r->w.hosts[l->host];
+    unsigned ifindex = ifindex_of(r, victim, other);
+    struct sim_script_segment seg = l->segment;
+    const struct sim_segment_numbers numbers = { 0 };
+    struct sim_segment_names names;
+    struct estab_status status;
+    const struct sim_interface *at;
+
+    if (ifindex == 0)
+        return fail_plain(r, l, "these two hosts have no link");
+    at = &victim->interfaces[ifindex - 1];
+    names.dst.addr = at->v4.family != 0 ? at->v4 : at->v6;
+    names.src.addr =
+        sim_world_address(&r->w, other, victim, at->v4.family != 0 ? ESTAB_INET : ESTAB_INET6);
+    names.src.port = (uint16_t)seg.from.value;
+    names.dst.port = (uint16_t)seg.to.value;
+    if (!l->is_blind) {
+        if (!find_victim(r, l, &names.src.addr, &status))
+            return fail_plain(r, l,
+                              "nothing is known here of a connection with that host: `blind` "
+                              "sends it nevertheless");
+        names.src.port = status.remote.port;
+        names.dst.port = status.local.port;
+        seg.seq.value += status.tcb.rcv_nxt;
+        seg.ack.value += status.tcb.snd_una;
+    }
+    if (sim_segment_text_len(&seg) + SIM_SEGMENT_ROOM > at->mtu)
+        return fail_plain(r, l, "this segment may be larger than the MTU of the link");
+    sim_world_inject(&r->w, victim, ifindex, r->buffer,
+                     sim_segment_write(r->buffer, r->s, &seg, &numbers, &names), r->w.now);
+    return advance(r, l, r->w.now);
+}
+
+static bool
+play_flood(struct run *r, const struct sim_script_line *l)
+{
+    struct flood *f = &r->flood[r->n_floods];
+
+    if (r->n_floods == FLOODS)
+        return fail_plain(r, l, "too many floods: at most 4");
+    if (r->w.hosts[l->other]->n_interfaces == 0)
+        return fail_plain(r, l, "this host has no link");
+    *f = (struct flood){ .left = l->number,
+                         .host = l->other,
+                         .port = l->port,
+                         .gap = l->hold.release_after > 0 ? l->hold.release_after : ESTAB_MS(1) };
+    sim_world_wake(&r->w, r->w.now, r->n_floods++);
+    return advance(r, l, r->w.now);
 }
 
 static void
 play_say(struct run *r, const struct sim_script_line *l)
 {
-    if (l->language == SIM_SAY_ALL || l->language == r->language)
+    if (l->language == SIM_SAY_ALL || l->language == r->how->language)
         if (r->watch->say != NULL)
             r->watch->say(r->watch->ctx, r->s->strings + l->text.at, l->text.len);
+}
+
+/* Is a line that is not as it says no failure? */
+static bool
+is_judged_softly(const struct run *r, const struct sim_script_line *l)
+{
+    return r->how->without != NULL && (l->mode == SIM_PLAY_ALWAYS || l->mode == SIM_PLAY_HARM);
 }
 
 static bool
@@ -1062,6 +1368,8 @@ play_line(struct run *r, const struct sim_script_line *l)
     estab_time at =
         l->when == SIM_WHEN_AT ? l->time : r->at + (l->when == SIM_WHEN_AFTER ? l->time : 0);
 
+    if (at < r->w.now && is_judged_softly(r, l))
+        at = r->w.now; /* what came before has taken longer than it does with all rules */
     if (at < r->w.now)
         return fail_plain(r, l, "this instant is over already");
     if (!advance(r, l, at) || !check_arrivals(r, l, at))
@@ -1106,8 +1414,102 @@ play_line(struct run *r, const struct sim_script_line *l)
         if (!play_reboot(r, l))
             return false;
         break;
+    case SIM_LINE_PAUSE:
+        if (!play_pause(r, l))
+            return false;
+        break;
+    case SIM_LINE_STARVE:
+    case SIM_LINE_FEED:
+        if (!play_starve(r, l))
+            return false;
+        break;
+    case SIM_LINE_FORGE:
+        if (!play_forge(r, l))
+            return false;
+        break;
+    case SIM_LINE_FLOOD:
+        if (!play_flood(r, l))
+            return false;
+        break;
     }
     r->at = r->w.now;
+    return true;
+}
+
+/* ---- with and without rules ---- */
+
+/* How many rules of the list there are, and how many of them are taken away. */
+static void
+count_rules(const struct run *r, const struct sim_script_rules *rules, unsigned *all, unsigned *off)
+{
+    struct sim_word name;
+
+    *off = 0;
+    for (*all = 0; sim_rules_nth(r->s, rules, *all, &name); ++*all)
+        *off += sim_script_is_without(r->how->without, name.s, name.len);
+}
+
+/* A failure that is none, or not here: it is kept as a difference, or forgotten. */
+static void
+forgive(struct run *r, bool keep)
+{
+    struct sim_script_result *result = r->result;
+
+    if (keep && result->differences < SIM_SCRIPT_DIFFERENCES) {
+        struct sim_script_difference *d = &result->difference[result->differences];
+        struct sim_text t = SIM_TEXT(d->text);
+
+        d->line = result->line;
+        d->column = result->column;
+        sim_text_put(&t, result->text);
+    }
+    result->differences += keep;
+    result->failed = false;
+    result->line = result->column = 0;
+    result->text[0] = '\0';
+    r->at = r->w.now;
+}
+
+static bool
+play_harm(struct run *r, const struct sim_script_line *l)
+{
+    unsigned all, off;
+    bool seen;
+
+    count_rules(r, &l->rules, &all, &off);
+    seen = play_line(r, l);
+    if (r->is_hopeless)
+        return false;
+    if (all == off) { /* it must be seen */
+        if (seen && r->result->harms < SIM_SCRIPT_DIFFERENCES)
+            r->result->harm_line[r->result->harms] = l->line;
+        r->result->harms += seen;
+        return seen;
+    }
+    if (!seen)
+        forgive(r, false);
+    if (seen && r->how->without == NULL)
+        return fail_plain(r, l, "this harm is seen although the rule is in force");
+    r->result->checks += r->how->without == NULL;
+    return true;
+}
+
+/* false: the run is over. */
+static bool
+play_if_meant(struct run *r, const struct sim_script_line *l)
+{
+    unsigned all, off;
+
+    count_rules(r, &l->rules, &all, &off);
+    if ((l->mode == SIM_PLAY_WITH && off > 0) || (l->mode == SIM_PLAY_WITHOUT && off < all))
+        return true;
+    if (l->mode == SIM_PLAY_HARM)
+        return play_harm(r, l);
+    if (play_line(r, l))
+        return true;
+    if (!is_judged_softly(r, l) || r->is_hopeless)
+        return false;
+    forgive(r, true);
     return true;
 }
 
@@ -1117,7 +1519,7 @@ play(struct run *r)
     struct sim_script_line end = { .line = 1, .column = 1 };
 
     for (size_t i = 0; i < r->s->n_lines; i++) {
-        if (!play_line(r, &r->s->lines[i]))
+        if (!play_if_meant(r, &r->s->lines[i]))
             return;
         end.line = r->s->lines[i].line;
         end.column = r->s->lines[i].column;
@@ -1142,9 +1544,33 @@ note_end(struct run *r)
 }
 
 bool
+sim_script_is_without(const char *without, const char *rule, size_t len)
+{
+    while (without != NULL && *without != '\0') {
+        const char *comma = strchr(without, ',');
+        size_t n = comma != NULL ? (size_t)(comma - without) : strlen(without);
+
+        if (n == len && memcmp(without, rule, len) == 0)
+            return true;
+        without += n + (comma != NULL);
+    }
+    return false;
+}
+
+bool
 sim_script_run(const struct sim_script *s, const struct estab_alloc *from,
                enum sim_script_language language, const struct sim_script_watch *watch,
                struct sim_script_result *result)
+{
+    const struct sim_script_how how = { .language = language };
+
+    return sim_script_play(s, from, &how, watch, result);
+}
+
+bool
+sim_script_play(const struct sim_script *s, const struct estab_alloc *from,
+                const struct sim_script_how *how, const struct sim_script_watch *watch,
+                struct sim_script_result *result)
 {
     struct run *r = from->get(from->ctx, sizeof *r, alignof(max_align_t));
 
@@ -1161,7 +1587,7 @@ sim_script_run(const struct sim_script *s, const struct estab_alloc *from,
     r->s = s;
     r->watch = watch;
     r->result = result;
-    r->language = language;
+    r->how = how;
     r->from = *from;
     if (build(r))
         play(r);

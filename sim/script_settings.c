@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum setting_type { IS_TIME, IS_BOOL, IS_U8, IS_U32, IS_SIZE, IS_COOKIES, IS_ECN, IS_PORT };
+enum setting_type { IS_TIME, IS_BOOL, IS_U8, IS_U32, IS_SIZE, IS_COOKIES, IS_ECN, IS_PORT, IS_CC };
 
 struct setting {
     const char *name;
@@ -29,6 +29,9 @@ static const struct setting tcp_settings[] = {
     TCP("receive-buffer-start", IS_U32, receive_buffer),
     TCP("send-buffer", IS_U32, send_buffer_max),
     TCP("receive-buffer", IS_U32, receive_buffer_max),
+    TCP("cc", IS_CC, cc),
+    TCP("quick-ack", IS_BOOL, quick_ack),
+    TCP("cork", IS_BOOL, cork),
 };
 enum { TCP_SETTINGS = sizeof tcp_settings / sizeof tcp_settings[0] };
 
@@ -89,6 +92,7 @@ read_value(enum setting_type type, struct sim_word value, void *at)
 {
     static const char *const cookies[3] = { "never", "when-full", "always" };
     static const char *const ecn[3] = { "off", "answer", "ask" };
+    static const char *const cc[3] = { "reno", "cubic", "bbr" };
     estab_time time;
     uint64_t n;
     bool on;
@@ -111,6 +115,8 @@ read_value(enum setting_type type, struct sim_word value, void *at)
         return read_choice(value, cookies, at) ? NULL : "`never`, `when-full` or `always`";
     case IS_ECN:
         return read_choice(value, ecn, at) ? NULL : "`off`, `answer` or `ask`";
+    case IS_CC:
+        return read_choice(value, cc, at) ? NULL : "`reno`, `cubic` or `bbr`";
     case IS_U8:
     case IS_PORT:
     case IS_U32:
@@ -241,12 +247,29 @@ sim_setting_link(struct sim_cursor *c, struct sim_script_link *link)
             return sim_expected(c, "a percentage such as 5%");
         link->cfg.faults.loss_ppm = (uint32_t)n * (SIM_PPM / 100);
         link->cfg.heal_at = ESTAB_NEVER;
+    } else if (sim_take_key(c, "rate", &value)) {
+        struct sim_word digits = { value.s, value.len };
+        uint64_t unit = 1;
+
+        if (value.len > 1 && (value.s[value.len - 1] == 'k' || value.s[value.len - 1] == 'M')) {
+            unit = value.s[value.len - 1] == 'k' ? 1000 : 1000000;
+            digits.len--;
+        }
+        if (!sim_word_number(digits, 100000000000u / unit, &n) || n * unit < 1000)
+            return sim_expected(c, "bits per second, 1k to 100000M, such as 10M");
+        link->cfg.bits_per_second = n * unit;
+        if (link->cfg.queue_max == 0)
+            link->cfg.queue_max = ESTAB_MS(100);
+    } else if (sim_take_key(c, "queue", &value)) {
+        if (!sim_word_duration(value, &link->cfg.queue_max) || link->cfg.queue_max == 0)
+            return sim_expected(c, "how long a packet may wait, such as 50ms");
     } else if (sim_take_key(c, "ip", &value)) {
         if (!sim_word_is(value, "4") && !sim_word_is(value, "6"))
             return sim_expected(c, "4 or 6");
         link->v6 = value.s[0] == '6';
     } else {
-        return sim_expected(c, "a setting of a link: delay, mtu, path-mtu, loss or ip");
+        return sim_expected(c,
+                            "a setting of a link: delay, rate, queue, mtu, path-mtu, loss or ip");
     }
     sim_skip(c, value.len);
     return true;
@@ -261,6 +284,7 @@ sim_settings_copy(struct estab_tcp_options *to, const struct estab_tcp_options *
         [IS_BOOL] = sizeof(bool),
         [IS_U8] = 1,
         [IS_U32] = sizeof(uint32_t),
+        [IS_CC] = 1,
     };
 
     for (unsigned i = 0; i < TCP_SETTINGS; i++)

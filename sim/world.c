@@ -276,6 +276,8 @@ sim_world_pump(struct sim_world *w, struct sim_host *host)
 {
     size_t total = 0, n;
 
+    if (host->paused_until > w->now)
+        return;
     do {
         n = 0;
         for (unsigned i = 1; i <= host->n_interfaces; i++)
@@ -323,6 +325,10 @@ deliver_due(struct sim_world *w)
 
         if (lead->done)
             continue;
+        if (host->paused_until > w->now) {
+            sim_world_inject(w, host, ifindex, lead->data, lead->len, host->paused_until);
+            continue;
+        }
         for (size_t i = first; i < w->n_due && n < SIM_BATCH_MAX; i++) {
             struct sim_packet_slot *slot = &w->slots[w->due[i]];
 
@@ -362,6 +368,8 @@ sim_world_next(const struct sim_world *w)
     for (size_t i = 0; i < w->n_hosts; i++) {
         estab_time at = estab_stack_deadline(w->hosts[i]->stack);
 
+        if (at != ESTAB_NEVER && at < w->hosts[i]->paused_until)
+            at = w->hosts[i]->paused_until;
         if (at < next)
             next = at;
     }
@@ -388,7 +396,7 @@ step(struct sim_world *w)
     for (size_t i = 0; i < w->n_hosts && !sim_failed(w); i++) {
         struct sim_host *host = w->hosts[i];
 
-        if (estab_stack_deadline(host->stack) > w->now)
+        if (estab_stack_deadline(host->stack) > w->now || host->paused_until > w->now)
             continue;
         w->events++;
         estab_stack_tick(host->stack, w->now);
@@ -559,7 +567,9 @@ sim_world_reboot(struct sim_world *w, struct sim_host *host)
         sim_fail(w, "memory-returned", "a host that ended keeps memory", host->number, 0,
                  host->alloc.bytes, host->alloc.broken);
     host->boots++;
-    put_secret(host->cfg.secret, sim_mix(w->seed, host->boots), host->number);
+    host->paused_until = 0;
+    if (!host->keeps_secret)
+        put_secret(host->cfg.secret, sim_mix(w->seed, host->boots), host->number);
     host->packets_in = host->packets_out = 0;
     host->stack = estab_stack_new(&host->cfg);
     if (host->stack == NULL) {

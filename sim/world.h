@@ -41,7 +41,9 @@ struct sim_host {
     struct sim_interface interfaces[SIM_INTERFACES_MAX]; /* ifindex - 1 */
     uint64_t packets_in, packets_out;                    /* by our count, since the last reboot */
     uint32_t boots;
-    bool is_scripted; /* what arrives is for the tenant's packet() and not for the stack */
+    bool is_scripted;        /* what arrives is for the tenant's packet() and not for the stack */
+    bool keeps_secret;       /* over a reboot */
+    estab_time paused_until; /* what arrives before waits, and so do its timers */
 };
 
 struct sim_joint {

@@ -220,11 +220,11 @@ TEST(expectations_name_states_counts_and_words)
     assert_true(l.kind == SIM_LINE_EXPECT_FREE && l.host == SIM_SCRIPT_ALL_HOSTS);
     l = line_of("expect server bytes 56");
     assert_true(l.kind == SIM_LINE_EXPECT_COUNT && l.count == SIM_COUNT_BYTES && l.number == 56);
-    assert_false(l.at_least);
+    assert_true(l.compare == SIM_IS);
     l = line_of("expect server verdict DROP_PAWS");
-    assert_true(l.word == ESTAB_SEG_DROP_PAWS && l.at_least && l.number == 1);
+    assert_true(l.word == ESTAB_SEG_DROP_PAWS && l.compare == SIM_AT_LEAST && l.number == 1);
     l = line_of("expect server reason CHALLENGE_ACK 0");
-    assert_true(l.word == ESTAB_WHY_CHALLENGE_ACK && !l.at_least && l.number == 0);
+    assert_true(l.word == ESTAB_WHY_CHALLENGE_ACK && l.compare == SIM_IS && l.number == 0);
     l = line_of("expect server cause KEEPALIVE_FAILED");
     assert_true(l.word == ESTAB_CAUSE_KEEPALIVE_FAILED);
 }
@@ -305,14 +305,15 @@ TEST(unknown_words_are_told_with_what_could_stand_there)
                  "server), found \"clinet\"");
     expect_error(HOSTS "client conect server:80\n", 4, 8,
                  "expected a call: listen, unlisten, connect, accept, send, receive, shutdown, "
-                 "close, abort or set, found \"conect\"");
+                 "close, abort, set, drain or pour, found \"conect\"");
     expect_error(HOSTS "client connect sever:80\n", 4, 16,
                  "expected a host (client, server), found \"sever:80\"");
-    expect_error(HOSTS "expect client TIME_WAIT\n", 4, 15,
-                 "expected a state such as TIME-WAIT, `free`, or what is to be counted: "
-                 "connections, half-open, time-wait, listeners, timers, ports, bytes, "
-                 "record-bytes, buffer-bytes, received, sent, verdict, reason, cause, found "
-                 "\"TIME_WAIT\"");
+    expect_error(
+        HOSTS "expect client TIME_WAIT\n", 4, 15,
+        "expected a state such as TIME-WAIT, `free`, or what is to be counted: "
+        "connections, half-open, time-wait, listeners, timers, ports, bytes, "
+        "record-bytes, buffer-bytes, received, sent, octets, again, lost, verdict, reason, cause, found "
+        "\"TIME_WAIT\"");
     expect_error(HOSTS "expect client verdict DROP_PAW\n", 4, 23,
                  "expected the name of a verdict such as DROP_PAWS, found \"DROP_PAW\"");
     expect_error(HOSTS "drop client SYN+ACK\n", 4, 13,
