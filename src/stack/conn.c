@@ -89,6 +89,8 @@ tcp_seq
 estab_conn_isn(const struct estab_stack *s, const struct names *names, unsigned addr_len,
                estab_time now)
 {
+    if (!RULE(s, random_isn))
+        return 0; /* the lab alone */
     return estab_isn(&s->key_isn, (const uint8_t *)names, NAMES_LEN(addr_len), now);
 }
 

@@ -336,6 +336,43 @@ brings_cookie(struct estab_stack *s, struct listener *l, const struct names *nam
            estab_syn_cookie_check(h, &s->key_cookie, names, NAMES_LEN(addr_len), env, seg);
 }
 
+/* The handshake is complete but for its last segment: a TCB takes the record's place. NULL: the
+ * half-open record stays, and the peer tries again. */
+static struct conn *
+promote(struct estab_stack *s, uint32_t ref, struct tcp_env *env)
+{
+    struct half_record *r = estab_half_at(s, ref);
+    unsigned addr_len = half_addr_len(ref);
+    struct half_open h = r->h;
+    struct names names;
+
+    memset(&names, 0, sizeof(names));
+    memcpy(&names, &r->names, NAMES_LEN(addr_len));
+    return estab_listener_open(s, listener_of(s, &h), &names, addr_len, &h, ref, CAUSE_SYN_ARRIVED,
+                               env);
+}
+
+/* The lab alone, without the third segment: as if the ACK of our SYN,ACK had come with the SYN. */
+static void
+open_at_once(struct estab_stack *s, uint32_t ref, const struct tcp_seg *syn, struct tcp_env *env)
+{
+    struct tcp_seg ack = {
+        .ctl = CTL_ACK,
+        .seq = syn->seq + 1,
+        .ack = estab_half_at(s, ref)->h.iss + 1,
+        .wnd = syn->wnd,
+        .has_ts = syn->has_ts,
+        .ts_val = syn->ts_val,
+    };
+    struct conn *c = promote(s, ref, env);
+    struct tcp_out reply = { .seg.ctl = 0 };
+
+    if (c == NULL)
+        return;
+    (void)estab_tcp_segment_arrives(&c->tcb, env, &ack, &reply);
+    estab_conn_update(s, c, env);
+}
+
 enum seg_verdict
 estab_listener_input(struct estab_stack *s, struct listener *l, const struct names *names,
                      unsigned addr_len, const struct tcp_seg *seg, unsigned ifindex,
@@ -372,7 +409,7 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
         estab_reply_segment(s, ifindex, names, addr_len, &reply, TCPS_LISTEN, opt, env);
         return v;
     }
-    v = estab_listener_room(s, l, true);
+    v = estab_listener_room(s, l, RULE(env, syn_cookies));
     if (v != SEG_CONTINUE)
         return v;
     fast_open = estab_fast_open_syn(s, l, names, addr_len, seg, ifindex, replaced != NULL, env);
@@ -380,7 +417,7 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
         state[1] = TCPS_SYN_RECEIVED;
         return SEG_ACCEPTED_FAST_OPEN;
     }
-    if (replaced == NULL &&
+    if (replaced == NULL && RULE(env, syn_cookies) &&
         (s->cfg.syn_cookies == ESTAB_SYN_COOKIES_ALWAYS || syn_queue_is_full(s, l)))
         return answer_with_cookie(s, l, names, addr_len, seg, ifindex, fast_open == FAST_OPEN_GIVE,
                                   env);
@@ -409,23 +446,9 @@ estab_listener_input(struct estab_stack *s, struct listener *l, const struct nam
                       env->now);
     send_syn_ack(s, r, addr_len, false, fast_open == FAST_OPEN_GIVE, env);
     state[1] = TCPS_SYN_RECEIVED;
+    if (!RULE(env, three_way_handshake))
+        open_at_once(s, ref, seg, env);
     return SEG_ACCEPTED_SYN;
-}
-
-/* The handshake is complete but for its last segment: a TCB takes the record's place. NULL: the
- * half-open record stays, and the peer tries again. */
-static struct conn *
-promote(struct estab_stack *s, uint32_t ref, struct tcp_env *env)
-{
-    struct half_record *r = estab_half_at(s, ref);
-    unsigned addr_len = half_addr_len(ref);
-    struct half_open h = r->h;
-    struct names names;
-
-    memset(&names, 0, sizeof(names));
-    memcpy(&names, &r->names, NAMES_LEN(addr_len));
-    return estab_listener_open(s, listener_of(s, &h), &names, addr_len, &h, ref, CAUSE_SYN_ARRIVED,
-                               env);
 }
 
 enum seg_verdict

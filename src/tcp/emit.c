@@ -25,12 +25,12 @@ fill_options(const struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *s
 /* SACK blocks: what came twice (RFC 2883 §4), then what stands out of order, the most recent first
  * (RFC 2018 §4). */
 static void
-fill_sack(struct tcb *tcb, struct tcp_seg *seg)
+fill_sack(struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg)
 {
     struct range recent[TCP_SACK_BLOCKS_MAX];
     unsigned i, n = 0, max = tcb->timestamps ? 3 : 4, blocks = 0;
 
-    if (!tcb->sack)
+    if (!tcb->sack || !RULE(env, sack))
         return;
     if (tcb->dsack_owed) {
         seg->sack[0][0] = tcb->dsack_left;
@@ -252,7 +252,7 @@ emit_new_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     enum send_reason reason = WHY_DATA;
 
     restart_after_idle(tcb, env);
-    n = estab_tcp_sendable(tcb, &wants_override);
+    n = estab_tcp_sendable(tcb, env, &wants_override);
     if (n > 0 && pace_allows(tcb, env)) {
         if (tcb->recovery == RECOVERY_NONE && tcb->dupacks > 0)
             reason = WHY_LIMITED_TRANSMIT;
@@ -348,7 +348,7 @@ emit_ack(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 
     begin(tcb, env, out, acceptable_seq(tcb), CTL_ACK, reason);
     fill_options(tcb, env, &out->seg);
-    fill_sack(tcb, &out->seg);
+    fill_sack(tcb, env, &out->seg);
     estab_uto_tell(tcb, &out->seg);
     estab_ecn_mark(tcb, &out->seg, false);
     acknowledged(tcb, out);
@@ -361,6 +361,8 @@ estab_tcp_next_segment(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out
 
     if (tcb->state == TCPS_CLOSED || tcb->state == TCPS_LISTEN)
         return false;
+    if (!RULE(env, congestion_control))
+        tcb->cwnd = CC_CWND_MAX;
     if (tcb->syn_owed) {
         emit_syn(tcb, env, out);
         return true;

@@ -102,7 +102,7 @@ uint16_t estab_tcp_advertise(struct tcb *tcb, const struct tcp_env *env, bool sy
 /* After the user has received: is a window update worth a segment? */
 void estab_tcp_window_opened(struct tcb *tcb, const struct tcp_env *env);
 /* How many octets of unsent text may leave now, and is the rest waiting for a timer? */
-uint32_t estab_tcp_sendable(const struct tcb *tcb, bool *wants_override);
+uint32_t estab_tcp_sendable(const struct tcb *tcb, const struct tcp_env *env, bool *wants_override);
 /* Octets believed to be in the network. */
 uint32_t estab_tcp_pipe(const struct tcb *tcb);
 uint8_t estab_tcp_window_shift(uint32_t receive_buffer_max);

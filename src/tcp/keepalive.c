@@ -7,9 +7,10 @@
 #include "tcp/internal.h"
 
 static bool
-may_probe(const struct tcb *tcb)
+may_probe(const struct tcb *tcb, const struct tcp_env *env)
 {
-    return tcb->opt->keepalive && is_synchronized(tcb) && tcb->state != TCPS_TIME_WAIT;
+    return tcb->opt->keepalive && RULE(env, keepalive) && is_synchronized(tcb) &&
+           tcb->state != TCPS_TIME_WAIT;
 }
 
 /* N19: anything received from the peer starts the idle time anew. */
@@ -17,13 +18,13 @@ void
 estab_tcp_keepalive_heard(struct tcb *tcb, const struct tcp_env *env)
 {
     tcb->keepalive_probes = 0;
-    tcb->keepalive_at = may_probe(tcb) ? env->now + tcb->opt->keepalive_idle : ESTAB_NEVER;
+    tcb->keepalive_at = may_probe(tcb, env) ? env->now + tcb->opt->keepalive_idle : ESTAB_NEVER;
 }
 
 void
 estab_tcp_keepalive_timeout(struct tcb *tcb, struct tcp_env *env)
 {
-    if (!may_probe(tcb)) {
+    if (!may_probe(tcb, env)) {
         tcb->keepalive_at = ESTAB_NEVER;
         return;
     }

@@ -217,6 +217,8 @@ detect_loss(struct tcb *tcb, const struct tcp_env *env)
     struct flight *f = tcb->flight;
     uint32_t now = now_us(env), timeout = 0, i, wnd;
 
+    if (!RULE(env, rack))
+        return 0;
     if (f->by_number) {
         estab_sack_detect_loss(tcb);
         return 0;
@@ -474,10 +476,10 @@ estab_rack_schedule_probe(struct tcb *tcb, const struct tcp_env *env)
 
     /* RFC 8985 §7.2: not in recovery, not while something is SACKed; and §7.3: one probe at a
      * time, with an RTT sample since the last (RFC8985-7.3-ONE). */
-    if (tcb->flight == NULL || tcb->flight->by_number || tcb->recovery != RECOVERY_NONE ||
-        tcb->flight->sb.sacked > 0 || tcb->flight->probe_out || !tcb->rtt_since_probe ||
-        tcb->ecn_waits || tcb->snd_wnd == 0 || tcb->timer_kind != TIMER_RETRANSMIT ||
-        tcb->rtx_at == ESTAB_NEVER)
+    if (tcb->flight == NULL || tcb->flight->by_number || !RULE(env, loss_probe) ||
+        tcb->recovery != RECOVERY_NONE || tcb->flight->sb.sacked > 0 || tcb->flight->probe_out ||
+        !tcb->rtt_since_probe || tcb->ecn_waits || tcb->snd_wnd == 0 ||
+        tcb->timer_kind != TIMER_RETRANSMIT || tcb->rtx_at == ESTAB_NEVER)
         return;
     pto = tcb->srtt > 0 ? (estab_time)(tcb->srtt / 4) * US : ESTAB_SEC(1);
     /* WCDelAckT for a segment alone, whose ACK may be delayed; there are stacks that delay that of a

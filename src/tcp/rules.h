@@ -45,7 +45,24 @@
     X(time_wait_fin,      "a FIN in TIME-WAIT is acknowledged again", "RFC 9293 §3.10.7.4, eighth") \
     X(time_wait_restart,  "a FIN in TIME-WAIT starts 2MSL anew", "RFC 9293 §3.10.7.4, eighth")      \
     X(time_wait_new_syn,  "only a newer SYN ends TIME-WAIT", "RFC 6191 §2")                         \
-    X(time_wait_answer,   "old segments in TIME-WAIT are answered", "RFC 9293 §3.10.7.4, first")
+    X(time_wait_answer,   "old segments in TIME-WAIT are answered", "RFC 9293 §3.10.7.4, first")    \
+    X(three_way_handshake, "a connection opens with the third segment", "RFC 9293 §3.5")            \
+    X(random_isn,         "initial sequence numbers cannot be guessed", "RFC 9293 §3.4.1, RFC 6528") \
+    X(syn_cookies,        "a full SYN queue is answered with cookies", "RFC 4987 §3.6")             \
+    X(retransmission,     "what is not acknowledged is sent again", "RFC 9293 §3.8.1")              \
+    X(backoff,            "each timeout doubles the next", "RFC 6298 §5.5")                         \
+    X(give_up,            "R2 ends what nobody answers", "RFC 9293 §3.8.3")                         \
+    X(keepalive,          "a silent peer is asked whether it lives", "RFC 9293 §3.8.4")             \
+    X(fin_wait_2,         "an orphan does not wait in FIN-WAIT-2 for ever", "decisions.md")         \
+    X(half_close,         "after the peer's FIN there is still something to say", "RFC 9293 §3.6")  \
+    X(window_probe,       "a closed window is probed", "RFC 9293 §3.8.6.1")                         \
+    X(sws_avoidance,      "small windows and small segments are avoided", "RFC 9293 §3.8.6.2")      \
+    X(nagle,              "a small segment waits while others are out", "RFC 9293 §3.7.4")          \
+    X(delayed_ack,        "an ACK waits for company", "RFC 9293 §3.8.6.3")                          \
+    X(congestion_control, "no more is sent than the network bears", "RFC 5681 §3")                  \
+    X(sack,               "what came out of order is told", "RFC 2018 §4")                          \
+    X(rack,               "what was sent before something delivered is lost", "RFC 8985 §6")        \
+    X(loss_probe,         "a tail that stays unanswered is probed", "RFC 8985 §7")
 /* clang-format on */
 
 /* true: in force. */

@@ -49,7 +49,7 @@ schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool fill
         owe_one_ack(tcb, WHY_ACK_SECOND);
         return;
     }
-    if (quick || tcb->opt->quick_ack) {
+    if (quick || tcb->opt->quick_ack || !RULE(env, delayed_ack)) {
         owe_one_ack(tcb, WHY_ACK_NOW);
         return;
     }
@@ -267,6 +267,8 @@ estab_tcp_check_fin(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         owe_one_ack(tcb, WHY_ACK_OF_FIN);
     if (!RULE(env, fin_changes_state))
         return;
+    if (!RULE(env, half_close) && tcb->state == TCPS_ESTABLISHED)
+        estab_tcp_close(tcb, env);
 
     switch (tcb->state) {
     case TCPS_SYN_RECEIVED:

@@ -52,7 +52,8 @@ estab_tcp_set_send_timer(struct tcb *tcb, const struct tcp_env *env)
         arm_once(tcb, TIMER_RETRANSMIT, env->now + estab_tcp_rto(tcb, env));
         return;
     }
-    if (snd_unsent(tcb) > 0 && estab_tcp_sendable(tcb, &wants_override) == 0 && wants_override) {
+    if (snd_unsent(tcb) > 0 && estab_tcp_sendable(tcb, env, &wants_override) == 0 &&
+        wants_override) {
         arm_once(tcb, TIMER_OVERRIDE, env->now + env->cfg->sws_override);
         return;
     }
@@ -65,7 +66,7 @@ give_up_at(const struct tcb *tcb, const struct tcp_env *env)
 {
     estab_time r2 = is_synchronized(tcb) ? estab_uto(tcb, env) : env->cfg->syn_r2;
 
-    if (tcb->unanswered_since == ESTAB_NEVER || tcb->rtx_at == ESTAB_NEVER ||
+    if (tcb->unanswered_since == ESTAB_NEVER || tcb->rtx_at == ESTAB_NEVER || !RULE(env, give_up) ||
         r2 > ESTAB_NEVER - tcb->unanswered_since)
         return ESTAB_NEVER;
     return tcb->unanswered_since + r2;
@@ -107,7 +108,7 @@ count_retransmission(struct tcb *tcb, const struct tcp_env *env)
     if (tcb->retransmissions < UINT8_MAX)
         tcb->retransmissions++;
     /* (5.5) back off (RFC6298-5.5) */
-    if (tcb->backoff < 32)
+    if (tcb->backoff < 32 && RULE(env, backoff))
         tcb->backoff++;
     /* RFC 9293 §3.8.3 (a): at R1 the user and IP learn of the trouble (MUST-20, SHLD-9, SHLD-10). */
     if (tcb->retransmissions == env->cfg->r1) {
@@ -121,6 +122,10 @@ count_retransmission(struct tcb *tcb, const struct tcp_env *env)
 static void
 retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
 {
+    if (!RULE(env, retransmission)) {
+        tcb->rtx_at = ESTAB_NEVER;
+        return;
+    }
     if (!is_synchronized(tcb)) {
         /* A SYN,ACK no more often than from a half-open record (RFC4987-NOAMP). */
         if (tcb->passive && tcb->syn_retransmissions >= env->cfg->syn_ack_retries) {
@@ -151,6 +156,10 @@ retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
 static void
 persist_timeout(struct tcb *tcb, struct tcp_env *env)
 {
+    if (!RULE(env, window_probe)) {
+        tcb->rtx_at = ESTAB_NEVER;
+        return;
+    }
     if (tcb->backoff < 32)
         tcb->backoff++;
     if (tcb->unanswered_since == ESTAB_NEVER)
@@ -216,6 +225,9 @@ estab_tcp_timeouts(struct tcb *tcb, struct tcp_env *env)
         estab_tcp_trace_timer(tcb, env, TIMER_KEEPALIVE);
         estab_tcp_keepalive_timeout(tcb, env);
     }
+    if (now >= tcb->orphan_at &&
+        !(tcb->state == TCPS_FIN_WAIT_2 ? RULE(env, fin_wait_2) : RULE(env, give_up)))
+        tcb->orphan_at = ESTAB_NEVER;
     if (now >= tcb->orphan_at && tcb->state != TCPS_FIN_WAIT_2 && tcb->state != TCPS_CLOSED) {
         /* Nobody would miss it, and a peer that only answers probes could keep it for ever. */
         estab_tcp_trace_timer(tcb, env, TIMER_ORPHAN);

@@ -172,8 +172,8 @@ undo(struct tcb *tcb, struct tcp_env *env, uint32_t acked, enum estab_recovery w
 
 /* RFC 5682: true: the timeout was spurious. */
 static bool
-take_frto_step(struct tcb *tcb, const struct tcp_seg *seg, tcp_seq old_una,
-               const struct delivered *d, bool duplicate)
+take_frto_step(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
+               tcp_seq old_una, const struct delivered *d, bool duplicate)
 {
     struct undo *u = tcb->undo;
     bool moved = tcb->snd_una != old_una, ignored;
@@ -192,7 +192,7 @@ take_frto_step(struct tcb *tcb, const struct tcp_seg *seg, tcp_seq old_una,
         if (tcb->snd_una == tcb->snd_nxt || seq_lt(tcb->snd_una, u->front_end))
             return false;
         /* (2b) up to two new segments, and step (3); without new text, or room for it, not */
-        if (estab_tcp_sendable(tcb, &ignored) > 0)
+        if (estab_tcp_sendable(tcb, env, &ignored) > 0)
             u->frto = FRTO_SECOND;
         return false;
     case FRTO_SECOND:
@@ -232,7 +232,7 @@ estab_undo_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
             why = ESTAB_RECOVERY_UNDONE_TIMESTAMP;
     }
     if (why == ESTAB_RECOVERY_NONE && u->frto != FRTO_OFF &&
-        take_frto_step(tcb, seg, old_una, d, duplicate))
+        take_frto_step(tcb, env, seg, old_una, d, duplicate))
         why = ESTAB_RECOVERY_UNDONE_FRTO;
     if (why == ESTAB_RECOVERY_NONE && u->again && u->pieces == 0)
         why = ESTAB_RECOVERY_UNDONE_DSACK;

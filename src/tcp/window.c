@@ -84,10 +84,12 @@ receive_room(const struct tcb *tcb, const struct tcp_env *env)
 
 /* The step that is worth telling the peer: min(Fr * RCV.BUFF, Eff.snd.MSS), RFC 9293 §3.8.6.2.2 (MUST-39). */
 static uint32_t
-worthwhile_step(const struct tcb *tcb)
+worthwhile_step(const struct tcb *tcb, const struct tcp_env *env)
 {
     uint32_t half = tcb->rcv_limit / 2;
 
+    if (!RULE(env, sws_avoidance))
+        return 1;
     return half < tcb->smss ? half : tcb->smss;
 }
 
@@ -111,7 +113,7 @@ estab_tcp_advertise(struct tcb *tcb, const struct tcp_env *env, bool syn)
     }
     /* The right edge stays until it can move by a worthwhile step (MUST-39), and it never moves
      * left (SHLD-14). */
-    if (room > tcb->rcv_wnd && room - tcb->rcv_wnd >= worthwhile_step(tcb))
+    if (room > tcb->rcv_wnd && room - tcb->rcv_wnd >= worthwhile_step(tcb, env))
         tcb->rcv_wnd = room;
 
     /* RFC 7323 §2.3: the field is RCV.WND >> shift. Rounded up, so that the edge the peer computes does
@@ -136,11 +138,11 @@ estab_tcp_window_opened(struct tcb *tcb, const struct tcp_env *env)
         return;
     room = receive_room(tcb, env);
     limit = tcb->rcv_limit;
-    if (room <= tcb->rcv_wnd || room - tcb->rcv_wnd < worthwhile_step(tcb))
+    if (room <= tcb->rcv_wnd || room - tcb->rcv_wnd < worthwhile_step(tcb, env))
         return;
     /* A segment of its own is worth it when the peer may be waiting, or much has opened; until
      * then the next ACK tells it for nothing. */
-    if (tcb->rcv_wnd < limit / 4 || room - tcb->rcv_wnd >= limit / 4)
+    if (tcb->rcv_wnd < limit / 4 || !RULE(env, sws_avoidance) || room - tcb->rcv_wnd >= limit / 4)
         tcb->window_update_owed = true;
 }
 
@@ -157,7 +159,7 @@ estab_tcp_pipe(const struct tcb *tcb)
 }
 
 uint32_t
-estab_tcp_sendable(const struct tcb *tcb, bool *wants_override)
+estab_tcp_sendable(const struct tcb *tcb, const struct tcp_env *env, bool *wants_override)
 {
     uint32_t d = snd_unsent(tcb);
     tcp_seq edge = tcb->snd_una + tcb->snd_wnd;
@@ -195,9 +197,9 @@ estab_tcp_sendable(const struct tcb *tcb, bool *wants_override)
      * (4) PUSHed and the override timeout occurs.
      * The brackets are the Nagle algorithm (SHLD-7, MUST-17). All our text is pushed (MUST-60). A
      * FIN behind the text says that no more will join it, so it need not wait. */
-    idle = tcb->snd_nxt == snd_ring_seq(tcb) || tcb->opt->nodelay;
+    idle = tcb->snd_nxt == snd_ring_seq(tcb) || tcb->opt->nodelay || !RULE(env, nagle);
     ends_queue = d <= u;
-    if (n >= smss)
+    if (n >= smss || !RULE(env, sws_avoidance))
         return n;
     /* Corked, the user wants full-sized segments: only CLOSE or the override lets less go. */
     if (tcb->opt->cork && !tcb->override && !tcb->fin_queued) {
