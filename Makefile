@@ -25,6 +25,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 INSTALL ?= install
 CLANG_FORMAT ?= clang-format-14
@@ -89,11 +90,13 @@ bench_src := $(sort $(wildcard bench/*.c))
 fuzz_src := $(sort $(wildcard fuzz/*_fuzz.c))
 harness_src := $(sort $(wildcard tests/harness/*.c))
 test_src := $(sort $(wildcard tests/*/*_test.c))
+lessons := $(sort $(wildcard lab/*.lab))
 headers := $(sort $(wildcard include/estab/*.h))
 man_src := $(sort $(wildcard docs/man/*.1 docs/man/*.3))
 
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib_obj := $(call objs,$(lib_src))
+lab_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(lab_src))
 lab_lib_obj := $(patsubst %.c,$(BUILD)/obj-lab/%.o,$(lib_src))
 cli_obj := $(call objs,$(filter-out cli/main.c,$(cli_src)))
 tools_obj := $(call objs,$(pure_src) $(tools_src))
@@ -162,6 +165,8 @@ $(BUILD)/obj/sim/%.o: sim/%.c $(BUILD)/flags
 	$(call compile,$(PURE_FLAGS))
 $(BUILD)/obj/view/%.o: view/%.c $(BUILD)/flags
 	$(call compile,$(PURE_FLAGS))
+$(BUILD)/obj-lab/lab/%.o: lab/%.c $(BUILD)/flags
+	$(call compile,$(TOOLS_FLAGS) -DESTAB_LAB)
 $(BUILD)/obj-lab/tests/%.o: tests/%.c $(BUILD)/flags
 	$(call compile,$(TEST_FLAGS) -DESTAB_LAB)
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
@@ -205,7 +210,7 @@ $(BUILD)/estab-netlab: $(call objs,sim/main/netlab.c) $(TOOLS_A) $(LIB_A) $(BUIL
 $(BUILD)/estab-sim: $(call objs,sim/main/swarm.c) $(TOOLS_A) $(LIB_A) $(BUILD)/programs.list
 	$(link)
 # The lab may switch single rules of TCP off, which the library proper cannot.
-$(BUILD)/estab-lab: $(call objs,$(lab_src)) $(TOOLS_A) $(LIB_LAB_A) $(BUILD)/programs.list
+$(BUILD)/estab-lab: $(lab_obj) $(CLI_A) $(TOOLS_A) $(LIB_LAB_A) $(BUILD)/programs.list
 	$(link) $(TOOLS_LIBS)
 $(examples): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(TOOLS_A) $(LIB_A)
 	$(link) $(TOOLS_LIBS)
@@ -325,6 +330,8 @@ install: all
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' packaging/estab.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/estab.pc
 	for p in $(ESTAB) $(LAB); do $(INSTALL) -m 755 $$p $(DESTDIR)$(BINDIR) || exit 1; done
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/estab/lab
+	$(INSTALL) -m 644 $(lessons) $(DESTDIR)$(DATADIR)/estab/lab
 	for m in $(man_src); do $(INSTALL) -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.} || exit 1; done
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/estab/,$(notdir $(headers))) \
@@ -332,7 +339,8 @@ uninstall:
 	        libestab.so.$(VERSION) pkgconfig/estab.pc) \
 	    $(addprefix $(DESTDIR)$(BINDIR)/,estab estab-lab) \
 	    $(foreach m,$(man_src),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $m))/$(notdir $m))
-	-rmdir $(DESTDIR)$(INCLUDEDIR)/estab
+	rm -f $(addprefix $(DESTDIR)$(DATADIR)/estab/lab/,$(notdir $(lessons)))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/estab $(DESTDIR)$(DATADIR)/estab/lab $(DESTDIR)$(DATADIR)/estab
 
 # --- the rest ----------------------------------------------------------------------------------
 
@@ -356,7 +364,7 @@ help:
 	@echo 'make format             clang-format 14 over every C file'
 	@echo 'make tidy               the house rules'
 	@echo 'make rfc-map            docs/rfc/9293.md from the code, the tests and the last make test'
-	@echo 'make install            PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR='
+	@echo 'make install            PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR= DATADIR='
 	@echo 'make uninstall          removes what install installed'
 	@echo 'make clean              removes every build directory'
 	@echo 'Variables: BUILD CC CFLAGS CFLAGS_EXTRA LDFLAGS_EXTRA RUNNER WERROR TOOLS_LIBS'

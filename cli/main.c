@@ -14,6 +14,7 @@ static const struct {
     { "demo", "a connection from the first segment to the last", estab_cmd_demo },
     { "get", "fetch a document over HTTP", estab_cmd_get },
     { "http", "serve a directory over HTTP", estab_cmd_http },
+    { "lab", "lessons: why each rule of TCP exists, and what breaks without it", estab_cmd_lab },
     { "nc", "connect standard input and output with a TCP connection", estab_cmd_nc },
     { "script", "play a script of hosts, segments and faults, and judge it", estab_cmd_script },
     { "set", "change a setting of a running host", estab_cmd_set },
