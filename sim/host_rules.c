@@ -52,6 +52,8 @@ sim_check_state(const struct sim_view *v)
     if (is_unborn(before) && !is_unborn(after))
         f->open = f->seen = false;
     f->state = (uint8_t)after;
+    if (after >= ESTAB_TCPS_ESTABLISHED)
+        f->unverified_in = f->unverified_out = 0;
 }
 
 /* ---- a timer fired ---- */
@@ -107,6 +109,25 @@ is_ring_size(uint32_t size)
     return (size & (size - 1)) == 0;
 }
 
+/* RFC 9293 §3.8.6.3 (MUST-40): an ACK is not delayed for longer than 0.5 s. */
+static void
+check_ack_in_time(const struct sim_view *v, const struct estab_trace_tcb *t)
+{
+    struct sim_flow *f = v->f;
+
+    if (!f->open || f->iss != t->iss || !f->has_ack_out || t->rcv_nxt == f->ack_out ||
+        v->host->paused_until != 0) {
+        f->unacked_since = 0;
+        return;
+    }
+    if (f->unacked_since == 0 || f->unacked_to != f->ack_out) {
+        f->unacked_since = v->c->world->now;
+        f->unacked_to = f->ack_out;
+    } else if (v->c->world->now - f->unacked_since > ESTAB_MS(500)) {
+        violated(v, SIM_RULE_ACK_IN_TIME, t->rcv_nxt, f->ack_out);
+    }
+}
+
 static void
 check_sequence_space(const struct sim_view *v, const struct estab_status *st)
 {
@@ -130,6 +151,9 @@ check_sequence_space(const struct sim_view *v, const struct estab_status *st)
         if (sim_seq_lt(edge, f->rcv_edge))
             violated(v, SIM_RULE_RCV_EDGE, edge, f->rcv_edge);
     }
+    check_ack_in_time(v, t);
+    if (t->cwnd == 0 && st->state >= ESTAB_TCPS_ESTABLISHED)
+        violated(v, SIM_RULE_CWND_FLOOR, t->cwnd, st->state);
     f->una = t->snd_una;
     f->nxt = t->snd_nxt;
     f->rcv_nxt = t->rcv_nxt;
@@ -145,6 +169,12 @@ check_buffers(const struct sim_view *v, const struct estab_status *st)
     if (t->send_queued > t->send_ring || t->receive_queued > t->receive_ring ||
         !is_ring_size(t->send_ring) || !is_ring_size(t->receive_ring))
         violated(v, SIM_RULE_RINGS, t->send_ring, t->receive_ring);
+    /* The window field may round up by what its scale cannot express. */
+    if (st->state == ESTAB_TCPS_ESTABLISHED &&
+        (uint64_t)t->receive_queued + t->rcv_wnd >
+            (uint64_t)st->receive_limit + ((uint64_t)1 << st->rcv_wind_shift))
+        violated(v, SIM_RULE_BUFFER_PROMISED, (uint64_t)t->receive_queued + t->rcv_wnd,
+                 st->receive_limit);
     if (t->send_queued == 0 && t->send_ring != 0)
         violated(v, SIM_RULE_RING_RETURNED, t->send_ring, 0);
     if (v->f->actor != NULL && v->f->actor->conn == st->conn && v->f->actor->phase != SIM_DONE &&
@@ -168,6 +198,9 @@ check_connection_timer(const struct sim_view *v, const struct estab_status *st)
         violated(v, SIM_RULE_TIMER_RUNS, st->state, t->send_queued);
     if (t->timer != ESTAB_TIMER_NONE && t->timer_at < v->c->world->now)
         violated(v, SIM_RULE_TIMER_AHEAD, (uint64_t)t->timer_at, t->timer);
+    if ((t->timer == ESTAB_TIMER_RETRANSMIT || t->timer == ESTAB_TIMER_PERSIST) &&
+        t->timer_at != ESTAB_NEVER && t->timer_at - v->c->world->now > v->host->cfg.rto_max)
+        violated(v, SIM_RULE_TIMER_NEAR, (uint64_t)(t->timer_at - v->c->world->now), t->timer);
     if (!fits(st))
         violated(v, SIM_RULE_TIMER_FITS, t->timer, st->state);
     if (t->timer == ESTAB_TIMER_TIME_WAIT && v->f->state == ESTAB_TCPS_TIME_WAIT &&
@@ -230,6 +263,11 @@ check_record(struct sim_checks *c, struct sim_host *host, const struct estab_sta
         n->orphans++;
     if (st->state == ESTAB_TCPS_CLOSED)
         return;
+    /* In TIME-WAIT the record that a user still holds stands beside the small one. */
+    if (st->state != ESTAB_TCPS_TIME_WAIT && v.f->visited == c->evaluated)
+        violated(&v, SIM_RULE_ENDS_UNIQUE, st->state, st->local.port);
+    if (st->state != ESTAB_TCPS_TIME_WAIT)
+        v.f->visited = c->evaluated;
     if (!half_open && st->state != ESTAB_TCPS_TIME_WAIT) {
         check_sequence_space(&v, st);
         check_buffers(&v, st);

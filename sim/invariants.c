@@ -112,6 +112,9 @@ on_trace(void *ctx, struct sim_host *host, const struct estab_trace *r)
 
     if (sim_failed(v.c->world) || host->number >= v.c->n_books)
         return;
+    /* The calls that take no time (reserve) lend memory at the host's last instant. */
+    if (r->at > v.c->world->now || (r->at < v.c->world->now && r->kind != ESTAB_TRACE_MEMORY))
+        violated(&v, SIM_RULE_RECORD_NOW, (uint64_t)r->at, (uint64_t)v.c->world->now);
     if (r->kind == ESTAB_TRACE_MEMORY)
         check_memory(&v);
     if (r->kind == ESTAB_TRACE_PACKET_IN)

@@ -15,8 +15,9 @@
     /* what arrives */                                                                              \
     X(ONE_VERDICT,        "one-verdict",        "a packet got no verdict, or more than one")        \
     X(VERDICT_COUNTED,    "verdict-counted",    "the verdict counters do not add up to packets_in") \
-    X(CORRUPT_DROPPED,    "corrupt-dropped",    "a packet with a wrong checksum was believed")      \
+    X(CORRUPT_DROPPED,    "corrupt-dropped",    "a packet with a wrong checksum, or a lie about what was never sent, was believed")      \
     X(TRACE_IN_TRUE,      "trace-in-true",      "the record shows another packet than the one that arrived") \
+    X(RECORD_NOW,         "record-now",         "a record bears another time than it was made at")  \
     X(ACCEPT_IN_WINDOW,   "accept-in-window",   "text was accepted beyond the window that was advertised") \
     /* what is sent */                                                                              \
     X(REASON_GIVEN,       "reason-given",       "a packet was sent without a reason")               \
@@ -43,6 +44,10 @@
     X(RESET_UNANSWERED,   "reset-unanswered",   "a reset was answered by a reset")                  \
     X(CHALLENGE_RATE,     "challenge-rate",     "challenge ACKs closer together than challenge_gap") \
     X(RST_RATE,           "rst-rate",           "more RSTs to nobody than rst_per_second allows")   \
+    X(UNVERIFIED_BOUNDED, "unverified-bounded", "more went to an end that has proved nothing than it has paid for") \
+    X(SILENT_AFTER_RESET, "silent-after-reset", "a connection that was reset went on talking")      \
+    X(ISN_FORWARD,        "isn-forward",        "the next ISN of the same two ends lies before the last") \
+    X(ACK_IN_TIME,        "ack-in-time",        "what was received in order stayed unacknowledged for longer than 0.5 s") \
     X(RTO_PATIENCE,       "rto-patience",       "a retransmission timeout earlier than rto_min after the last sending") \
     /* states and timers */                                                                         \
     X(STATE_CONTINUOUS,   "state-continuous",   "a state change begins in another state than the last one ended in") \
@@ -53,6 +58,7 @@
     X(TIMER_AHEAD,        "timer-ahead",        "a timer stands in the past")                       \
     X(TIMER_RUNS,         "timer-runs",         "something is unacknowledged or unsent and no timer runs") \
     X(TIMER_FITS,         "timer-fits",         "a timer runs that has no business in this state")  \
+    X(TIMER_NEAR,         "timer-near",         "a retransmission timer stands further ahead than rto_max allows") \
     X(DEADLINE_COVERS,    "deadline-covers",    "the stack's deadline is later than a connection's timer") \
     X(TIMERS_COUNTED,     "timers-counted",     "timers are armed and nothing is there, or the other way round") \
     /* what a connection says of itself */                                                          \
@@ -63,6 +69,9 @@
     X(RINGS,              "rings",              "a ring is smaller than its content, too large, or no power of two") \
     X(RING_RETURNED,      "ring-returned",      "an empty send buffer keeps its ring")              \
     X(BYTES_COUNTED,      "bytes-counted",      "bytes_received is not what the user got plus what is queued") \
+    X(CWND_FLOOR,         "cwnd-floor",         "an open connection may send less than an octet")   \
+    X(BUFFER_PROMISED,    "buffer-promised",    "more was promised to the peer than the buffer may hold") \
+    X(ENDS_UNIQUE,        "ends-unique",        "two records stand for the same two ends")          \
     X(HANDLES_UNIQUE,     "handles-unique",     "the walk over all records gives a handle twice or none") \
     /* the host's books */                                                                          \
     X(COUNTS_AGREE,       "counts-agree",       "the status counts other records than the walk finds") \
@@ -94,6 +103,10 @@ struct sim_flow {
     uint8_t state;
     estab_time time_wait_at; /* entered, or begun anew */
     uint64_t segments_in, acks_out, answerable_in, resets_out;
+    uint64_t unverified_in, unverified_out; /* while it is half-open, or a cookie */
+    bool has_last_iss;                      /* of an incarnation before */
+    uint32_t last_iss;
+    estab_time last_iss_at;
 
     /* The last SYN that was accepted, for a SYN,ACK of ours that may follow */
     struct estab_trace_segment syn_in;
@@ -112,11 +125,15 @@ struct sim_flow {
     uint32_t una_in;       /* SND.UNA as the last segment left it */
     estab_time timer_base; /* when RFC 6298 §5 last began the retransmission timer */
     bool has_challenge;
+    bool was_reset; /* by us */
     estab_time challenge_at;
+    estab_time unacked_since; /* text in order that no segment of ours has acknowledged */
+    uint32_t unacked_to;
     uint64_t stream;
     const struct sim_actor *actor;
 
     /* As the last status showed it */
+    uint64_t visited; /* in which round of looking */
     bool seen;
     uint64_t conn;
     uint32_t una, nxt, rcv_nxt, rcv_edge;

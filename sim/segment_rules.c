@@ -19,7 +19,8 @@ begin_incarnation(struct sim_flow *f, const struct estab_trace *r)
     f->ours = r->seg;
     f->has_theirs = false;
     f->has_right_edge = f->has_in_edge = f->has_ack_out = f->has_fin = f->has_ts = false;
-    f->has_challenge = false;
+    f->has_challenge = f->was_reset = false;
+    f->unacked_since = 0;
     f->seen = false;
     f->sent_end = f->probe_edge = f->iss;
     f->actor = NULL;
@@ -116,6 +117,14 @@ learn_window(const struct sim_view *v)
     f->has_in_edge = true;
 }
 
+/* Nothing from that end has acknowledged anything of ours yet. */
+static bool
+is_unverified(const struct sim_flow *f)
+{
+    return f->state == ESTAB_TCPS_CLOSED || f->state == ESTAB_TCPS_LISTEN ||
+           f->state == ESTAB_TCPS_SYN_RECEIVED;
+}
+
 void
 sim_check_packet_in(const struct sim_view *v)
 {
@@ -127,6 +136,8 @@ sim_check_packet_in(const struct sim_view *v)
     f->segments_in++;
     if ((s->ctl & ESTAB_CTL_RST) == 0)
         f->answerable_in++;
+    if (is_unverified(f))
+        f->unverified_in++;
     learn_syn(v);
     learn_window(v);
     if (v->r->verdict == ESTAB_SEG_ACCEPTED_FIN_AGAIN)
@@ -186,6 +197,53 @@ check_reset_out(const struct sim_view *v)
         if (++b->rst_to_nobody > 2 * (uint64_t)v->host->cfg.rst_per_second + 1)
             violated(v, SIM_RULE_RST_RATE, b->rst_to_nobody, v->host->cfg.rst_per_second);
     }
+}
+
+/* RFC 4987, RFC 8085 §3.1 by analogy: each SYN is worth its SYN,ACKs, anything else one answer. */
+static void
+check_unverified_out(const struct sim_view *v)
+{
+    struct sim_flow *f = v->f;
+    unsigned reason = v->r->reason;
+    uint64_t worth = 2 + (uint64_t)v->host->cfg.syn_ack_retries;
+
+    if (!is_unverified(f) ||
+        (reason != ESTAB_WHY_SYN_ACK && reason != ESTAB_WHY_SYN_ACK_AGAIN &&
+         reason != ESTAB_WHY_SYN_COOKIE && reason != ESTAB_WHY_RST_NO_CONNECTION))
+        return;
+    f->unverified_out++;
+    if (f->unverified_out > worth * (f->unverified_in + 1))
+        violated(v, SIM_RULE_UNVERIFIED_BOUNDED, f->unverified_out, f->unverified_in);
+}
+
+/* RFC 9293 §3.10.5: after the RST the connection is no more. */
+static void
+note_reset(const struct sim_view *v)
+{
+    unsigned reason = v->r->reason;
+
+    if (v->f->open && (reason == ESTAB_WHY_RST_ABORT || reason == ESTAB_WHY_RST_TIMEOUT ||
+                       reason == ESTAB_WHY_RST_UNREAD)) {
+        v->f->open = false;
+        v->f->was_reset = true;
+    }
+}
+
+/* RFC 9293 §3.4.1: the clock under the ISNs of two ends goes on (MUST-8). For a SYN of our own; the
+ * ISN of an answer may be a cookie, or have stepped ahead to end a TIME-WAIT. */
+static void
+check_isn(const struct sim_view *v)
+{
+    struct sim_flow *f = v->f;
+
+    if ((v->r->seg.ctl & ESTAB_CTL_ACK) != 0)
+        return;
+    if (f->has_last_iss && v->r->at - f->last_iss_at < ESTAB_SEC(7200) &&
+        sim_seq_lt(v->r->seg.seq, f->last_iss))
+        violated(v, SIM_RULE_ISN_FORWARD, v->r->seg.seq, f->last_iss);
+    f->has_last_iss = true;
+    f->last_iss = v->r->seg.seq;
+    f->last_iss_at = v->r->at;
 }
 
 static void
@@ -348,12 +406,18 @@ sim_check_segment_out(const struct sim_view *v)
         (ctl & (ESTAB_CTL_SYN | ESTAB_CTL_FIN)) == (ESTAB_CTL_SYN | ESTAB_CTL_FIN) ||
         ((ctl & ESTAB_CTL_RST) != 0 && (ctl & (ESTAB_CTL_SYN | ESTAB_CTL_FIN)) != 0))
         violated(v, SIM_RULE_SEGMENT_SANE, s->ctl, v->r->reason);
+    check_unverified_out(v);
     if ((ctl & ESTAB_CTL_RST) != 0) {
         check_reset_out(v);
+        note_reset(v);
         return;
     }
-    if ((ctl & ESTAB_CTL_SYN) != 0 && (!f->open || f->iss != s->seq))
+    if ((ctl & ESTAB_CTL_SYN) != 0 && (!f->open || f->iss != s->seq)) {
+        check_isn(v);
         begin_incarnation(f, v->r);
+    }
+    if (f->was_reset && !is_unverified(f))
+        violated(v, SIM_RULE_SILENT_AFTER_RESET, s->ctl, v->r->reason);
     if (!f->open)
         return;
     check_options_out(v);

@@ -24,10 +24,64 @@ struct plan {
     bool slow;   /* some link is so slow that time alone may end a connection */
     bool tight;  /* some host has small limits or little memory */
     bool tight_memory;
-    bool fast_open; /* RFC 7413, on all hosts */
+    bool fast_open;                          /* RFC 7413, on all hosts */
+    const struct sim_swarm_options *options; /* NULL: none */
+    struct sim_attacker attacker;
     estab_time healed_at;
     estab_time cut_at; /* the world ends in the middle; 0: it does not */
 };
+
+const char *
+sim_swarm_part_name(enum sim_swarm_part part)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        SIM_SWARM_PARTS(X)
+#undef X
+    };
+
+    return names[part];
+}
+
+static bool
+is_left_out(const struct plan *p, enum sim_swarm_part part)
+{
+    return p->options != NULL && (p->options->omit >> part & 1) != 0;
+}
+
+/* What the options leave out has been planned like all else, so that the rest stays as it was. */
+static void
+leave_out(const struct plan *p, struct sim_link_config *cfg)
+{
+    struct sim_faults *f = &cfg->faults;
+
+    if (is_left_out(p, SIM_SWARM_LOSS))
+        f->loss_ppm = 0;
+    if (is_left_out(p, SIM_SWARM_DUPLICATES))
+        f->duplicate_ppm = 0;
+    if (is_left_out(p, SIM_SWARM_REORDER))
+        f->reorder_ppm = 0;
+    if (is_left_out(p, SIM_SWARM_CORRUPT))
+        f->corrupt_ppm = 0;
+    if (is_left_out(p, SIM_SWARM_MARKS))
+        f->mark_ppm = 0;
+    if (is_left_out(p, SIM_SWARM_UNREACHABLE))
+        f->unreachable_ppm = 0;
+    if (is_left_out(p, SIM_SWARM_FORGERS))
+        f->forge_ppm = 0;
+    if (is_left_out(p, SIM_SWARM_OUTAGE))
+        cfg->down_at = cfg->up_at = 0;
+    if (is_left_out(p, SIM_SWARM_HOLDS))
+        cfg->n_holds = 0;
+    if (is_left_out(p, SIM_SWARM_RATE))
+        cfg->bits_per_second = 0;
+    if (is_left_out(p, SIM_SWARM_COALESCE))
+        cfg->coalesce = 0;
+    if (is_left_out(p, SIM_SWARM_PATH_MTU))
+        cfg->path_mtu = 0;
+    if (is_left_out(p, SIM_SWARM_DELAY) && cfg->delay > ESTAB_MS(1))
+        cfg->delay = ESTAB_MS(1);
+}
 
 static bool
 chance(struct plan *p, uint32_t percent)
@@ -233,6 +287,7 @@ make_link(struct plan *p, struct sim_host *a, struct sim_host *b)
     }
     while (chance(p, 30) && cfg.n_holds < SIM_HOLDS_MAX)
         plan_hold(p, &cfg);
+    leave_out(p, &cfg);
     return sim_world_join(p->w, a, b, &cfg, mtu[0], mtu[1], v4, v6);
 }
 
@@ -433,6 +488,7 @@ sum_up(struct plan *p, const struct sim_checks *checks, struct sim_result *resul
     result->checks = checks->evaluated;
     result->lasted = p->w->now;
     result->dialogues = p->apps->n_dialogues;
+    result->attacks = p->attacker.replayed + p->attacker.forged + p->attacker.lied;
     result->completed = p->apps->completed;
     result->failed = p->apps->failed;
     for (uint32_t i = 0; i < 2 * p->apps->n_dialogues; i++)
@@ -457,11 +513,16 @@ plan_disasters(struct plan *p)
     if (chance(p, 8)) {
         uint32_t host = (uint32_t)between(p, 0, p->n_hosts - 1);
 
-        sim_apps_reboot_at(p->apps, host, some_time(p, 25));
+        estab_time at = some_time(p, 25);
+
+        if (!is_left_out(p, SIM_SWARM_REBOOT))
+            sim_apps_reboot_at(p->apps, host, at);
         p->faulty = true;
     }
     if (chance(p, 5)) {
         p->cut_at = some_time(p, 25);
+        if (is_left_out(p, SIM_SWARM_CUT))
+            p->cut_at = 0;
         p->faulty = true;
     }
 }
@@ -485,18 +546,45 @@ end_in_the_middle(struct plan *p)
         sim_world_run(p->w, p->w->now + some_time(p, 22), EVENTS_MAX);
 }
 
+/* In one world of five somebody means harm, by dice of his own. His old packets are no older than
+ * what TCP trusts the network with, but they may stray like any other. */
+static void
+plan_attacker(struct plan *p)
+{
+    struct sim_attacker *a = &p->attacker;
+
+    sim_prng_seed(&a->dice, sim_mix(p->w->seed, 0x61747463));
+    if (sim_prng_below(&a->dice, 5) != 0)
+        return;
+    a->ppm = (uint32_t)sim_prng_between(&a->dice, 10000, 400000);
+    a->until = ESTAB_SEC(sim_prng_between(&a->dice, 1, 120));
+    a->replays = sim_prng_below(&a->dice, 2) != 0;
+    a->forges = sim_prng_below(&a->dice, 2) != 0;
+    a->lies = sim_prng_below(&a->dice, 2) != 0;
+    p->strays |= a->replays;
+    if (a->until > p->healed_at)
+        p->healed_at = a->until;
+    if (!is_left_out(p, SIM_SWARM_ATTACKER))
+        p->w->attacker = a;
+}
+
 static void
 run_plan(struct plan *p, struct sim_checks *checks, const struct sim_swarm_options *options)
 {
     uint32_t n = (uint32_t)between(p, 1, chance(p, 20) ? DIALOGUES_MAX : 3);
     estab_time until;
 
+    plan_attacker(p);
     make_listeners(p, options);
     plan_disasters(p);
     if (options != NULL && options->fail_allocation)
         p->tight = p->tight_memory = true;
+    if (options != NULL && options->max_dialogues > 0 && n > options->max_dialogues)
+        n = options->max_dialogues;
     for (uint32_t i = 0; i < n; i++)
         make_dialogue(p, i);
+    if (options != NULL && options->planned != NULL)
+        options->planned(options->planned_ctx, p->w, p->apps);
     p->w->hash_traces = !p->tight_memory;
     /*
      * After the last fault: a retransmission within 2 min, R2 within 1000 s, a SYN's R2 of 3 min,
@@ -518,9 +606,11 @@ sim_swarm_run(const struct estab_alloc *from, uint64_t seed,
     struct sim_apps apps;
     struct sim_checks checks;
     struct sim_prng dice;
-    struct plan p = {
-        .w = &w, .apps = &apps, .dice = &dice, .fast_open = sim_mix(seed, 0x7466) % 4 == 0
-    };
+    struct plan p = { .w = &w,
+                      .apps = &apps,
+                      .dice = &dice,
+                      .options = options,
+                      .fast_open = sim_mix(seed, 0x7466) % 4 == 0 };
 
     memset(result, 0, sizeof *result);
     sim_prng_seed(&dice, sim_mix(seed, 0x7377));
@@ -532,6 +622,8 @@ sim_swarm_run(const struct estab_alloc *from, uint64_t seed,
     if (options != NULL) {
         w.sink = options->sink;
         w.sink_ctx = options->sink_ctx;
+        w.made = options->made;
+        w.made_ctx = options->made_ctx;
         memcpy(w.ignored, options->ignored, sizeof w.ignored);
     }
     result->built = make_hosts(&p, options, result) && make_links(&p);

@@ -15,7 +15,31 @@ struct sim_swarm_options {
     bool fail_after;      /* and every later one */
     uint64_t fail_at;
     uint64_t ignored[2]; /* rules that do not count, a bit each */
+    /* What is left out of the world, to find what a failure needs: */
+    uint32_t omit;          /* bits of enum sim_swarm_part */
+    uint32_t max_dialogues; /* 0: as the seed says */
+    /* Everything has been planned and nothing has happened yet; may be NULL. */
+    void (*planned)(void *ctx, const struct sim_world *w, const struct sim_apps *apps);
+    void *planned_ctx;
+    /* A host was made, or made anew; may be NULL. */
+    void (*made)(void *ctx, struct estab_stack *stack);
+    void *made_ctx;
 };
+
+/* clang-format off */
+#define SIM_SWARM_PARTS(X)                                                                          \
+    X(LOSS, "loss") X(DUPLICATES, "duplicates") X(REORDER, "reorder") X(CORRUPT, "corrupt")         \
+    X(MARKS, "marks") X(UNREACHABLE, "unreachable") X(OUTAGE, "outage") X(HOLDS, "holds")           \
+    X(FORGERS, "forgers") X(RATE, "rate") X(COALESCE, "coalesce") X(PATH_MTU, "path-mtu")           \
+    X(ATTACKER, "attacker") X(REBOOT, "reboot") X(CUT, "cut") X(DELAY, "delay")
+/* clang-format on */
+enum sim_swarm_part {
+#define X(id, name) SIM_SWARM_##id,
+    SIM_SWARM_PARTS(X)
+#undef X
+        SIM_SWARM_PART_COUNT
+};
+const char *sim_swarm_part_name(enum sim_swarm_part part);
 
 struct sim_result {
     struct sim_failure failure; /* failure.rule NULL: all is well */
@@ -28,6 +52,7 @@ struct sim_result {
     uint64_t completed, failed;  /* actors */
     uint64_t octets;             /* heard */
     uint64_t allocations_failed; /* of host 0, as asked for */
+    uint64_t attacks;            /* old packets sent again, forged segments, lies */
     uint64_t verdicts[ESTAB_VERDICT_COUNT];
     uint64_t reasons[ESTAB_REASON_COUNT];
 };

@@ -140,6 +140,15 @@ sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifindex,
     enter_packet(w, host->number, ifindex, packet, len, &copy);
 }
 
+void
+sim_world_inject_lie(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+                     const uint8_t *packet, uint32_t len, estab_time at)
+{
+    const struct sim_copy copy = { .at = at, .corrupt = true, .must_drop = true };
+
+    enter_packet(w, host->number, ifindex, packet, len, &copy);
+}
+
 /* A router on the path has something to say to the sender. */
 static void
 send_notice(struct sim_world *w, const struct sim_joint *j, unsigned side, enum sim_notice notice,
@@ -169,6 +178,9 @@ send_frame(struct sim_world *w, struct sim_host *host, unsigned ifindex,
     unsigned n = sim_link_carry_through(&j->link, &w->joints[j->queue].link, at->side, frame->data,
                                         frame->len, w->now, copies, &notice);
 
+    if (w->attacker != NULL)
+        sim_attacker_sees(w->attacker, w, host->number, ifindex, j->end[far].host,
+                          j->end[far].ifindex, frame);
     if (w->fate != NULL && sim_link_fate(&j->link, copies, n) != SIM_FATE_ARRIVES)
         w->fate(w->sink_ctx, host, sim_link_fate(&j->link, copies, n));
     for (unsigned i = 0; i < n; i++)
@@ -503,6 +515,8 @@ sim_world_add_host(struct sim_world *w, const struct estab_config *cfg, uint64_t
         return NULL;
     }
     w->hosts[w->n_hosts++] = host;
+    if (w->made != NULL)
+        w->made(w->made_ctx, host->stack);
     return host;
 }
 
@@ -582,6 +596,8 @@ sim_world_reboot(struct sim_world *w, struct sim_host *host)
         sim_fail(w, "build", "a host could not begin anew", host->number, 0, host->boots, 0);
         return;
     }
+    if (w->made != NULL)
+        w->made(w->made_ctx, host->stack);
     if (w->observer.reboot != NULL)
         w->observer.reboot(w->observer.ctx, host);
     for (unsigned i = 0; i < host->n_interfaces; i++) {

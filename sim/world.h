@@ -12,6 +12,7 @@
 
 #include "estab/estab.h"
 #include "sim/alloc.h"
+#include "sim/attacker.h"
 #include "sim/link.h"
 #include "sim/prng.h"
 
@@ -121,8 +122,11 @@ struct sim_world {
     estab_trace_fn *sink; /* another look at every record */
     /* What becomes of the packet of the last such record, when it is not just to arrive. */
     void (*fate)(void *ctx, struct sim_host *host, enum sim_fate fate);
-    void *sink_ctx; /* for both */
-    bool silent;    /* hosts made from now on get no trace sink: nobody can look on */
+    void *sink_ctx;                                     /* for both */
+    struct sim_attacker *attacker;                      /* NULL: nobody means harm */
+    void (*made)(void *ctx, struct estab_stack *stack); /* a host was made, or made anew; or NULL */
+    void *made_ctx;
+    bool silent; /* hosts made from now on get no trace sink: nobody can look on */
     bool hash_traces;
     uint64_t hash;      /* over every record */
     uint64_t wire_hash; /* over every packet handed out */
@@ -177,6 +181,9 @@ void sim_world_send(struct sim_world *w, struct sim_host *host, unsigned ifindex
 /* A packet out of nowhere arrives at a host. */
 void sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifindex,
                       const uint8_t *packet, uint32_t len, estab_time at);
+/* The same with one that must not be believed. */
+void sim_world_inject_lie(struct sim_world *w, struct sim_host *host, unsigned ifindex,
+                          const uint8_t *packet, uint32_t len, estab_time at);
 
 /* Runs until nothing is left to happen, the clock would pass `until`, `max_events` are spent, or
  * something fails. */

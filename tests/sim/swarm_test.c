@@ -73,3 +73,45 @@ TEST(seeds_open_early)
     assert_true(opened > 10);
     assert_true(sent > 10);
 }
+
+/* vuln: ICMP-BLIND; RFC 5927 §4.1: replays, blind segments and lies cost no more than an answer. */
+TEST(somebody_means_harm_in_some_seeds)
+{
+    uint64_t attacks = 0, lies = 0;
+
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct sim_result r;
+
+        sim_swarm_run(&heap, seed, NULL, &r);
+        assert_null(r.failure.rule);
+        attacks += r.attacks;
+        lies += r.verdicts[ESTAB_SEG_DROP_ICMP_UNRELATED];
+    }
+    assert_true(attacks > 100);
+    assert_true(lies > 10);
+}
+
+static void
+count_dialogues(void *ctx, const struct sim_world *w, const struct sim_apps *apps)
+{
+    *(uint32_t *)ctx = w->attacker == NULL ? apps->n_dialogues : 99;
+}
+
+/* What is left out is planned like all else, so that the rest of the world stays as it was. */
+TEST(parts_of_a_world_can_be_left_out)
+{
+    uint32_t dialogues = 0;
+    struct sim_swarm_options all = {
+        .omit = ~0u, .max_dialogues = 1, .planned = count_dialogues, .planned_ctx = &dialogues
+    };
+
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct sim_result r, again;
+
+        sim_swarm_run(&heap, seed, &all, &r);
+        assert_null(r.failure.rule);
+        assert_int_equal(dialogues, 1);
+        sim_swarm_run(&heap, seed, &all, &again);
+        assert_true(r.hash == again.hash);
+    }
+}
