@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes a whole host. The input is a program: one octet of configuration, then operations on one
- * stack that listens, opens connections and has UDP endpoints. Segments get valid checksums and sequence numbers
+ * stack that listens, opens connections, has UDP endpoints and asks for echoes. Segments get valid checksums and sequence numbers
  * near the ones the stack really uses, so that mutations reach far; raw octets go in as well.
  * Looked for: traps, leaks, memory beyond the budget, output that is malformed or endless.
  */
@@ -56,6 +56,7 @@ struct fuzz {
     struct flow flows[FLOWS];
     estab_conn conns[CONNS], listener;
     estab_udp udp[2]; /* 0: none */
+    estab_echo echo;
     uint8_t last[MTU];
     uint32_t last_len;
     uint64_t packets_in;
@@ -566,6 +567,99 @@ op_udp_user(struct fuzz *z)
     }
 }
 
+/* A reply to the last requests, or nearly. */
+static void
+send_echo_reply(struct fuzz *z, unsigned id)
+{
+    uint8_t packet[MTU];
+    unsigned what = octet(z), seq = octet(z) % 8;
+    uint32_t len = pair(z) % 1400, at = z->version == 4 ? 20 : 40;
+
+    memset(packet + at + 8, 'p', len);
+    id ^= what % 8 == 7 ? octet(z) : 0;
+    (void)estab_icmp_write(packet + at, z->version,
+                           what % 8 == 6 ? octet(z)
+                           : at == 20    ? 0
+                                         : 129,
+                           what % 8 == 5, id << 16 | seq, packet + at + 8, len, z->theirs.bytes,
+                           z->ours.bytes);
+    (void)put_ip(z, packet, z->version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6, 8 + len);
+    if (z->version == 4)
+        sim_packet_seal(packet, at + 8 + len);
+    inject(z, packet, at + 8 + len);
+}
+
+/* Any ICMP error about the last packet, of which it quotes some, perhaps altered. */
+static void
+send_echo_error(struct fuzz *z)
+{
+    uint8_t packet[MTU];
+    unsigned type = octet(z), code = octet(z), rest = pair(z), where = octet(z), how = octet(z);
+    uint32_t len = octet(z), at = z->version == 4 ? 20 : 40;
+
+    len = len < z->last_len ? len : z->last_len;
+    memcpy(packet + at + 8, z->last, len);
+    if (where < len)
+        packet[at + 8 + where] ^= (uint8_t)how;
+    (void)estab_icmp_write(packet + at, z->version, (uint8_t)type, (uint8_t)code, rest,
+                           packet + at + 8, len, z->theirs.bytes, z->ours.bytes);
+    (void)put_ip(z, packet, z->version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6, 8 + len);
+    if (z->version == 4)
+        sim_packet_seal(packet, at + 8 + len);
+    inject(z, packet, at + 8 + len);
+}
+
+static void
+op_echo_user(struct fuzz *z)
+{
+    static uint8_t room[65536];
+    unsigned what = octet(z), seq, len;
+    struct estab_echo_options o;
+    struct estab_echo_message m;
+    struct estab_echo_status st;
+    ptrdiff_t n;
+
+    if (z->echo == 0) {
+        (void)!estab_echo_open(z->stack, z->version, NULL, &z->echo, z->now);
+        return;
+    }
+    memset(room, 'p', 2000);
+    REQUIRE(estab_echo_status(z->stack, z->echo, &st) == 0);
+    REQUIRE(st.waiting <= 64 && st.ring <= 1u << 18);
+    switch (what % 8) {
+    case 0:
+    case 1:
+    case 2:
+        seq = octet(z) % 8;
+        len = pair(z) % (what < 192 ? 1400 : 65536);
+        (void)!estab_echo_send(z->stack, z->echo, what < 224 ? &z->theirs : &z->ours, (uint16_t)seq,
+                               room, len, z->now);
+        break;
+    case 3:
+        send_echo_reply(z, st.id);
+        break;
+    case 4:
+        send_echo_error(z);
+        break;
+    case 5:
+        n = estab_echo_receive(z->stack, z->echo, &m, room, pair(z), z->now);
+        REQUIRE(n < 0 || (n <= (ptrdiff_t)m.len && m.received_at >= m.sent_at));
+        REQUIRE(n < 0 || m.kind == ESTAB_ECHO_REPLY || (m.error < 0 && m.len == 0));
+        break;
+    case 6:
+        estab_echo_options_init(&o);
+        o.dont_fragment = octet(z) % 2 != 0;
+        o.ttl = (uint8_t)octet(z);
+        o.ifindex = (uint8_t)(octet(z) % 3);
+        o.receive_bytes_max = (uint32_t)1024 << octet(z) % 8;
+        (void)!estab_echo_set_options(z->stack, z->echo, &o, z->now);
+        break;
+    default:
+        REQUIRE(estab_echo_close(z->stack, z->echo, z->now) == 0);
+        z->echo = 0;
+    }
+}
+
 static void
 op_datagram(struct fuzz *z)
 {
@@ -575,6 +669,11 @@ op_datagram(struct fuzz *z)
         break;
     case 1:
         op_fragment(z);
+        break;
+    case 3:
+        flush(z);
+        op_echo_user(z);
+        drain(z);
         break;
     default:
         flush(z);
@@ -885,6 +984,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct fuzz z;
     struct estab_stack_status s;
+    struct estab_link_info loopback;
+    uint64_t first = 0;
 
     memset(&z, 0, sizeof z);
     z.data = data;
@@ -897,6 +998,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             step(&z);
         flush(&z);
         estab_stack_status(z.stack, &s);
+        REQUIRE(estab_stack_next_link(z.stack, &first, &loopback));
+        z.packets_in += loopback.packets_in;
         for (unsigned i = 1; i < ESTAB_VERDICT_COUNT; i++)
             verdicts += (unsigned)s.verdicts[i];
         REQUIRE(s.packets_in == z.packets_in && verdicts == z.packets_in);

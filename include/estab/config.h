@@ -197,6 +197,7 @@ struct estab_config {
 
     /* UDP and fragments */
     uint32_t max_udp;                /* endpoints; 1024 */
+    uint32_t max_echo;               /* echo endpoints; 16, at most 256 */
     uint32_t max_reassemblies;       /* datagrams of which fragments are held; 64 */
     uint32_t max_fragments;          /* of one datagram; 128 */
     size_t reassembly_bytes;         /* of memory for fragments; 256 KiB */

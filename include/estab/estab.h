@@ -12,6 +12,7 @@
 #include "estab/api.h"
 #include "estab/config.h"
 #include "estab/dhcp.h"
+#include "estab/echo.h"
 #include "estab/err.h"
 #include "estab/eyeballs.h"
 #include "estab/resolver.h"

@@ -223,6 +223,7 @@ ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_config(struct estab_stack *stack,
 struct estab_stack_status {
     uint32_t listeners, connections, half_open, time_wait, orphans;
     uint32_t udp;          /* endpoints */
+    uint32_t echo;         /* endpoints */
     uint32_t reassemblies; /* datagrams of which fragments are held */
     uint32_t paths;        /* destinations remembered for a path narrower than its link */
     uint32_t timers;       /* armed */

@@ -131,7 +131,10 @@ extern "C" {
     X(ACCEPTED_GROUP_QUERY,   "query of groups: a report will follow", "RFC 3376 §5.2; RFC 3810 §6.2") \
     X(DROP_GROUP,             "group membership not acted on", "RFC 3376 §5; RFC 3810 §6")          \
     X(ACCEPTED_REDIRECT,      "redirect: another next hop from now on", "RFC 1122 §3.2.2.2")        \
-    X(ACCEPTED_PACKET_TOO_BIG_LATER, "path MTU: believed if what it quotes times out", "RFC 5927 §7.2")
+    X(ACCEPTED_PACKET_TOO_BIG_LATER, "path MTU: believed if what it quotes times out", "RFC 5927 §7.2") \
+    X(ACCEPTED_ECHO_REPLY,    "reply to an echo request of ours", "RFC 1122 §3.2.2.6; RFC 4443 §4.2") \
+    X(DROP_ECHO_UNASKED,      "echo reply: nobody asked", "RFC 1122 §3.2.2.6")                      \
+    X(DROP_ECHO_QUEUE_FULL,   "the echo endpoint's receive queue is full", "limit: receive_bytes_max, receive_count_max")
 
 /* Why a packet was sent. */
 #define ESTAB_REASONS(X)                                                                            \
@@ -190,7 +193,8 @@ extern "C" {
     X(ND_DAD,            "does anybody have the address we want?", "RFC 4862 §5.4.2")               \
     X(ND_ADVERTISE,      "we have that address", "RFC 4861 §7.2.4, §7.2.6")                         \
     X(ND_ROUTER_SOLICIT, "is there a router?", "RFC 4861 §6.3.7")                                   \
-    X(GROUP_REPORT,      "the groups we listen to", "RFC 3376 §5; RFC 3810 §6")
+    X(GROUP_REPORT,      "the groups we listen to", "RFC 3376 §5; RFC 3810 §6")                     \
+    X(ECHO_REQUEST,      "is anybody there?", "RFC 1122 §3.2.2.6; RFC 4443 §4.1")
 
 /* Why a connection changed its state. */
 #define ESTAB_CAUSES(X)                                                                             \
@@ -268,7 +272,8 @@ extern "C" {
     X(OPTIONS,      "options of its own")                                                           \
     X(UDP,          "UDP endpoint")                                                                 \
     X(DATAGRAMS,    "datagrams not received yet")                                                   \
-    X(FRAGMENTS,    "fragments held for reassembly")
+    X(FRAGMENTS,    "fragments held for reassembly")                                                \
+    X(ECHO,         "echo endpoint")
 
 /* The user's calls (RFC 9293 §3.9.1). */
 #define ESTAB_CALLS(X)                                                                              \

@@ -73,6 +73,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->udp.receive_bytes_max = 64 * 1024;
     cfg->udp.receive_count_max = 256;
     cfg->max_udp = 1024;
+    cfg->max_echo = 16;
     cfg->max_reassemblies = 64;
     cfg->max_fragments = 128; /* the largest datagram over a path of 576 octets has 119 */
     cfg->reassembly_bytes = 256 * 1024;
@@ -127,6 +128,7 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->udp.receive_bytes_max = 8192;
         cfg->udp.receive_count_max = 16;
         cfg->max_udp = 8;
+        cfg->max_echo = 2;
         cfg->max_reassemblies = 8;
         cfg->reassembly_bytes = 128 * 1024;
         cfg->max_paths = 16;

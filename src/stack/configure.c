@@ -61,6 +61,7 @@ estab_stack_set_config(struct estab_stack *s, const struct estab_config *cfg, es
     next.max_time_wait = old->max_time_wait;
     next.max_listeners = old->max_listeners;
     next.max_udp = old->max_udp;
+    next.max_echo = old->max_echo;
     /* the pool and the lists of fragments have their size and their order from them */
     next.max_reassemblies = old->max_reassemblies;
     next.max_fragments = old->max_fragments;

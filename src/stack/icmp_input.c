@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ICMP and ICMPv6 of the host (RFC 792, RFC 4443, RFC 1122 §3.2.2): echo is answered, errors go
- * to the connection or endpoint that they quote (RFC 9293 §3.9.2.2, RFC 1122 §4.1.3.3). What
+ * ICMP and ICMPv6 of the host (RFC 792, RFC 4443, RFC 1122 §3.2.2): echo is answered, replies go to
+ * who has asked (echo.c), errors to the connection or endpoint that they quote (RFC 9293 §3.9.2.2, RFC 1122 §4.1.3.3). What
  * nobody here takes draws an error, limited by icmp_limit.h; echo has a limit of its own. Called from input.c
  * and stack.c.
  */
@@ -213,13 +213,15 @@ estab_icmp_quotes_ours(const struct estab_stack *s, const struct icmp_quote *q)
 
     if (q->proto == IP_PROTO_UDP)
         return estab_udp_quoted(s, q) != NULL;
+    if (q->is_echo_request)
+        return estab_echo_quoted(s, q);
     c = q->has_seq ? quoted_conn(s, q) : NULL;
     return c != NULL && estab_tcp_is_in_flight(&c->tcb, q->seq);
 }
 
 static enum seg_verdict
-give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version,
-           struct tcp_env *env)
+give_error(struct estab_stack *s, const struct icmp_message *m, const struct ip_header *ip,
+           unsigned ifindex, struct tcp_env *env)
 {
     struct icmp_quote q;
     struct conn *c;
@@ -228,12 +230,14 @@ give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version
     enum estab_err err = error_of(m->kind, &hard);
 
     /* MUST-54: the quoted header names the connection, and it must quote what is in flight. */
-    if (!estab_icmp_quote(&q, m, version))
+    if (!estab_icmp_quote(&q, m, ip->version))
         return SEG_DROP_ICMP_UNRELATED;
     if (q.proto == IP_PROTO_UDP)
         return estab_udp_icmp_error(s, m, &q, err);
     if (q.is_echo_reply)
         return give_echo_error(s, m, &q);
+    if (q.is_echo_request)
+        return estab_echo_error(s, m, &q, ip, ifindex, err);
     if (!q.has_seq)
         return SEG_DROP_ICMP_UNRELATED;
     c = quoted_conn(s, &q);
@@ -249,7 +253,7 @@ give_error(struct estab_stack *s, const struct icmp_message *m, unsigned version
 
 enum seg_verdict
 estab_icmp_input(struct estab_stack *s, const struct ip_header *ip, unsigned ifindex,
-                 struct tcp_env *env)
+                 uint64_t *handle, struct tcp_env *env)
 {
     struct icmp_message m;
     enum seg_verdict v = (enum seg_verdict)estab_icmp_parse(&m, ip);
@@ -268,6 +272,8 @@ estab_icmp_input(struct estab_stack *s, const struct ip_header *ip, unsigned ifi
     case ICMP_REDIRECT: /* of IPv4 */
         return ip->version == 4 ? estab_redirect_input(s, &m, ip, ifindex, env->now)
                                 : SEG_DROP_ICMP_UNKNOWN;
+    case ICMP_ECHO_REPLY:
+        return estab_echo_input(s, &m, ip, ifindex, handle);
     case ICMP_SOURCE_QUENCH:
         return SEG_DROP_ICMP_SOURCE_QUENCH; /* (MUST-55) */
     case ICMP_NET_UNREACHABLE:
@@ -278,7 +284,7 @@ estab_icmp_input(struct estab_stack *s, const struct ip_header *ip, unsigned ifi
     case ICMP_PACKET_TOO_BIG:
     case ICMP_TIME_EXCEEDED:
     case ICMP_PARAMETER_PROBLEM:
-        return give_error(s, &m, ip->version, env);
+        return give_error(s, &m, ip, ifindex, env);
     default:
         return SEG_DROP_ICMP_UNKNOWN;
     }

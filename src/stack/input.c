@@ -367,7 +367,7 @@ other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct t
                    s->interface[ifindex].eth != NULL) {
             v = estab_group_input(s, &a->ip, ifindex, env->now);
         } else if (a->ip.proto == (a->ip.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6)) {
-            v = estab_icmp_input(s, &a->ip, ifindex, env);
+            v = estab_icmp_input(s, &a->ip, ifindex, &a->handle, env);
         } else if (a->ip.proto == IP_PROTO_UDP) {
             v = estab_udp_input(s, &a->ip, ifindex, a->to_many, a->verified, &a->names, &a->handle);
             /* RFC 1122 §4.1.3.1 (RFC1122-4.1.3.1), and never about what went to many */

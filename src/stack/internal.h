@@ -43,10 +43,11 @@ enum ref_kind {
     REF_TW4,
     REF_TW6,
     REF_LISTENER,
-    REF_UDP
+    REF_UDP,
+    REF_ECHO
 };
 
-#define REF_SHIFT 29
+#define REF_SHIFT 28
 #define REF_INDEX_MAX ((1u << REF_SHIFT) - 1)
 
 static inline uint32_t
@@ -170,6 +171,33 @@ struct udp_endpoint {
     } group[ESTAB_UDP_GROUPS_MAX];
 };
 
+/* A request of an echo endpoint, for as long as it can be answered. */
+struct echo_request {
+    uint8_t src[16], dst[16];
+    uint64_t data; /* hash of its data */
+    estab_time sent_at;
+    uint32_t len; /* of its data */
+    uint16_t seq;
+    uint8_t ifindex;
+    bool many;  /* went to more than one host: anybody may answer */
+    bool whole; /* must not be fragmented */
+    bool used, answered;
+};
+
+struct echo_endpoint {
+    struct pollable poll;
+    struct estab_echo_options opt;
+    struct ring queue;                             /* messages, each behind a header */
+    struct echo_request sent[ESTAB_ECHO_REQUESTS]; /* by the low bits of their numbers */
+    uint64_t requests, replies, errors, dropped;
+    uint32_t ref;
+    uint32_t waiting; /* messages in the queue */
+    uint16_t id;
+    uint8_t addr_len;
+    uint8_t blocked_on; /* interface */
+    bool blocked;       /* waits for room in its queue */
+};
+
 struct ethernet; /* link.h */
 struct neighbours;
 
@@ -218,6 +246,10 @@ struct estab_stack {
     uint32_t udp_unconfigured; /* endpoints that take what is not addressed to us */
     uint64_t udp_port_counter;
     struct siphash_key key_udp;
+    struct pool echoes;
+    uint32_t echoes_blocked;
+    uint64_t echo_ids_drawn;
+    struct siphash_key key_echo_id;
     struct interface interface[INTERFACES_MAX];
     uint32_t interfaces;
     struct siphash_key key_isn, key_port, key_ts, key_cookie;
@@ -401,7 +433,7 @@ bool estab_stack_loopback_waits(const struct estab_stack *s);
 
 /* icmp_input.c */
 enum seg_verdict estab_icmp_input(struct estab_stack *s, const struct ip_header *ip,
-                                  unsigned ifindex, struct tcp_env *env);
+                                  unsigned ifindex, uint64_t *handle, struct tcp_env *env);
 void estab_icmp_unreachable(struct estab_stack *s, const struct ip_header *ip,
                             const uint8_t *packet, uint32_t packet_len, unsigned ifindex,
                             struct tcp_env *env);
@@ -417,7 +449,33 @@ enum seg_verdict estab_icmp_path_mtu(struct estab_stack *s, const uint8_t *dst, 
 /* RFC 1122 §3.3.2, RFC 4443 §3.3: fragments that were waited for in vain. */
 void estab_icmp_late(struct estab_stack *s, const struct late_datagram *late, struct tcp_env *env);
 
+/* echo.c */
+/* An echo reply; whose it is, in `handle`. */
+enum seg_verdict estab_echo_input(struct estab_stack *s, const struct icmp_message *m,
+                                  const struct ip_header *ip, unsigned ifindex, uint64_t *handle);
+/* Is it an echo request of ours? */
+bool estab_echo_quoted(const struct estab_stack *s, const struct icmp_quote *q);
+/* An ICMP error, in `ip`, that quotes one. */
+enum seg_verdict estab_echo_error(struct estab_stack *s, const struct icmp_message *m,
+                                  const struct icmp_quote *q, const struct ip_header *ip,
+                                  unsigned ifindex, enum estab_err err);
+/* There is room in the queue of this interface. */
+void estab_echo_room(struct estab_stack *s, unsigned ifindex);
+void estab_echo_end_all(struct estab_stack *s);
+void estab_echo_release(struct estab_stack *s);
+/* For the trace: whose identifier it is; 0: nobody's. */
+uint64_t estab_echo_handle_of(const struct estab_stack *s, unsigned addr_len, uint16_t id);
+struct pollable *estab_echo_pollable(const struct estab_stack *s, estab_conn handle);
+
 /* udp.c */
+/* The interface on the way to `dst`: `asked`, or if that is 0 the route's; a group or the broadcast
+ * address without a route leaves by the only interface there is. Negative: there is none. */
+int estab_way_to(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
+                 unsigned asked);
+/* Where a datagram comes from: `asked`, if it has a family, else as the route wants it. 0, or why
+ * there is none. */
+int estab_way_source(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
+                     unsigned ifindex, const struct estab_addr *asked, uint8_t source[16]);
 enum seg_verdict estab_udp_input(struct estab_stack *s, const struct ip_header *ip,
                                  unsigned ifindex, bool to_many, bool verified, struct names *names,
                                  uint64_t *handle);
@@ -457,6 +515,7 @@ void estab_trace_listener(struct estab_stack *s, struct listener *l, enum estab_
 void estab_trace_segment(struct estab_trace *t, const struct tcp_seg *seg);
 void estab_trace_fill_tcb(const struct estab_stack *s, const struct tcb *tcb,
                           struct estab_trace_tcb *out);
+void estab_trace_hand_on(struct estab_stack *s, struct estab_trace *t);
 struct estab_endpoint estab_names_local(const struct names *n, unsigned addr_len);
 struct estab_endpoint estab_names_remote(const struct names *n, unsigned addr_len);
 

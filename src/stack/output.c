@@ -213,6 +213,8 @@ trace_reply(struct estab_stack *s, unsigned ifindex, const struct reply_header *
     } else if (ip.proto == IP_PROTO_UDP && (!ip.fragment || ip.offset == 0)) {
         memcpy(names.ports, ip.payload, 4);
         t.conn = estab_udp_handle_of(s, &names, ip.addr_len);
+    } else if (h->reason == WHY_ECHO_REQUEST && (!ip.fragment || ip.offset == 0)) {
+        t.conn = estab_echo_handle_of(s, ip.addr_len, get_be16(ip.payload + 4));
     }
     trace_out(s, ifindex, &t, &names, ip.addr_len, ref, f, h->len, now);
 }
@@ -383,6 +385,8 @@ again:
         filled++;
     if (UNLIKELY(!list_is_empty(&s->udp_blocked)))
         estab_udp_room(s, ifindex);
+    if (UNLIKELY(s->echoes_blocked > 0))
+        estab_echo_room(s, ifindex);
     while (filled < n && !list_is_empty(&i->send)) {
         struct conn *c = CONTAINER(i->send.next, struct conn, send);
         size_t turn = n - filled < TURN ? n - filled : TURN;

@@ -111,6 +111,7 @@ names_of(const void *ctx, uint32_t ref, unsigned addr_len)
         return (const uint8_t *)&((const struct tw_record *)estab_pool_at(&s->tws[f], index))
             ->names;
     case REF_UDP: /* in the other table */
+    case REF_ECHO:
         return NULL;
     case REF_LISTENER:
         l = estab_pool_at(&s->listeners, index);
@@ -143,12 +144,13 @@ estab_config_is_good(const struct estab_config *cfg)
            cfg->max_connections <= REF_INDEX_MAX && cfg->max_half_open <= REF_INDEX_MAX &&
            cfg->max_time_wait <= REF_INDEX_MAX && cfg->max_listeners > 0 && cfg->port_min > 0 &&
            cfg->port_max >= cfg->port_min && estab_options_check(&cfg->tcp) == 0 &&
-           cfg->max_udp <= REF_INDEX_MAX && cfg->max_reassemblies <= UINT16_MAX &&
-           cfg->max_fragments <= 1024 && cfg->reassembly_timeout_4 > 0 &&
-           cfg->reassembly_timeout_6 > 0 && estab_udp_options_check(&cfg->udp) == 0 &&
-           cfg->max_neighbours > 0 && cfg->max_neighbours <= 1u << 20 &&
-           cfg->max_unresolved_neighbours > 0 && cfg->max_unresolved_neighbours <= 1u << 20 &&
-           cfg->dad_transmits <= 10 && cfg->max_paths <= 1u << 24;
+           cfg->max_udp <= REF_INDEX_MAX && cfg->max_echo <= 256 &&
+           cfg->max_reassemblies <= UINT16_MAX && cfg->max_fragments <= 1024 &&
+           cfg->reassembly_timeout_4 > 0 && cfg->reassembly_timeout_6 > 0 &&
+           estab_udp_options_check(&cfg->udp) == 0 && cfg->max_neighbours > 0 &&
+           cfg->max_neighbours <= 1u << 20 && cfg->max_unresolved_neighbours > 0 &&
+           cfg->max_unresolved_neighbours <= 1u << 20 && cfg->dad_transmits <= 10 &&
+           cfg->max_paths <= 1u << 24;
 }
 
 static bool
@@ -178,6 +180,7 @@ setup(struct estab_stack *s)
     list_init(&s->all_listeners);
     estab_pool_init(&s->udps, &s->arena, sizeof(struct udp_endpoint), cfg->max_udp);
     list_init(&s->udp_blocked);
+    estab_pool_init(&s->echoes, &s->arena, sizeof(struct echo_endpoint), cfg->max_echo);
     estab_reassembly_init(&s->reassembly, &s->arena, &s->chunks,
                           estab_siphash_derive(cfg->secret, "fragments"), &s->cfg);
     estab_paths_init(&s->paths, &s->arena, cfg->max_paths,
@@ -185,6 +188,7 @@ setup(struct estab_stack *s)
     s->key_echo = estab_siphash_derive(cfg->secret, "echo");
     estab_icmp_limit_init(&s->icmp_limit, estab_siphash_derive(cfg->secret, "icmp limit"));
     s->key_udp = estab_siphash_derive(cfg->secret, "udp");
+    s->key_echo_id = estab_siphash_derive(cfg->secret, "echo identifiers");
     estab_ip_ids_init(&s->ids, estab_siphash_derive(cfg->secret, "identification"));
     s->key_isn = estab_siphash_derive(cfg->secret, "isn");
     s->key_port = estab_siphash_derive(cfg->secret, "port");
@@ -252,6 +256,7 @@ estab_stack_free(struct estab_stack *s)
         estab_arena_put(&s->arena, s->scratch, LOOPBACK_MTU);
     estab_fast_open_forget(s);
     estab_udp_release(s);
+    estab_echo_release(s);
     estab_reassembly_fini(&s->reassembly);
     estab_paths_fini(&s->paths);
     estab_link_free(s);
@@ -442,6 +447,7 @@ estab_stack_shutdown(struct estab_stack *s, enum estab_shutdown_how how, estab_t
         }
     }
     estab_udp_end_all(s);
+    estab_echo_end_all(s);
     forget_fragments(s);
     while (how == ESTAB_SHUTDOWN_RST && estab_tw_first(s) != 0)
         estab_tw_end(s, estab_tw_first(s), CAUSE_HOST_STOPPED, &env);
@@ -457,6 +463,7 @@ estab_stack_status(const struct estab_stack *s, struct estab_stack_status *out)
         .time_wait = s->tws[0].lent + s->tws[1].lent,
         .orphans = s->orphans,
         .udp = s->udps.lent,
+        .echo = s->echoes.lent,
         .reassemblies = s->reassembly.datagrams.lent,
         .paths = s->paths.known,
         .reassemblies_failed = s->reassembly.failed,

@@ -233,6 +233,15 @@ estab_trace_memory_of(struct estab_stack *s, const struct listener *l, enum esta
     hand_on(s, &t, s->now);
 }
 
+/* A record that concerns no connection, as far as its owner has filled it in. */
+void
+estab_trace_hand_on(struct estab_stack *s, struct estab_trace *t)
+{
+    t->bytes_held = bytes_held(s);
+    t->tcb.timer_at = ESTAB_NEVER;
+    hand_on(s, t, s->now);
+}
+
 /* Calls and memory of a UDP endpoint. */
 void
 estab_trace_udp(struct estab_stack *s, const struct udp_endpoint *u, struct estab_trace *t)
@@ -244,9 +253,7 @@ estab_trace_udp(struct estab_stack *s, const struct udp_endpoint *u, struct esta
     t->local = estab_names_local(&u->names, u->addr_len);
     if (u->connected)
         t->remote = estab_names_remote(&u->names, u->addr_len);
-    t->bytes_held = bytes_held(s);
-    t->tcb.timer_at = ESTAB_NEVER;
-    hand_on(s, t, s->now);
+    estab_trace_hand_on(s, t);
 }
 
 void

@@ -386,23 +386,30 @@ estab_udp_close(struct estab_stack *s, estab_udp udp, estab_time now)
     return 0;
 }
 
-/* The interface on the way to `dst`: the one asked for, that of a link-local zone, the route's; a
- * group or the broadcast address without a route leaves by the only interface there is. */
+int
+estab_way_to(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len, unsigned asked)
+{
+    int route;
+
+    if (estab_ip_is_ours(&s->routes, dst, addr_len))
+        return 0;
+    if (asked != 0)
+        return asked < s->interfaces ? (int)asked : -ESTAB_ENETUNREACH;
+    route = estab_ip_route(&s->routes, dst, addr_len);
+    if (route < 0 && s->interfaces == 2 && estab_ip_is_broadcast(&s->routes, dst, addr_len))
+        return 1;
+    return route;
+}
+
+/* By the interface asked for, the endpoint's, that of a link-local zone, the route's. */
 static int
 way_to(const struct estab_stack *s, const struct udp_endpoint *u, unsigned asked, uint32_t zone,
        const uint8_t *dst)
 {
-    unsigned i = asked != 0 ? asked : u->opt.ifindex != 0 ? u->opt.ifindex : zone;
-    int route;
-
-    if (estab_ip_is_ours(&s->routes, dst, u->addr_len))
-        return 0;
-    if (i != 0)
-        return i < s->interfaces ? (int)i : -ESTAB_ENETUNREACH;
-    route = estab_ip_route(&s->routes, dst, u->addr_len);
-    if (route < 0 && s->interfaces == 2 && estab_ip_is_broadcast(&s->routes, dst, u->addr_len))
-        return 1;
-    return route;
+    return estab_way_to(s, dst, u->addr_len,
+                        asked != 0            ? asked
+                        : u->opt.ifindex != 0 ? u->opt.ifindex
+                                              : zone);
 }
 
 int
@@ -479,35 +486,48 @@ take_error(struct udp_endpoint *u)
     return u->error.error;
 }
 
-/* Where a datagram comes from: the message's address, the endpoint's, the route's; a host that is
- * being configured has none (RFC 2131 §4.1). */
+int
+estab_way_source(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
+                 unsigned ifindex, const struct estab_addr *asked, uint8_t source[16])
+{
+    const uint8_t *from;
+
+    memset(source, 0, 16);
+    if (asked->family != ESTAB_UNSPEC && !estab_addr_is_any(asked)) {
+        if (addr_len_of(asked) != addr_len)
+            return -ESTAB_EAFNOSUPPORT;
+        if (!estab_ip_is_ours(&s->routes, asked->bytes, addr_len))
+            return -ESTAB_EADDRNOTAVAIL;
+        from = asked->bytes;
+    } else {
+        from = estab_ip_source(&s->routes, dst, addr_len, ifindex);
+    }
+    /* RFC 1122 §3.2.1.3 (g): the loopback's addresses are never seen outside */
+    if (from == NULL || (ifindex != 0 && estab_ip_is_loopback(from, addr_len)))
+        return -ESTAB_EADDRNOTAVAIL;
+    memcpy(source, from, addr_len);
+    return 0;
+}
+
+/* The message's address, the endpoint's, the route's; a host that is being configured has none
+ * (RFC 2131 §4.1). */
 static int
 choose_source(const struct estab_stack *s, const struct udp_endpoint *u,
               const struct estab_addr *asked, const uint8_t *dst, unsigned ifindex,
               uint8_t source[16])
 {
-    const uint8_t *from = NULL;
+    struct estab_addr bound = address(names_local(&u->names), u->addr_len);
+    bool any = asked->family == ESTAB_UNSPEC || estab_addr_is_any(asked);
 
-    memset(source, 0, 16);
-    if (asked->family != ESTAB_UNSPEC && !estab_addr_is_any(asked)) {
-        if (addr_len_of(asked) != u->addr_len)
-            return -ESTAB_EAFNOSUPPORT;
-        if (!estab_ip_is_ours(&s->routes, asked->bytes, u->addr_len))
-            return -ESTAB_EADDRNOTAVAIL;
-        from = asked->bytes;
-    } else if (!estab_ip_is_unspecified(names_local(&u->names), u->addr_len) &&
-               !estab_ip_is_multicast(names_local(&u->names), u->addr_len)) {
-        from = names_local(&u->names);
-    } else {
-        from = estab_ip_source(&s->routes, dst, u->addr_len, ifindex);
-        if (from == NULL && u->opt.unconfigured)
-            return 0;
+    if (any && !estab_ip_is_unspecified(bound.bytes, u->addr_len) &&
+        !estab_ip_is_multicast(bound.bytes, u->addr_len))
+        asked = &bound;
+    else if (any && u->opt.unconfigured &&
+             estab_ip_source(&s->routes, dst, u->addr_len, ifindex) == NULL) {
+        memset(source, 0, 16);
+        return 0;
     }
-    /* RFC 1122 §3.2.1.3 (g): the loopback's addresses are never seen outside */
-    if (from == NULL || (ifindex != 0 && estab_ip_is_loopback(from, u->addr_len)))
-        return -ESTAB_EADDRNOTAVAIL;
-    memcpy(source, from, u->addr_len);
-    return 0;
+    return estab_way_source(s, dst, u->addr_len, ifindex, asked, source);
 }
 
 static ptrdiff_t

@@ -665,9 +665,13 @@ estab_set_cookie(struct estab_stack *s, estab_conn conn, void *cookie)
     struct conn *c = estab_conn_from_handle(s, conn);
     struct listener *l = estab_listener_from_handle(s, conn);
     struct udp_endpoint *u = estab_udp_from_handle(s, conn);
+    struct pollable *p = c != NULL   ? &c->poll
+                         : l != NULL ? &l->poll
+                         : u != NULL ? &u->poll
+                                     : estab_echo_pollable(s, conn);
 
-    if (c == NULL && l == NULL && u == NULL)
+    if (p == NULL)
         return -ESTAB_EBADF;
-    (c != NULL ? &c->poll : l != NULL ? &l->poll : &u->poll)->cookie = cookie;
+    p->cookie = cookie;
     return 0;
 }

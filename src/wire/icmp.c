@@ -139,6 +139,12 @@ estab_icmp_quote(struct icmp_quote *q, const struct icmp_message *m, unsigned ve
         q->echo = get_be32(p + header + 4);
         return true;
     }
+    if (q->proto == (version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6) && len >= header + 8 &&
+        p[header] == (version == 4 ? 8 : 128)) {
+        q->is_echo_request = true;
+        q->echo = get_be32(p + header + 4);
+        return true;
+    }
     if ((q->proto != IP_PROTO_TCP && q->proto != IP_PROTO_UDP) || len < header + 4)
         return false;
     q->src_port = get_be16(p + header);

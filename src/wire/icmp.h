@@ -42,8 +42,9 @@ struct icmp_quote {
     bool has_seq;
     uint32_t seq;
     bool is_echo_reply; /* of ICMPv6, with no ports but: */
-    uint32_t echo;      /* identifier and sequence number */
-    uint32_t flow;      /* the flow label of IPv6 */
+    bool is_echo_request;
+    uint32_t echo; /* identifier and sequence number */
+    uint32_t flow; /* the flow label of IPv6 */
 };
 
 /* Checks the checksum (v6 with the pseudo-header of `ip`) and lengths. ESTAB_SEG_NONE or DROP_ICMP_MALFORMED. */

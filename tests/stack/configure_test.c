@@ -42,7 +42,7 @@ TEST(settings_change_and_those_of_tables_and_clocks_stay)
     now.msl = ESTAB_SEC(1);
     now.memory_budget = 1;
     now.max_connections = now.max_half_open = now.max_time_wait = now.max_listeners = 1;
-    now.max_udp = now.max_reassemblies = now.max_fragments = 1;
+    now.max_echo = now.max_udp = now.max_reassemblies = now.max_fragments = 1;
     now.max_neighbours = now.max_unresolved_neighbours = 1;
     now.max_fast_open_pending = now.max_fast_open_peers = 1;
     now.reassembly_timeout_4 = now.reassembly_timeout_6 = 1;
@@ -58,6 +58,7 @@ TEST(settings_change_and_those_of_tables_and_clocks_stay)
     assert_int_equal(now.max_time_wait, cfg.max_time_wait);
     assert_int_equal(now.max_listeners, cfg.max_listeners);
     assert_int_equal(now.max_udp, cfg.max_udp);
+    assert_int_equal(now.max_echo, cfg.max_echo);
     assert_int_equal(now.max_reassemblies, cfg.max_reassemblies);
     assert_int_equal(now.max_fragments, cfg.max_fragments);
     assert_int_equal(now.max_neighbours, cfg.max_neighbours);
