@@ -136,6 +136,52 @@ estab_netlink_no_link_local(unsigned ifindex)
     return ask(&r);
 }
 
+/* Has the kernel a way to this address of its own? 0, 1, or a negative errno. */
+static int
+is_reached(const struct estab_addr *addr)
+{
+    struct {
+        struct nlmsghdr header;
+        struct rtmsg route;
+        uint8_t rest[1024];
+    } answer;
+    struct request r;
+    struct rtmsg *route = start(&r, RTM_GETROUTE, 0, sizeof *route);
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), result;
+    ssize_t n;
+
+    if (fd < 0)
+        return -errno;
+    r.header.nlmsg_flags = NLM_F_REQUEST;
+    route->rtm_family = AF_INET6;
+    route->rtm_dst_len = 128;
+    add(&r, RTA_DST, addr->bytes, 16);
+    n = send(fd, &r, r.header.nlmsg_len, 0);
+    if (n >= 0)
+        n = recv(fd, &answer, sizeof answer, 0);
+    result = n < 0 ? -errno
+                   : (size_t)n >= sizeof answer.header + sizeof answer.route &&
+                         answer.header.nlmsg_type == RTM_NEWROUTE &&
+                         answer.route.rtm_type == RTN_LOCAL;
+    close(fd);
+    return result;
+}
+
+/* The kernel makes an IPv6 address usable some moments after it has taken it; what comes for it
+ * before is lost. 0, also when it takes longer than anybody has seen. */
+static int
+wait_for_address(const struct estab_addr *addr)
+{
+    for (unsigned tries = 0; tries < 500; tries++) {
+        int reached = is_reached(addr);
+
+        if (reached != 0)
+            return reached < 0 ? reached : 0;
+        usleep(1000);
+    }
+    return 0;
+}
+
 int
 estab_netlink_add_address(unsigned ifindex, const struct estab_addr *addr,
                           const struct estab_addr *peer, unsigned prefix_len)
@@ -144,6 +190,7 @@ estab_netlink_add_address(unsigned ifindex, const struct estab_addr *addr,
     struct ifaddrmsg *info = start(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, sizeof *info);
     size_t len = addr->family == ESTAB_INET ? 4 : 16;
     uint32_t flags = IFA_F_NODAD;
+    int error;
 
     info->ifa_family = addr->family == ESTAB_INET ? AF_INET : AF_INET6;
     info->ifa_prefixlen = (uint8_t)prefix_len;
@@ -153,5 +200,6 @@ estab_netlink_add_address(unsigned ifindex, const struct estab_addr *addr,
     add(&r, IFA_ADDRESS, peer != NULL ? peer->bytes : addr->bytes, len);
     if (addr->family == ESTAB_INET6)
         add(&r, IFA_FLAGS, &flags, sizeof flags);
-    return ask(&r);
+    error = ask(&r);
+    return error == 0 && addr->family == ESTAB_INET6 ? wait_for_address(addr) : error;
 }
