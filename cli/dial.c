@@ -219,12 +219,27 @@ take_answers(struct dial *dial, estab_time now)
 }
 
 static void
+close_sockets(struct dial *dial, estab_time now)
+{
+    for (size_t i = 0; i < sizeof dial->sockets / sizeof dial->sockets[0]; i++)
+        close_socket(dial, &dial->sockets[i], now);
+}
+
+static void
 make_attempts(struct dial *dial, estab_time now)
 {
     struct estab_endpoint local = { .port = dial->local_port }, remote = { .port = dial->port };
     unsigned attempt;
     int error;
 
+    if (dial->resolved != NULL) {
+        if (dial->over || !estab_eyeballs_next(&dial->eyeballs, &remote.addr, &attempt, now))
+            return;
+        dial->over = true;
+        close_sockets(dial, now);
+        dial->resolved(dial->ctx, &remote.addr, now);
+        return;
+    }
     while (estab_eyeballs_next(&dial->eyeballs, &remote.addr, &attempt, now)) {
         error =
             estab_connect(dial->host->stack, &local, &remote, NULL, &dial->attempts[attempt], now);
@@ -330,8 +345,7 @@ attempt_event(struct dial *dial, unsigned i, const struct estab_event *event, es
                 (void)!estab_abort(dial->host->stack, dial->attempts[j], now);
             dial->attempts[j] = 0;
         }
-        for (size_t j = 0; j < sizeof dial->sockets / sizeof dial->sockets[0]; j++)
-            close_socket(dial, &dial->sockets[j], now);
+        close_sockets(dial, now);
         dial->connected(dial->ctx, conn, &remote, now);
         return false;
     }

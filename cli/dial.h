@@ -37,6 +37,8 @@ struct dial {
     void (*connected)(void *ctx, estab_conn conn, const struct estab_endpoint *remote,
                       estab_time now);
     void (*failed)(void *ctx, const char *why, estab_time now);
+    /* Instead of `connected`: only the address is wanted, the best that there is. */
+    void (*resolved)(void *ctx, const struct estab_addr *addr, estab_time now);
     void *ctx;
 };
 

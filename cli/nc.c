@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/dial.h"
 #include "cli/host.h"
+#include "cli/nc_udp.h"
 #include "cli/numbers.h"
 #include "cli/resolv.h"
 #include "cli/stream.h"
@@ -19,7 +20,7 @@
 /* --- the command line --- */
 
 struct nc_options {
-    bool listen, keep_listening, wait_time_wait;
+    bool listen, keep_listening, wait_time_wait, udp;
     uint16_t port;       /* 0: not given */
     estab_time patience; /* -w; 0: as long as TCP has it */
 };
@@ -58,6 +59,17 @@ take_wait_time_wait(void *into, const char *value, struct failure *why)
 }
 
 static int
+take_udp(void *into, const char *value, struct failure *why)
+{
+    struct nc_options *o = into;
+
+    (void)value;
+    (void)why;
+    o->udp = true;
+    return 0;
+}
+
+static int
 take_port(void *into, const char *value, struct failure *why)
 {
     struct nc_options *o = into;
@@ -82,13 +94,14 @@ static const struct option_rule rules[] = {
     { "keep-listening", 'k', NULL, "with -l: one connection after the other", take_keep_listening },
     { "port", 'p', "PORT", "the port of this host", take_port },
     { "wait", 'w', "TIME", "give up when not connected after this time", take_patience },
+    { "udp", 'u', NULL, "datagrams instead; -w: end when so long nothing came or went", take_udp },
     { "wait-time-wait", 0, NULL, "stay until TIME-WAIT is over", take_wait_time_wait },
 };
 
 static const struct command command = {
     .name = "nc",
     .usage = "HOST PORT | -l [ADDRESS] PORT",
-    .about = "Connects standard input and output with a TCP connection.",
+    .about = "Connects standard input and output with a TCP connection, or by UDP.",
     .rules = rules,
     .n_rules = sizeof rules / sizeof rules[0],
 };
@@ -390,6 +403,8 @@ take_operands(struct nc *nc, int n, char **operands)
     struct estab_endpoint *to = nc->options.listen ? &nc->local : &nc->remote;
     const char *host = NULL, *port = NULL;
 
+    if (nc->options.udp && nc->options.wait_time_wait)
+        return estab_usage_error(&command, "--wait-time-wait goes not with -u");
     if (nc->options.keep_listening && !nc->options.listen)
         return estab_usage_error(&command, "-k goes with -l");
     nc->local.port = nc->options.port;
@@ -506,6 +521,15 @@ estab_cmd_nc(int argc, char **argv)
         status = estab_usage_error(&command, "%s", why.text);
     if (status >= 0)
         return status;
+    if (nc.options.udp)
+        return estab_nc_udp(&(struct nc_udp){ .command = &command,
+                                              .listen = nc.options.listen,
+                                              .keep_listening = nc.options.keep_listening,
+                                              .patience = nc.options.patience,
+                                              .local = nc.local,
+                                              .remote = nc.remote,
+                                              .remote_name = nc.remote_name },
+                            &options);
     if (estab_host_open(&nc.host, &options, nc.options.listen, event, &nc, &why) < 0)
         return estab_command_error(&command, "%s", why.text);
     nc.host.on_signal = interrupted;
