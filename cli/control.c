@@ -117,6 +117,7 @@ say_sockets(struct control_client *c, estab_time now)
     const struct estab_stack *stack = c->control->host->stack;
     struct estab_status st, more;
     struct estab_udp_status udp;
+    struct estab_echo_status echo;
     uint64_t cursor = 0;
 
     while (!c->cut && estab_stack_next(stack, &cursor, &st)) {
@@ -135,6 +136,14 @@ say_sockets(struct control_client *c, estab_time now)
                           "\tdropped=%" PRIu64 "\n",
                           udp.waiting_bytes, udp.sent, udp.received, udp.dropped);
     }
+    cursor = 0;
+    while (!c->cut && estab_echo_next(stack, &cursor, &echo))
+        estab_control_say(c,
+                          "netid=%s\tstate=UNCONNECTED\tlocal=*\tlocal-port=%u\tremote=*"
+                          "\tremote-port=0\trecv-q=%" PRIu32 "\tsend-q=0\tsent=%" PRIu64
+                          "\treceived=%" PRIu64 "\tdropped=%" PRIu64 "\n",
+                          echo.family == ESTAB_INET ? "icmp" : "icmp6", echo.id, echo.waiting,
+                          echo.sent, echo.replies + echo.errors, echo.dropped);
 }
 
 static void

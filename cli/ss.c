@@ -105,11 +105,12 @@ print_socket(const struct ask_record *r, const struct ss_options *o)
 static bool
 is_wanted(const struct ask_record *r, const struct ss_options *o)
 {
-    bool udp = strcmp(estab_ask_value(r, "netid"), "udp") == 0;
+    const char *netid = estab_ask_value(r, "netid");
     const char *local = estab_ask_value(r, "local");
     bool six = strchr(local, ':') != NULL, either = strcmp(local, "*") == 0;
 
-    if ((o->tcp || o->udp) && !(udp ? o->udp : o->tcp))
+    if ((o->tcp || o->udp) && !(o->tcp && strcmp(netid, "tcp") == 0) &&
+        !(o->udp && strcmp(netid, "udp") == 0))
         return false;
     if (!either && ((o->only_ipv4 && six) || (o->only_ipv6 && !six)))
         return false;

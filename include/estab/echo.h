@@ -85,7 +85,7 @@ struct estab_echo_message {
     struct estab_addr local; /* the address of ours to which the message came */
     unsigned ifindex;        /* where it came in */
     estab_time sent_at, received_at;
-    bool duplicate; /* the request has been answered before */
+    bool duplicate; /* a reply to the request has come before */
     /* REPLY */
     bool altered; /* its data is not that of the request (RFC 1122 §3.2.2.6) */
     uint32_t len; /* octets of its data, also when `buf` was smaller */

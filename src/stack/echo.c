@@ -597,7 +597,6 @@ estab_echo_error(struct estab_stack *s, const struct icmp_message *m, const stru
     v = put_into_queue(s, e, &h, ip, ifindex, r, NULL);
     if (v != SEG_CONTINUE)
         return v;
-    r->answered = true;
     e->errors++;
     return m->kind == ICMP_PACKET_TOO_BIG ? SEG_ACCEPTED_PACKET_TOO_BIG : SEG_ACCEPTED_SOFT_ERROR;
 }

@@ -258,6 +258,282 @@ def ss_selects_as_its_namesake():
         c.close()
 
 
+# --- ping ---
+
+
+class Router:
+    """The kernel forwards from estab's device to a third host with 10.8.0.2 and fd08::2."""
+
+    def __enter__(self):
+        self.far = subprocess.Popen(["unshare", "--net", "sleep", "1000"])
+        wait_for("a network of its own", lambda: os.readlink("/proc/%d/ns/net" % self.far.pid) !=
+                 os.readlink("/proc/self/ns/net"))
+        sh("ip", "link", "add", "ra", "type", "veth", "peer", "name", "rb", "netns",
+           str(self.far.pid))
+        sh("ip", "addr", "add", "10.8.0.1/24", "dev", "ra")
+        sh("ip", "-6", "addr", "add", "fd08::1/64", "dev", "ra", "nodad")
+        sh("ip", "link", "set", "ra", "up")
+        self.there("ip", "addr", "add", "10.8.0.2/24", "dev", "rb")
+        self.there("ip", "-6", "addr", "add", "fd08::2/64", "dev", "rb", "nodad")
+        self.there("ip", "link", "set", "rb", "up")
+        self.there("ip", "route", "add", "default", "via", "10.8.0.1")
+        self.there("ip", "-6", "route", "add", "default", "via", "fd08::1")
+        for name, value in (("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1"),
+                            ("ipv4/icmp_ratelimit", "0"), ("ipv6/icmp/ratelimit", "0")):
+            with open("/proc/sys/net/" + name, "w", encoding="ascii") as f:
+                f.write(value)
+        return self
+
+    def there(self, *args):
+        sh("nsenter", "--net=/proc/%d/ns/net" % self.far.pid, *args)
+
+    def __exit__(self, *_):
+        self.far.kill()
+        self.far.wait()
+        wait_for("the end of the third host", lambda: " ra" not in sh("ip", "link"))
+
+
+def answers(out):
+    return [line for line in out.splitlines() if " bytes from " in line]
+
+
+@check
+def ping_is_answered_in_both_families():
+    for host, ttl in (HERE, 64), (HERE6, 64):
+        out, err = run("ping", "-c", "3", "-i", "0.05", host)
+        lines = out.splitlines()
+        headers = 48 if ":" in host else 28
+        expect(lines[0] == f"PING {host} ({host}) 56({56 + headers}) bytes of data.", lines)
+        for i in range(3):
+            expect(lines[i + 1].startswith(f"64 bytes from {host}: icmp_seq={i + 1} ttl={ttl} time="),
+                   lines)
+        expect(lines[5] == f"--- {host} ping statistics ---", lines)
+        expect(lines[6].startswith("3 packets transmitted, 3 received, 0% packet loss, time 1"), lines)
+        expect(lines[7].startswith("rtt min/avg/max/mdev = 0."), lines)
+        expect(err == "", err)
+    out, _ = run("ping", "-qc1", HERE)
+    expect(answers(out) == [] and "1 received" in out, out)
+
+
+@check
+def ping_takes_every_size():
+    for host, most in (HERE, 65507), (HERE6, 65487):
+        for size in 0, 1, 1472, 1473, 9000, most:
+            out, _ = run("ping", "-c", "1", "-s", str(size), "-W", "5", host)
+            expect(f"\n{size + 8} bytes from {host}: icmp_seq=1" in out and "(" not in answers(out)[0],
+                   out)
+    _, err = run("ping", "-c", "1", "-s", "65488", HERE6, status=2)
+    expect("65487" in err, err)
+
+
+@check
+def ping_of_nobody_fails():
+    start = time.monotonic()
+    out, _ = run("ping", "--tap", "tap0", "-c", "2", "-i", "0.1", "-W", "0.5", "10.9.0.77", status=1)
+    expect("2 packets transmitted, 0 received, 100% packet loss" in out and "rtt" not in out, out)
+    expect(time.monotonic() - start < 5)
+    out, _ = run("ping", "--tap", "tap0", "-w", "0.7", "-i", "0.2", "10.9.0.77", status=1)
+    expect("4 packets transmitted" in out, out)
+    _, err = run("ping", "--hosts", "/dev/null", "--dns", HERE, "-c", "1", "no.such.test", status=2)
+    expect(err.startswith("estab ping: no.such.test: ") and err.count("\n") == 1, err)
+
+
+@check
+def ping_tells_who_says_no():
+    with Router():
+        for host, router, words in (
+                ("10.8.0.2", HERE, "Time to live exceeded"),
+                ("fd08::2", HERE6, "Time exceeded: Hop limit")):
+            out, _ = run("ping", "-t", "1", "-c", "1", "-W", "5", host, status=1)
+            expect(f"\nFrom {router} icmp_seq=1 {words}\n" in out, out)
+            expect("1 packets transmitted, 0 received, +1 errors, 100% packet loss" in out, out)
+            out, _ = run("ping", "-t", "2", "-c", "1", host)
+            expect(" ttl=63 " in out, out)
+        out, _ = run("ping", "-c", "1", "-W", "10", "10.8.0.77", status=1)
+        expect(f"From {HERE} icmp_seq=1 Destination Host Unreachable" in out, out)
+        # The kernel counts these, whatever its sysctls say.
+        out, _ = run("ping", "-c", "3", "-i", "1.1", "10.66.0.1", "-W", "1", status=1)
+        expect(f"From {HERE} icmp_seq=" in out and "Destination Net Unreachable" in out, out)
+
+
+@check
+def ping_finds_where_the_path_is_narrow():
+    with Router() as r:
+        sh("ip", "link", "set", "ra", "mtu", "1300")
+        r.there("ip", "link", "set", "rb", "mtu", "1300")
+        out, _ = run("ping", "-M", "do", "-s", "1400", "-c", "2", "-i", "0.1", "-W", "3", "10.8.0.2",
+                     status=1)
+        expect(f"From {HERE} icmp_seq=1 Frag needed and DF set (mtu = 1300)\n" in out, out)
+        expect("not sent: icmp_seq=2 message too long\n" in out, out)
+        run("ping", "--df", "-s", "1272", "-c", "1", "10.8.0.2")
+        run("ping", "-s", "1400", "-c", "1", "10.8.0.2")
+        out, _ = run("ping", "-s", "1400", "-c", "2", "-i", "0.1", "-W", "3", "fd08::2")
+        expect(f"From {HERE6} icmp_seq=1 Packet too big: mtu=1300\n" in out, out)
+        expect(f"1408 bytes from fd08::2: icmp_seq=2 " in out, out)
+
+
+@check
+def ping_traces_the_way():
+    with Router():
+        for host, router in ("10.8.0.2", HERE), ("fd08::2", HERE6):
+            out, _ = run("ping", "--trace", host)
+            lines = out.splitlines()
+            expect(lines[0].startswith(f"trace to {host} ({host}), at most 30 hops, "), out)
+            expect(lines[1].startswith(f" 1  {router}  ") and lines[1].count(" ms") == 3, out)
+            expect(lines[2].startswith(f" 2  {host}  ") and lines[2].count(" ms") == 3, out)
+            expect(len(lines) == 3, out)
+        hop = json.loads(run("ping", "--trace", "-j", HERE)[0].splitlines()[0])
+        expect(hop["hop"] == 1 and len(hop["answers"]) == 3 and hop["answers"][0]["last"], hop)
+
+
+@check
+def ping_takes_names():
+    with open("names", "w", encoding="ascii") as f:
+        f.write(f"{HERE} four.test both.test\n{HERE6} six.test both.test\n")
+    for args, address in ((("four.test",), HERE), (("six.test",), HERE6),
+                          (("-4", "both.test"), HERE), (("-6", "both.test"), HERE6)):
+        out, _ = run("ping", "--hosts", "names", "-c", "1", *args)
+        expect(out.startswith(f"PING {args[-1]} ({address}) "), out)
+        expect(f" bytes from {address}: " in out, out)
+    _, err = run("ping", "-6", HERE, status=2)
+    expect("not an IPv6 address" in err, err)
+
+
+@check
+def ping_speaks_json():
+    out, _ = run("ping", "-j", "-c", "2", "-i", "0.05", HERE)
+    reply, _, summary = [json.loads(line) for line in out.splitlines()]
+    expect(reply["event"] == "reply" and reply["seq"] == 1 and reply["from"] == HERE, reply)
+    expect(reply["bytes"] == 64 and reply["ttl"] == 64 and 0 < reply["ms"] < 100, reply)
+    expect(not reply["duplicate"] and not reply["altered"], reply)
+    expect(summary["transmitted"] == 2 and summary["received"] == 2, summary)
+    expect(summary["min_ms"] <= summary["avg_ms"] <= summary["max_ms"], summary)
+
+
+@check
+def ping_says_what_there_is_when_interrupted():
+    p = subprocess.Popen([ESTAB, "ping", "-i", "0.05", "--control", "c", HERE],
+                         stdout=subprocess.PIPE)
+    try:
+        expect(p.stdout.readline().startswith(b"PING "))
+        expect(b"icmp_seq=1 " in p.stdout.readline())
+        (row,) = [r for r in rows("-a") if r["netid"].startswith("icmp")]
+        expect(row["state"] == "UNCONNECTED" and row["sent"] >= 1, row)
+        p.send_signal(signal.SIGINT)
+        out, _ = p.communicate(timeout=10)
+        expect(p.returncode == 0 and b"packets transmitted" in out and b"rtt min" in out, out)
+    finally:
+        p.kill()
+        p.wait()
+
+
+@check
+def ping_works_on_ethernet():
+    with Veth():
+        for host in "10.7.0.1", "fd07::1", "fe80::1":
+            out, _ = run("ping", *PACKET, "-c", "2", "-i", "0.05", "-W", "5", host)
+            expect(len(answers(out)) == 2, out)
+        out, _ = run("ping", *PACKET, "-c", "1", "-W", "5", "-s", "65507", "10.7.0.1")
+        expect("65515 bytes from" in out, out)
+
+
+@check
+def ping_refuses_what_cannot_be():
+    for args in ((), ("a", "b"), ("-c", "0", HERE), ("-i", "0", HERE), ("-i", "1ms", HERE),
+                 ("-s", "65508", HERE), ("-t", "0", HERE), ("-t", "256", HERE), ("-M", "x", HERE),
+                 ("0.0.0.0",), ("--trace", "-c", "1", HERE), ("-4", HERE6), ("no_name!",)):
+        out, err = run("ping", *args, status=2)
+        expect(out == "" and err.startswith("estab ping: ") and err.count("\n") == 1, args, err)
+    out, _ = run("ping", "-c", "1", "10.9.0.255", status=1)
+    expect("not sent: icmp_seq=1 an argument is outside" in out, out)
+
+
+# --- nc over UDP ---
+
+
+def udp_socket(host=HERE):
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", 0))
+    s.settimeout(10)
+    return s
+
+
+def when_up(port, host=THERE):
+    """Waits until an estab answers on its device."""
+    wait_for("the device", lambda: "estab0" in sh("ip", "link"))
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(10)
+    s.connect((host, port))
+    return s
+
+
+@check
+def nc_calls_over_udp():
+    big = os.urandom(60000)
+    for host in HERE, HERE6:
+        for data in b"hello\n", big:
+            with udp_socket(host) as s:
+                got = []
+
+                def echo():
+                    try:
+                        while sum(map(len, got)) < len(data):
+                            text, peer = s.recvfrom(65536)
+                            got.append(text)
+                            s.sendto(text, peer)
+                    except OSError:
+                        pass
+
+                t = threading.Thread(target=echo)
+                t.start()
+                p = subprocess.Popen([ESTAB, "nc", "-u", "-w", "1", host, str(s.getsockname()[1])],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                out, _ = p.communicate(data, timeout=30)
+                t.join()
+                expect(p.returncode == 0 and out == data, host, len(out), len(data), p.returncode)
+                expect(len(got) == (1 if len(data) < 100 else 4), [len(g) for g in got])
+
+
+@check
+def nc_hears_that_nobody_listens_on_udp():
+    with udp_socket() as s:
+        port = s.getsockname()[1]
+    _, err = run("nc", "-u", "-w", "5", HERE, str(port), data=b"x", status=1)
+    expect(err == f"estab nc: {HERE}:{port}: connection refused\n", err)
+
+
+@check
+def nc_listens_over_udp():
+    for host in THERE, THERE6:
+        with Running("nc", "-u", "-l", "7000", "--control", "c") as p:
+            one, two = when_up(7000, host), when_up(7000, host)
+            one.send(b"first")
+            expect(os.read(p.process.stdout.fileno(), 100) == b"first")
+            p.process.stdin.write(b"answer")
+            p.process.stdin.flush()
+            expect(one.recv(100) == b"answer")
+            two.send(b"not for you")
+            one.send(b"second")
+            expect(os.read(p.process.stdout.fileno(), 100) == b"second")
+            expect("ESTAB" in ss("-u"), ss("-u"))
+            one.close()
+            two.close()
+    _, err = run("nc", "-u", "-l", "7000", "-w", "0.3", status=1)
+    expect(err.endswith("estab nc: nobody: nothing came in time (-w)\n"), err)
+
+
+@check
+def nc_listens_on_over_udp():
+    with Running("nc", "-u", "-k", "-l", "7000", "--control", "c") as p:
+        for text in b"one", b"two":
+            with when_up(7000) as s:
+                s.send(text)
+                expect(os.read(p.process.stdout.fileno(), 100) == text)
+                p.process.stdin.write(b"answer to " + text)
+                p.process.stdin.flush()
+                expect(s.recv(100) == b"answer to " + text)
+
+
 def main():
     global ESTAB
     if len(sys.argv) < 2:
