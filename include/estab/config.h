@@ -132,6 +132,9 @@ struct estab_udp_options {
 
 struct estab_config {
     uint8_t secret[32]; /* keys ISNs, ports, timestamps, tables; all zero is refused */
+    /* Keys the IPv6 addresses that a host gives itself (RFC 7217 §5), which are to be the same from
+     * run to run while `secret` is better another one each time; all zero: `secret` does it. */
+    uint8_t identity[32];
     struct estab_alloc alloc;
     estab_trace_fn *trace;
     void *trace_ctx;

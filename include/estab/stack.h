@@ -49,6 +49,10 @@ struct estab_link {
     bool temporary; /* with it: temporary addresses too, preferred as sources (RFC 8981) */
 };
 
+/* A hardware address for the interface of that name, as any virtual machine's: locally administered,
+ * always the same of a secret, and telling nothing of it. */
+ESTAB_API void estab_link_make_mac(uint8_t mac[6], const uint8_t secret[32], const char *name);
+
 /* What stands in front of an IP packet in a frame, at most; a driver's frames have room for it. */
 #define ESTAB_LINK_HEADER_MAX 18
 
@@ -205,12 +209,12 @@ ESTAB_API void estab_stack_tick(struct estab_stack *stack, estab_time now);
 ESTAB_API ESTAB_MUST_CHECK size_t estab_stack_events(struct estab_stack *stack,
                                                      struct estab_event *events, size_t n);
 
-/* The settings as they are now; the secret comes out as zeros. */
+/* The settings as they are now; the secret and the identity come out as zeros. */
 ESTAB_API void estab_stack_get_config(const struct estab_stack *stack, struct estab_config *out);
 
 /*
  * Changes settings of a running host to those of `cfg`: connections that have no options of their
- * own follow at once, timers that run end as they were set. Left as they are: secret, alloc, trace,
+ * own follow at once, timers that run end as they were set. Left as they are: secrets, alloc, trace,
  * host, msl, timestamp_tick, the settings of Fast Open, the reassembly timeouts, memory_budget, and
  * of the limits all but max_orphans, reassembly_bytes, the ports and the rates. What is set for UDP
  * is what new endpoints begin with. -ESTAB_EINVAL: a value is out of range; nothing was changed then.

@@ -79,7 +79,8 @@ estab_address_end(struct estab_stack *s, struct ip_address *a, estab_time now)
 /* ---- interface identifiers ---- */
 
 /* RFC 7217 §5: F(prefix, interface, DAD counter, secret key): the same in the same network, and
- * unlike those of other networks. With `salt` (RFC 8981 §3.3.2) another one each time. */
+ * unlike those of other networks. With `salt` (RFC 8981 §3.3.2) another one each time, by a key that
+ * nobody keeps. */
 static void
 make_identifier(const struct estab_stack *s, const struct ethernet *e, uint8_t addr[16],
                 uint8_t tries, uint64_t salt)
@@ -91,7 +92,7 @@ make_identifier(const struct estab_stack *s, const struct ethernet *e, uint8_t a
     memcpy(name + 8, e->mac, 6);
     name[14] = tries;
     put_le64(name + 15, salt);
-    id = estab_siphash24(&s->key_iid, name, sizeof(name));
+    id = estab_siphash24(salt != 0 ? &s->key_temporary : &s->key_iid, name, sizeof(name));
     put_le64(addr + 8, id);
     /* RFC 5453: not the subnet-router anycast address, not the reserved last ones */
     if (id == 0 || (get_be32(addr + 8) == 0xfdffffff && addr[12] == 0xff))

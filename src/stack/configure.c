@@ -15,6 +15,7 @@ estab_stack_get_config(const struct estab_stack *s, struct estab_config *out)
 {
     *out = s->cfg;
     memset(out->secret, 0, sizeof(out->secret));
+    memset(out->identity, 0, sizeof(out->identity));
 }
 
 /* The record may be gone after a word to its connection: so the next one is looked for before. */
@@ -45,6 +46,7 @@ estab_stack_set_config(struct estab_stack *s, const struct estab_config *cfg, es
     const struct estab_config *old = &s->cfg;
 
     memcpy(next.secret, old->secret, sizeof(next.secret));
+    memcpy(next.identity, old->identity, sizeof(next.identity));
     next.alloc = old->alloc;
     next.trace = old->trace;
     next.trace_ctx = old->trace_ctx;

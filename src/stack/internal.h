@@ -263,7 +263,7 @@ struct estab_stack {
     struct rate rst_rate, echo_rate, arp_rate;
     struct icmp_limit icmp_limit;
     struct neighbours *neighbours; /* NULL: no interface is Ethernet */
-    struct siphash_key key_delay, key_iid, key_echo;
+    struct siphash_key key_delay, key_iid, key_temporary, key_echo;
     uint64_t delays, temporaries; /* how many were drawn */
     uint64_t unreachable_drops, address_conflicts;
     estab_time now;   /* of the last call */

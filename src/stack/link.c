@@ -14,6 +14,14 @@
 
 /* ---- interfaces ---- */
 
+static bool
+has_identity(const struct estab_config *cfg)
+{
+    static const uint8_t none[32];
+
+    return memcmp(cfg->identity, none, sizeof(none)) != 0;
+}
+
 static int
 make_table(struct estab_stack *s)
 {
@@ -28,7 +36,9 @@ make_table(struct estab_stack *s)
                                                 .queue_bytes = s->cfg.neighbour_queue_bytes },
                          estab_siphash_derive(s->cfg.secret, "neighbours"))) {
         s->key_delay = estab_siphash_derive(s->cfg.secret, "delays");
-        s->key_iid = estab_siphash_derive(s->cfg.secret, "interface identifiers");
+        s->key_iid = estab_siphash_derive(has_identity(&s->cfg) ? s->cfg.identity : s->cfg.secret,
+                                          "interface identifiers");
+        s->key_temporary = estab_siphash_derive(s->cfg.secret, "temporary addresses");
         return 0;
     }
     estab_arena_put(&s->arena, s->neighbours, sizeof(*s->neighbours));

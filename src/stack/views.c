@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host shows of itself: its interfaces and its routes, as include/estab/stack.h has them.
- * Nothing here changes anything. Addresses and neighbours are told by addresses.c.
+ * What a host shows of itself: its interfaces and its routes, as include/estab/stack.h has them; and
+ * the hardware address that a secret makes. Nothing here changes anything. Addresses and neighbours are told by addresses.c.
  */
 #include "stack/link.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
+
+void
+estab_link_make_mac(uint8_t mac[6], const uint8_t secret[32], const char *name)
+{
+    struct siphash_key key = estab_siphash_derive(secret, "hardware addresses");
+    uint8_t octets[8];
+
+    put_le64(octets, estab_siphash24(&key, name, strlen(name)));
+    memcpy(mac, octets, 6);
+    mac[0] = (uint8_t)((mac[0] & 0xfc) | 2); /* IEEE 802: one station's, locally administered */
+}
 
 bool
 estab_stack_next_link(const struct estab_stack *s, uint64_t *cursor, struct estab_link_info *out)

@@ -86,6 +86,57 @@ address(const struct segment *g, unsigned host, uint8_t a, uint8_t b, unsigned n
     return false;
 }
 
+static void
+with_identity(struct estab_config *cfg, struct estab_link *link)
+{
+    memset(cfg->identity, 9, sizeof(cfg->identity));
+    link->autoconf = true;
+    link->temporary = true;
+    seg_mac(link->mac, 0); /* each the same station, as if it came again */
+}
+
+static void
+says_prefix(struct segment *g)
+{
+    uint8_t m[16 + 32] = { 134 };
+
+    put_be16(m + 6, 1800);
+    m[16] = 3, m[17] = 4, m[18] = 64, m[19] = 0xc0;
+    put_be32(m + 20, 3600);
+    put_be32(m + 24, 3600);
+    put_be32(m + 32, 0x20010db8);
+    seg_say_icmp6(g, stranger, router, all_nodes, m, sizeof(m), 255);
+    seg_run(g, ESTAB_SEC(5));
+}
+
+/* RFC 7217 §5: with an identity that is kept the addresses of a host are the same in its next life, in which its
+ * secret is another; RFC 8981 §3.3.2: those that are to change do. */
+TEST(a_host_with_an_identity_has_its_addresses_again)
+{
+    struct estab_address_info was[3], is;
+
+    for (unsigned life = 0; life < 2; life++) {
+        struct segment g;
+
+        seg_init(&g);
+        g.hosts = life; /* the secret is by this number */
+        seg_host(&g, with_identity);
+        seg_run(&g, ESTAB_SEC(3));
+        says_prefix(&g);
+        assert_int_equal(count_addresses(&g, life), 3);
+        for (unsigned i = 0; i < 3; i++) {
+            uint64_t cursor = i;
+
+            assert_true(estab_stack_next_address(g.host[life], &cursor, &is));
+            if (life == 0)
+                was[i] = is;
+            else
+                assert_int_equal(estab_addr_equal(&is.addr, &was[i].addr), !is.temporary);
+        }
+        seg_end(&g);
+    }
+}
+
 /* RFC 4861 §7.2.2: to the solicited-node group, with our own address in it. */
 TEST(a_connection_solicits_its_neighbour_first)
 {
