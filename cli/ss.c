@@ -492,7 +492,7 @@ estab_cmd_set(int argc, char **argv)
         return 1;
     rest = text;
     while (estab_ask_next(&rest, &r))
-        printf("%-20s %-10s %s\n", estab_ask_value(&r, "knob"), estab_ask_value(&r, "value"),
+        printf("%-22s %-10s %s\n", estab_ask_value(&r, "knob"), estab_ask_value(&r, "value"),
                estab_ask_value(&r, "help"));
     free(text);
     return estab_ask_finish("set");

@@ -43,6 +43,25 @@ TEST(every_knob_takes_the_value_it_shows_and_nothing_changes)
     }
 }
 
+/* What is shown can be set again, also where it is nothing or for ever. */
+TEST(every_knob_takes_back_what_the_profiles_make_of_it)
+{
+    static const char *const profiles[] = { "rfc", "linux", "bsd", "lan", "tiny" };
+
+    for (size_t p = 0; p < sizeof profiles / sizeof profiles[0]; p++)
+        for (size_t i = 0; estab_knob_name(i) != NULL; i++) {
+            struct estab_config cfg = defaults();
+            struct failure why = { "" };
+            char text[KNOB_TEXT];
+
+            assert_int_equal(estab_config_profile(&cfg, profiles[p]), 0);
+            cfg.tcp.user_timeout = ESTAB_NEVER;
+            estab_knob_format(i, &cfg, text);
+            if (estab_knob_set(&cfg, estab_knob_name(i), text, &why) < 0)
+                fail_msg("%s %s: %s", estab_knob_name(i), text, why.text);
+        }
+}
+
 TEST(a_knob_of_each_kind_changes_its_field)
 {
     struct estab_config cfg = defaults();
@@ -60,6 +79,18 @@ TEST(a_knob_of_each_kind_changes_its_field)
     assert_int_equal(cfg.tcp.cc, ESTAB_CC_RENO);
     assert_int_equal(estab_knob_set(&cfg, "ecn", "ask", &why), 0);
     assert_int_equal(cfg.ecn, ESTAB_ECN_ASK);
+    assert_int_equal(estab_knob_set(&cfg, "syn-cookies", "always", &why), 0);
+    assert_int_equal(cfg.syn_cookies, ESTAB_SYN_COOKIES_ALWAYS);
+    assert_int_equal(estab_knob_set(&cfg, "port-min", "65535", &why), 0);
+    assert_int_equal(cfg.port_min, 65535);
+    assert_int_equal(estab_knob_set(&cfg, "reassembly-bytes", "4294967295", &why), 0);
+    assert_int_equal(cfg.reassembly_bytes, 4294967295u);
+    assert_int_equal(estab_knob_set(&cfg, "rto-slack", "0", &why), 0);
+    assert_int_equal(cfg.rto_slack, 0);
+    assert_int_equal(estab_knob_set(&cfg, "user-timeout", "never", &why), 0);
+    assert_int_equal(cfg.tcp.user_timeout, ESTAB_NEVER);
+    assert_int_equal(estab_knob_set(&cfg, "strong-host", "off", &why), 0);
+    assert_false(cfg.strong_host);
 }
 
 TEST(what_is_no_value_is_refused)
@@ -72,6 +103,10 @@ TEST(what_is_no_value_is_refused)
     refused("sack", "yes", "neither");
     refused("cc", "fast", "no such");
     refused("ecn", "", "not one of");
+    refused("syn-cookies", "sometimes", "not one of never, when-full, always");
+    refused("port-max", "65536", "number");
+    refused("rto-min", "never", "duration");
+    refused("user-timeout", "0", "duration");
     refused("secret", "1", "no such knob");
     refused("", "", "no such knob");
 }

@@ -537,7 +537,7 @@ def control_shows_sockets_and_sets_knobs():
     expect(row["state"] == "ESTABLISHED" and row["local-port"] == 7000, row)
     expect(row["timer"] == "keepalive" and row["timer-ms"] <= 3000, row)
     out, _ = run("set", "--control", "c")
-    expect(b"keepalive-idle       3s" in out, out)
+    expect(b"keepalive-idle         3s" in out, out)
     _, err = run("set", "--control", "c", "ttl", "0", status=1)
     expect(err == b"estab set: a value that cannot be\n", err)
     _, err = run("set", "--control", "c", "frob", "1", status=1)
