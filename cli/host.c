@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A host for a command; see host.h. */
 #include "cli/host.h"
+#include "cli/secret.h"
 #include "drivers/alloc.h"
 #include "drivers/random.h"
 #include "estab/estab.h"
@@ -172,6 +173,9 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
         return open_packet(host, options, mtu, largest, why);
     if ((options->tap ? estab_tap_open : estab_tun_open)(&host->tun, options->tun, why) < 0)
         return -1;
+    if (host->tun.made && options->vlan != 0)
+        return estab_fail(why, "--vlan %u: there is no device %s that carries it", options->vlan,
+                          options->tun);
     if (host->tun.made && options->addr_auto)
         return estab_fail(why, "--addr auto: there is no device %s", options->tun);
     if (host->tun.made) {
@@ -247,6 +251,8 @@ add_addresses(struct host *host, const struct options *options, uint32_t mtu, st
         link.kind = ESTAB_LINK_ETHERNET;
         memcpy(link.mac, host->mac, 6);
         link.autoconf = !options->only_ipv4;
+        link.vlan = options->vlan;
+        link.temporary = options->temporary;
     }
     ifindex = estab_stack_add_interface(host->stack, &link);
     if (ifindex < 0)
@@ -270,7 +276,6 @@ add_addresses(struct host *host, const struct options *options, uint32_t mtu, st
     return 0;
 }
 
-/* A station of its own, as any virtual machine's: locally administered, and not a group. */
 static int
 choose_mac(struct host *host, const struct options *options, struct failure *why)
 {
@@ -278,9 +283,15 @@ choose_mac(struct host *host, const struct options *options, struct failure *why
 
     if (estab_random_secret(any, why) < 0)
         return -1;
-    memcpy(host->mac, options->mac_given ? options->mac : any, 6);
-    if (!options->mac_given)
-        host->mac[0] = (uint8_t)((host->mac[0] & 0xfc) | 2);
+    /* With a secret that is kept it is the same each time (RFC 7217 §5 makes addresses of it). */
+    if (options->secret != NULL &&
+        estab_secret_load(host->config.identity, options->secret, why) < 0)
+        return -1;
+    if (options->mac_given)
+        memcpy(host->mac, options->mac, 6);
+    else
+        estab_link_make_mac(host->mac, options->secret != NULL ? host->config.identity : any,
+                            options->tun != NULL ? options->tun : "");
     return 0;
 }
 

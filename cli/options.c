@@ -64,6 +64,40 @@ take_mac(void *into, const char *value, struct failure *why)
 }
 
 static int
+take_vlan(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+    uint64_t n;
+
+    if (!estab_parse_number(value, 1, 4094, &n))
+        return estab_fail(why, "not a number from 1 to 4094");
+    o->vlan = (uint16_t)n;
+    return 0;
+}
+
+static int
+take_temporary(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+
+    (void)value;
+    (void)why;
+    o->temporary = true;
+    return 0;
+}
+
+static int
+take_secret(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+
+    if (value[0] == '\0')
+        return estab_fail(why, "not a file name");
+    o->secret = value;
+    return 0;
+}
+
+static int
 take_addr(void *into, const char *value, struct failure *why)
 {
     struct options *o = into;
@@ -284,6 +318,10 @@ static const struct option_rule host_rules[] = {
     { "packet", 0, "DEV", "a host of its own on the Ethernet device DEV of the kernel's",
       take_packet },
     { "mac", 0, "ADDR", "our hardware address there (default: any)", take_mac },
+    { "vlan", 0, "N", "every frame there is of this VLAN (IEEE 802.1Q)", take_vlan },
+    { "temporary", 0, NULL, "IPv6 there: addresses that change, too (RFC 8981)", take_temporary },
+    { "secret", 0, "FILE", "keep addresses from run to run by the secret in it; made if not there",
+      take_secret },
     { "addr", 0, "ADDR/LEN", "an address of this host, may be repeated; auto: by DHCP", take_addr },
     { "gateway", 0, "ADDR", "the kernel's address at the other end; with --packet the router's",
       take_gateway },
@@ -375,6 +413,19 @@ find_rule(const struct command *command, int value, bool *is_host)
     return NULL;
 }
 
+/* What an option wants of the others. */
+static int
+check_together(const struct options *host, struct failure *why)
+{
+    bool ethernet = host->tap || host->packet;
+
+    if (host->vlan != 0 && !ethernet)
+        return estab_fail(why, "--vlan %u: needs an Ethernet, --tap or --packet", host->vlan);
+    if (host->temporary && (!ethernet || host->only_ipv4))
+        return estab_fail(why, "--temporary needs IPv6 on an Ethernet, --tap or --packet");
+    return 0;
+}
+
 enum options_result
 estab_options_parse(const struct command *command, struct options *host, void *own, int argc,
                     char **argv, int *operands, struct failure *why)
@@ -419,6 +470,8 @@ estab_options_parse(const struct command *command, struct options *host, void *o
         }
     }
     *operands = optind;
+    if (check_together(host, why) < 0)
+        return OPTIONS_BAD;
     return OPTIONS_OK;
 }
 

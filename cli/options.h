@@ -29,6 +29,9 @@ struct options {
     bool packet;     /* `tun` names an Ethernet device of the kernel's, shared with it */
     bool mac_given;  /* --mac, and what it said */
     uint8_t mac[6];
+    uint16_t vlan;      /* --vlan; 0: none */
+    bool temporary;     /* IPv6 addresses that change, too (RFC 8981) */
+    const char *secret; /* a file, or NULL: another one each time */
     struct prefix addrs[OPTIONS_ADDRS];
     size_t n_addrs;
     struct estab_addr gateway4, gateway6; /* family 0: none given */

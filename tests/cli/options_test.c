@@ -175,6 +175,22 @@ TEST(a_wrong_value_is_named_with_its_option)
     refused("-6 -4", "-4: -4 and -6 exclude each other");
 }
 
+TEST(what_ethernet_alone_has_wants_an_ethernet)
+{
+    taken("--packet eth0 --vlan 4094 --temporary --secret f");
+    assert_int_equal(host.vlan, 4094);
+    assert_true(host.temporary);
+    assert_string_equal(host.secret, "f");
+    taken("--vlan 1 --tap tap0");
+    refused("--vlan 5", "--vlan 5: needs an Ethernet, --tap or --packet");
+    refused("--tap tap0 --vlan 0", "--vlan 0: not a number from 1 to 4094");
+    refused("--tap tap0 --vlan 4095", "--vlan 4095: not a number from 1 to 4094");
+    refused("--temporary", "--temporary needs IPv6 on an Ethernet, --tap or --packet");
+    refused("-4 --tap tap0 --temporary",
+            "--temporary needs IPv6 on an Ethernet, --tap or --packet");
+    refused("--secret ''", "--secret : not a file name");
+}
+
 TEST(unknown_options_and_missing_values_are_named)
 {
     refused("--frob", "--frob: unknown option");

@@ -258,6 +258,81 @@ def ss_selects_as_its_namesake():
         c.close()
 
 
+# --- set, and what a host is made of ---
+
+
+@check
+def set_changes_what_can_be_changed():
+    with Running("nc", "-lk", "7000", "--control", "c"):
+        def knobs():
+            return dict(line.split()[:2] for line in run("set", "--control", "c")[0].splitlines())
+
+        before = knobs()
+        for name, value in (("strong-host", "off"), ("accept-redirects", "on"), ("dad-transmits", "3"),
+                            ("arp-per-second", "7"), ("icmp-per-destination", "3"),
+                            ("reassembly-bytes", "65536"), ("udp-receive-bytes", "4096"),
+                            ("syn-cookies", "always"), ("port-min", "2000"), ("rto-slack", "0")):
+            expect(before[name] != value, name, before[name])
+            run("set", "--control", "c", name, value)
+            expect(knobs()[name].rstrip("s") == value.rstrip("s"), name, knobs()[name])
+        for name, value in ("dad-transmits", "11"), ("port-min", "0"), ("udp-receive-bytes", "1"):
+            _, err = run("set", "--control", "c", name, value, status=1)
+            expect(err == "estab set: a value that cannot be\n", err)
+
+
+@check
+def two_hosts_meet_in_a_vlan():
+    with Veth():
+        there = ("--packet", "va", "--addr", "10.77.0.1/24", "--addr", "fd77::1/64")
+        here = ("--packet", "vb", "--addr", "10.77.0.2/24", "--addr", "fd77::2/64")
+        with Running("nc", *there, "--vlan", "7", "-lk", "7000", "--control", "c"):
+            expect(" vlan 7\n" in ss("--links"), ss("--links"))
+            for to in "10.77.0.1", "fd77::1":
+                out, _ = run("ping", *here, "--vlan", "7", "-c", "1", "-s", "5000", "-W", "5", to)
+                expect("5008 bytes from" in out, out)
+            run("ping", *here, "--vlan", "8", "-c", "1", "-W", "0.5", "10.77.0.1", status=1)
+            run("ping", *here, "-c", "1", "-W", "0.5", "10.77.0.1", status=1)
+    _, err = run("ping", "--tap", "tap0", "--vlan", "7", "10.9.0.1", status=2)
+    expect(err == "estab ping: --vlan 7: there is no device tap0 that carries it\n", err)
+
+
+def identity(*args):
+    """The hardware address and the addresses that the host has given itself."""
+    with Running("nc", "--packet", "vb", "--addr", "10.7.0.2/24", *args, "-lk", "7000", "--control",
+                 "c"):
+        wait_for("a link-local address", lambda: [
+            r for r in rows("--links") if r.get("autoconf") == 1 and r["state"] == "preferred"])
+        advertise("va", "2001:db8:7::")
+        wait_for("an address of the prefix", lambda: [
+            r for r in rows("--links") if r.get("address", "").startswith("2001:db8:7:")])
+        got = rows("--links")
+    (mac,) = [r["mac"] for r in got if "mac" in r]
+    return mac, sorted((r["address"], r["temporary"]) for r in got if r.get("autoconf") == 1)
+
+
+@check
+def a_host_with_a_secret_is_the_same_again():
+    with Veth():
+        mac, addresses = identity("--secret", "secret")
+        expect(os.stat("secret").st_mode & 0o777 == 0o600)
+        expect(len(addresses) == 2 and not any(t for _, t in addresses), addresses)
+        expect(identity("--secret", "secret") == (mac, addresses))
+        other = identity()
+        expect(other[0] != mac and other[1] != addresses, other)
+        # temporary ones are new each time, the others stay
+        seen = set()
+        for _ in range(2):
+            again = identity("--secret", "secret", "--temporary")
+            expect(again[0] == mac, again)
+            expect([a for a in again[1] if not a[1]] == addresses, again)
+            (temporary,) = [a for a, t in again[1] if t]
+            seen.add(temporary)
+        expect(len(seen) == 2, seen)
+    os.chmod("secret", 0o644)
+    _, err = run("ping", "--secret", "secret", HERE, status=2)
+    expect(err == "estab ping: --secret secret: others may look into it: chmod 600\n", err)
+
+
 # --- ping ---
 
 
