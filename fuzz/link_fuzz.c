@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes a host on Ethernet. The input is a program: an octet of configuration, then operations:
- * frames raw or well made (ARP, neighbour discovery with any options, group queries, echoes, SYNs),
- * the user's calls, and time. Looked for: traps, leaks, tables beyond their limits, frames that
+ * frames raw or well made (ARP, neighbour discovery with any options, group queries, echoes, SYNs,
+ * errors and redirects that quote what was sent), datagrams of any size, the user's calls, and time. Looked for: traps, leaks, tables beyond their limits, frames that
  * are malformed, not ours or endless.
  */
+#include "base/bytes.h"
 #include "estab/estab.h"
 #include "sim/alloc.h"
 #include "wire/arp.h"
@@ -46,7 +47,9 @@ struct fuzz {
     struct estab_link link;
     estab_time now;
     estab_conn conns[CONNS];
-    uint8_t asked6[16]; /* the target of the latest solicitation of the stack's */
+    estab_udp udp;
+    uint8_t asked6[16];  /* the target of the latest solicitation of the stack's */
+    uint8_t sent[2][64]; /* the beginning of the last packet of IPv4 and of IPv6 */
 };
 
 static unsigned
@@ -147,8 +150,12 @@ check_frame(struct fuzz *z, const struct estab_frame *f)
         return;
     }
     REQUIRE(e.type == ETHER_IPV4 || e.type == ETHER_IPV6);
-    REQUIRE(estab_ip_parse(&ip, e.payload, e.payload_len, false) == ESTAB_SEG_NONE);
+    REQUIRE(estab_ip_parse(&ip, e.payload, e.payload_len, false) == ESTAB_SEG_NONE || ip.fragment);
     REQUIRE(ip.version == (e.type == ETHER_IPV4 ? 4 : 6));
+    if (ip.proto != IP_PROTO_IGMP && (ip.proto != IP_PROTO_ICMPV6 || !nd_is_type(ip.payload[0])))
+        memcpy(z->sent[ip.version == 6], e.payload, e.payload_len < 64 ? e.payload_len : 64);
+    if (ip.fragment)
+        return;
     if (ip.proto != IP_PROTO_ICMPV6)
         return;
     REQUIRE(estab_icmp_parse(&m, &ip) == ESTAB_SEG_NONE);
@@ -182,6 +189,7 @@ drain(struct fuzz *z)
     } while (n > 0);
     estab_stack_status(z->stack, &st);
     REQUIRE(st.neighbours <= NEIGHBOURS + UNRESOLVED);
+    REQUIRE(st.paths <= z->cfg.max_paths);
     REQUIRE(z->alloc.bytes <= z->cfg.memory_budget && !z->alloc.broken);
 }
 
@@ -310,6 +318,84 @@ op_ipv4(struct fuzz *z)
     hear(z, frame, at + 20 + len);
 }
 
+/* An error or a redirect about the last packet that was sent, perhaps not quite, from anybody. */
+static void
+op_about(struct fuzz *z)
+{
+    uint8_t frame[200], src[16] = { 0 }, dst[16], quote[16 + 64] = { 0 };
+    bool six = octet(z) & 1;
+    uint32_t at = begin(z, frame, six ? ETHER_IPV6 : ETHER_IPV4), ip_len = six ? 40 : 20, len;
+    unsigned what = octet(z), wrong = octet(z);
+    uint8_t *sent = z->sent[six], gateway[4], type = 3, code = (uint8_t)(what >> 4);
+    uint32_t rest = octet(z) * 8, skip = 0;
+
+    if (six)
+        addr6(z, octet(z), src);
+    else
+        addr4(octet(z), src);
+    memcpy(dst, sent + (six ? 8 : 12), six ? 16 : 4);
+    switch (what & 3) {
+    case 0: /* packet too big */
+        type = six ? 2 : 3;
+        code = six ? 0 : 4;
+        break;
+    case 1: /* redirect */
+        type = six ? ND_REDIRECT : 5;
+        if (six) {
+            addr6(z, octet(z), quote);
+            skip = 16;
+        } else {
+            addr4(octet(z), gateway);
+            rest = get_be32(gateway);
+        }
+        break;
+    default:
+        type = (uint8_t)(what >> 2 & 15);
+    }
+    memcpy(quote + skip, six && skip > 0 ? sent + 24 : sent, 64 - (skip > 0 ? 24 : 0));
+    if (wrong < sizeof(quote))
+        quote[wrong] ^= (uint8_t)(1 + (what >> 4));
+    len = estab_icmp_write(frame + at + ip_len, six ? 6 : 4, type, code, rest, quote, skip + 40,
+                           src, dst);
+    (void)estab_ip_write(frame + at, six ? 6 : 4, six ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP, 255, 0,
+                         src, dst, 0, len);
+    hear(z, frame, at + ip_len + len);
+}
+
+/* A query of groups of any version: any length, any code. */
+static void
+op_query(struct fuzz *z)
+{
+    uint8_t frame[200], src[16], dst[16], body[40] = { 0 };
+    bool six = octet(z) & 1;
+    uint32_t at = begin(z, frame, six ? ETHER_IPV6 : ETHER_IPV4), len = 4 + octet(z) % 32;
+    uint32_t delay = octet(z) << 8, group = octet(z);
+    uint16_t sum;
+
+    if (six) {
+        addr6(z, octet(z) % 64, src);
+        addr6(z, 252, dst);
+        body[0] = group & 1 ? 0xff : 0;
+        body[1] = 5;
+        body[15] = (uint8_t)group;
+        len = estab_icmp_write(frame + at + 40, 6, MLD_QUERY, 0, delay << 16, body, len, src, dst);
+        (void)estab_ip_write(frame + at, 6, IP_PROTO_ICMPV6, 1, 0, src, dst, 0, len);
+        hear(z, frame, at + 40 + len);
+        return;
+    }
+    addr4(octet(z), src);
+    memcpy(dst, (uint8_t[4]){ 224, 0, 0, 1 }, 4);
+    body[0] = IGMP_QUERY;
+    body[1] = (uint8_t)(delay >> 8);
+    body[4] = group & 1 ? 239 : 0;
+    body[7] = (uint8_t)group;
+    sum = (uint16_t)~csum_fold(estab_csum_add(body, len, 0));
+    memcpy(body + 2, &sum, 2);
+    memcpy(frame + at + 20, body, len);
+    (void)estab_ip_write(frame + at, 4, IP_PROTO_IGMP, 1, 0, src, dst, 0, len);
+    hear(z, frame, at + 20 + len);
+}
+
 static struct estab_addr
 some_address(struct fuzz *z)
 {
@@ -373,6 +459,20 @@ op_user(struct fuzz *z)
     drain(z);
 }
 
+/* A datagram of up to the largest size; it may have to wait. */
+static void
+op_datagram(struct fuzz *z)
+{
+    static const uint8_t text[65507];
+    struct estab_udp_message to = { .remote = { .addr = some_address(z), .port = 53 } };
+    size_t len = (size_t)octet(z) << (octet(z) % 9);
+
+    ptrdiff_t sent = estab_udp_send(z->stack, z->udp, &to, text, len, z->now);
+
+    REQUIRE(sent < 0 || (size_t)sent == len);
+    drain(z);
+}
+
 static void
 op_time(struct fuzz *z)
 {
@@ -397,14 +497,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct estab_addr a = { .family = ESTAB_INET, .bytes = { 10, 0, 0, 1 } };
     struct estab_alloc from = { get, put, NULL };
     unsigned config = octet(&z), i;
+    struct estab_endpoint here = { .port = 53 };
     estab_conn listener;
 
+    here.addr.family = config & 64 ? ESTAB_INET6 : ESTAB_INET;
     sim_alloc_init(&z.alloc, &from);
     estab_config_init(&z.cfg);
     memset(z.cfg.secret, 7, sizeof z.cfg.secret);
     z.cfg.alloc = sim_alloc_interface(&z.alloc);
     z.cfg.max_neighbours = NEIGHBOURS;
     z.cfg.max_unresolved_neighbours = UNRESOLVED;
+    z.cfg.max_paths = 4;
+    z.cfg.neighbour_queue_bytes = 128 * 1024;
     z.cfg.accept_redirects = config & 1;
     z.cfg.strong_host = config & 2;
     z.cfg.dad_transmits = config & 4 ? 1 : 0;
@@ -419,9 +523,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(z.stack != NULL && estab_stack_add_interface(z.stack, &z.link) == 1);
     REQUIRE(estab_stack_add_address(z.stack, 1, &a, 24) == 0);
     REQUIRE(estab_listen(z.stack, &any, 4, NULL, &listener, z.now) == 0);
+    REQUIRE(estab_udp_open(z.stack, &here, NULL, &z.udp, z.now) == 0);
     drain(&z);
     for (i = 0; i < OPERATIONS_MAX && z.left > 0; i++) {
-        switch (octet(&z) % 6) {
+        switch (octet(&z) % 9) {
         case 0:
             op_raw(&z);
             break;
@@ -436,6 +541,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case 4:
             op_user(&z);
+            break;
+        case 6:
+            op_about(&z);
+            break;
+        case 7:
+            op_query(&z);
+            break;
+        case 8:
+            op_datagram(&z);
             break;
         default:
             op_time(&z);

@@ -229,6 +229,72 @@ def the_kernel_pings_us_in_both_families():
 
 
 @check
+def the_first_ping_may_be_the_largest():
+    """Nobody has asked for us before: the answer waits for our hardware address, whole."""
+    with Veth():
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+        s.bind(("va", 0x0806))
+        s.settimeout(10)
+        with Estab("nc", *PACKET, "-k", "-l", "5000"):
+            s.recv(100)  # it announces its address: it is there
+            expect(ping("10.7.0.2", 65507), "65507 octets over IPv4")
+            expect(ping("fd07::2", 65487), "65487 octets over IPv6")
+        s.close()
+
+
+class Far:
+    """Another host behind the kernel, which forwards, over a path of 1,400 octets."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["unshare", "-n", "sleep", "300"])
+        wait_for("a namespace", lambda: os.readlink("/proc/%d/ns/net" % self.process.pid) !=
+                 os.readlink("/proc/self/ns/net"))
+        ip("link", "add", "vc", "mtu", "1400", "type", "veth", "peer", "name", "vd", "mtu", "1400")
+        ip("link", "set", "vd", "netns", str(self.process.pid))
+        ip("link", "set", "vc", "up")
+        ip("addr", "add", "10.8.0.1/24", "dev", "vc")
+        ip("-6", "addr", "add", "fd08::1/64", "dev", "vc", "nodad")
+        for family, name in (("ipv4", "ip_forward"), ("ipv6", "conf/all/forwarding")):
+            with open("/proc/sys/net/%s/%s" % (family, name), "w") as f:
+                f.write("1")
+        self.run("ip", "link", "set", "vd", "up")
+        self.run("ip", "addr", "add", "10.8.0.2/24", "dev", "vd")
+        self.run("ip", "-6", "addr", "add", "fd08::2/64", "dev", "vd", "nodad")
+        self.run("ip", "route", "add", "default", "via", "10.8.0.1")
+        self.run("ip", "-6", "route", "add", "default", "via", "fd08::1")
+        return self
+
+    def __exit__(self, *_):
+        ip("link", "del", "vc")
+        self.process.kill()
+        self.process.wait()
+
+    def run(self, *command):
+        p = subprocess.run(["nsenter", "-t", str(self.process.pid), "-n", *command],
+                           capture_output=True, text=True)
+        expect(p.returncode == 0, command, p.stderr)
+
+    def pings(self, host, size):
+        code = "import sys; sys.path.insert(0, %r); import live; sys.exit(not live.ping(%r, %d))"
+        here = os.path.dirname(os.path.abspath(__file__))
+        p = subprocess.run(["nsenter", "-t", str(self.process.pid), "-n", sys.executable, "-B", "-c",
+                            code % (here, host, size)])
+        return p.returncode == 0
+
+
+@check
+def a_large_echo_is_answered_over_a_narrow_path():
+    """RFC 8201: the first answer of IPv6 may be lost, and brings the path's MTU; IPv4 is cut."""
+    with Veth(), Far() as far, Estab("nc", *PACKET, "--gateway", "10.7.0.1", "--gateway", "fd07::1",
+                                     "-k", "-l", "5000"):
+        for host in "10.7.0.2", "fd07::2":
+            wait_for("an echo from " + host, lambda: far.pings(host, 56))
+        expect(far.pings("10.7.0.2", 1460), "1460 octets over IPv4")
+        wait_for("1430 octets over IPv6", lambda: far.pings("fd07::2", 1430), 10)
+        expect(far.pings("fd07::2", 1430), "and again, at once")
+
+
+@check
 def without_large_segments_and_with_a_small_mtu_it_is_the_same():
     with Veth():
         ip("link", "set", "va", "mtu", "1280")
