@@ -26,6 +26,8 @@ struct piece {
 
 #define PIECE_HEAD 32u /* where its octets begin, with pointers of any size */
 
+_Static_assert(sizeof(struct piece) <= PIECE_HEAD, "the octets stand behind it");
+
 static uint8_t *
 octets_of(struct piece *p)
 {

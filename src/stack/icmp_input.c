@@ -75,8 +75,10 @@ reply(struct estab_stack *s, const struct ip_header *ip, const uint8_t *source, 
                          s->cfg.tcp.ttl, 0, source, ip->src, 0, 8 + body_len);
     estab_icmp_write_header(head + ip_len, ip->version, type, code, rest, body, body_len, source,
                             ip->src);
-    /* What not every path takes, an echo reply that is: routers may cut it, or they must tell. */
-    if (ip_len + 8 + body_len > path_mtu_least(ip->addr_len)) {
+    /* What not every path takes, an echo reply that is, or our own link: it may be cut, or a router
+     * must tell. */
+    if (ip_len + 8 + body_len > path_mtu_least(ip->addr_len) ||
+        ip_len + 8 + body_len > s->interface[ifindex].link.mtu) {
         if (ip->version == 4)
             estab_ip_allow_fragments(
                 head, (uint16_t)estab_ip_id(&s->ids, source, ip->src, 4, IP_PROTO_ICMP));

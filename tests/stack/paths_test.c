@@ -293,6 +293,57 @@ TEST(a_black_hole_is_known_to_others_when_it_is_proven)
     peer_done_quietly(p);
 }
 
+/* A link that takes less than every path is said to: what is larger than it leaves in fragments. */
+TEST(an_echo_over_the_smallest_link_leaves_in_fragments)
+{
+    struct peer *p = peer_host(NULL);
+    struct estab_link link = { .mtu = 296 };
+    struct estab_addr ours;
+    uint8_t packet[600], out[600];
+    struct estab_frame f = { .data = packet }, got = { .data = out, .cap = sizeof(out) };
+    struct ip_header ip = { .more = true };
+    uint32_t n, sum = 0;
+
+    if (peer_family == 6) { /* has no such links (RFC 8200 §5) */
+        peer_done(p);
+        return;
+    }
+    assert_int_equal(estab_addr_parse(&ours, "10.9.0.1"), 0);
+    assert_int_equal(estab_stack_add_interface(p->stack, &link), 2);
+    assert_int_equal(estab_stack_add_address(p->stack, 2, &ours, 24), 0);
+    fill(packet + 28, 400);
+    n = estab_icmp_write(packet + 20, 4, 8, 0, 1, packet + 28, 400, p->them.addr.bytes, ours.bytes);
+    f.len = 20 + n;
+    (void)estab_ip_write(packet, 4, IP_PROTO_ICMP, 64, 0, p->them.addr.bytes, ours.bytes, 0, n);
+    estab_stack_input(p->stack, 2, &f, 1, p->now);
+    while (ip.more) {
+        assert_int_equal(estab_stack_output(p->stack, 2, &got, 1, p->now), 1);
+        assert_in_range(got.len, 21, 296);
+        (void)estab_ip_parse(&ip, out, got.len, false);
+        sum += ip.payload_len;
+    }
+    assert_int_equal(sum, 408);
+    peer_done(p);
+}
+
+/* RFC2675-JUMBO: an MSS of 65,535 is no size: segments are as large as the link takes, or the path. */
+TEST(the_largest_mss_means_the_path_decides)
+{
+    struct peer *p = peer_of_listener();
+
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 65535);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    user_accepts(p);
+    user_sends(p, 5000);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = 1500 - HEADERS);
+    peer_forgets(p);
+    peer_sends_icmp(p, V4(3, 2), V4(4, 0), 1300, ISS + 1);
+    expect_verdict(p, ACCEPTED_PACKET_TOO_BIG);
+    assert_int_equal(user_status(p).mss, 1300 - HEADERS);
+    peer_done_quietly(p);
+}
+
 /* limit: max_paths 0: nothing is remembered, and nothing is believed of datagrams. */
 TEST(a_host_may_remember_no_path)
 {
