@@ -47,7 +47,8 @@ struct estab_event {
 
 /*
  * OPEN, active. Sends a SYN to `remote` from `local` (NULL or any address and port 0: chosen by
- * the stack, RFC 6056 for the port). `opts` NULL: the host's defaults. Returns 0 and the handle;
+ * the stack, RFC 6056 for the port). The zone of `remote` is the interface by which it goes (RFC
+ * 4007 §6); 0: the route's. `opts` NULL: the host's defaults. Returns 0 and the handle;
  * ESTAB_CONNECTED or ESTAB_FAILED follows as an event. Errors: EINVAL (remote is broadcast,
  * multicast, any, or port 0, MUST-46), ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS, ENOMEM.
  */
@@ -59,7 +60,7 @@ ESTAB_API ESTAB_MUST_CHECK int estab_connect(struct estab_stack *stack,
 
 /*
  * OPEN, passive. `local` may be any address of one family, or the family-less any address for
- * both; port 0 picks an ephemeral one. As listen(2) of Linux: at most `backlog` + 1 established
+ * both; port 0 picks an ephemeral one. With a zone only what comes by that interface is heard. As listen(2) of Linux: at most `backlog` + 1 established
  * connections wait for estab_accept(), and `backlog` half-open ones for their third segment; beyond
  * that SYNs are answered with cookies (estab_config.syn_cookies). Errors: EADDRINUSE, EADDRNOTAVAIL, ENOBUFS, ENOMEM, EINVAL.
  */
