@@ -93,6 +93,8 @@ estab_neigh_drop_queue(struct neighbours *t, struct neighbour *n)
 {
     t->dropped += n->waiting;
     n->waiting = 0;
+    if (n->out.next != NULL)
+        list_remove(&n->out);
     if (n->queue.size != 0)
         estab_chunks_put(t->chunks, n->queue.data, n->queue.size);
     t->queue_bytes -= n->queue.size;

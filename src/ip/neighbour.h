@@ -33,6 +33,7 @@ struct neighbour {
     struct link parked; /* stack's: connections that wait for the address */
     struct ring queue;  /* stack's: packets of no connection, each behind a header */
     uint32_t waiting;   /* so many */
+    struct link out;    /* stack's: the address is known, and they go as there is room */
     uint32_t index, next_in_bucket;
     estab_time confirmed_at; /* REACHABLE: the latest proof */
     uint8_t addr[16];

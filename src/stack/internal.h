@@ -205,6 +205,7 @@ struct interface {
     struct estab_link link;
     struct ethernet *eth; /* NULL: raw IP packets */
     struct link send;     /* connections that owe output */
+    struct link released; /* neighbours whose packets wait for room in: */
     struct ring replies;  /* whole packets that belong to no connection, each behind a header */
     uint32_t replies_held;
     uint32_t fragment_at; /* how much of the first one's payload has left in fragments */
@@ -423,6 +424,8 @@ void estab_reply_segment(struct estab_stack *s, unsigned ifindex, const struct n
 bool estab_reply_parts(struct estab_stack *s, unsigned ifindex, const uint8_t *head,
                        uint32_t head_len, const uint8_t *body, uint32_t body_len,
                        enum send_reason reason, uint8_t state);
+/* Is there room for a packet of so many octets? */
+bool estab_reply_fits(const struct interface *i, uint32_t len);
 /* Queues a whole IP packet; false: the queue is full. */
 bool estab_reply_packet(struct estab_stack *s, unsigned ifindex, const uint8_t *packet,
                         uint32_t len, enum send_reason reason, uint8_t state);

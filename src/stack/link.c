@@ -221,23 +221,39 @@ keep(struct estab_stack *s, struct neighbour *n, uint32_t at, uint32_t len, uint
     n->waiting++;
 }
 
+/* What waited for an address that is known now, as far as the ring has room. */
+void
+estab_link_refill(struct estab_stack *s, unsigned ifindex)
+{
+    struct interface *i = &s->interface[ifindex];
+
+    while (!list_is_empty(&i->released)) {
+        struct neighbour *n = CONTAINER(i->released.next, struct neighbour, out);
+
+        for (; n->waiting > 0; n->waiting--) {
+            struct neigh_queued q;
+            struct ring_span part[2];
+
+            estab_ring_read_at(&n->queue, 0, &q, sizeof(q));
+            if (!estab_reply_fits(i, q.len))
+                return;
+            estab_ring_spans(&n->queue, sizeof(q), q.len, part);
+            (void)estab_reply_parts(s, ifindex, part[0].data, part[0].len, part[1].data,
+                                    part[1].len, (enum send_reason)q.reason, q.state);
+            estab_ring_consume(&n->queue, (uint32_t)sizeof(q) + q.len);
+        }
+        estab_neigh_drop_queue(s->neighbours, n);
+    }
+}
+
 void
 estab_link_release(struct estab_stack *s, struct neighbour *n)
 {
-    struct neigh_queued q;
-    struct ring_span part[2];
-
     estab_ip_doubt_gateway(&s->routes, n->addr, n->addr_len, n->ifindex, false);
     unpark(s, n);
-    /* limit: the reply ring; what it has no room for is lost, and counted there */
-    for (; n->waiting > 0; n->waiting--) {
-        estab_ring_read_at(&n->queue, 0, &q, sizeof(q));
-        estab_ring_spans(&n->queue, sizeof(q), q.len, part);
-        (void)estab_reply_parts(s, n->ifindex, part[0].data, part[0].len, part[1].data, part[1].len,
-                                (enum send_reason)q.reason, q.state);
-        estab_ring_consume(&n->queue, (uint32_t)sizeof(q) + q.len);
-    }
-    estab_neigh_drop_queue(s->neighbours, n);
+    if (n->waiting > 0 && n->out.next == NULL)
+        list_append(&s->interface[n->ifindex].released, &n->out);
+    estab_link_refill(s, n->ifindex);
 }
 
 static enum neigh_answer

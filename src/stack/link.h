@@ -77,6 +77,8 @@ uint32_t estab_link_close(const struct ethernet *e, uint8_t *frame, uint32_t len
 void estab_link_progress(struct estab_stack *s, const struct conn *c, estab_time now);
 /* Something waited for this neighbour: it can go. */
 void estab_link_release(struct estab_stack *s, struct neighbour *n);
+/* There is room in the reply ring again, perhaps for what was released. */
+void estab_link_refill(struct estab_stack *s, unsigned ifindex);
 void estab_link_tick(struct estab_stack *s, estab_time now);
 estab_time estab_link_deadline(struct estab_stack *s);
 /* From 0 to `most`, by the host's secret and how often it was asked before. */

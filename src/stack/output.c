@@ -103,6 +103,12 @@ write_segment(struct estab_stack *s, struct conn *c, struct tcp_out *out, uint8_
 /* ---- packets of no stream ---- */
 
 bool
+estab_reply_fits(const struct interface *i, uint32_t len)
+{
+    return ring_free(&i->replies) >= sizeof(struct reply_header) + len;
+}
+
+bool
 estab_reply_parts(struct estab_stack *s, unsigned ifindex, const uint8_t *head, uint32_t head_len,
                   const uint8_t *body, uint32_t body_len, enum send_reason reason, uint8_t state)
 {
@@ -286,11 +292,15 @@ take_reply(struct estab_stack *s, unsigned ifindex, struct estab_frame *f, estab
     uint8_t *packet = f->data + head, mac[6], ip[40] = { 0 };
     struct reply_header h;
 
-    while (i->replies.used > 0) {
+    for (;;) {
         const uint8_t *dst;
         unsigned addr_len;
         uint32_t mtu;
 
+        if (UNLIKELY(!list_is_empty(&i->released)))
+            estab_link_refill(s, ifindex);
+        if (i->replies.used == 0)
+            return false;
         estab_ring_read_at(&i->replies, 0, &h, sizeof(h));
         if (h.arp) {
             estab_ring_consume(&i->replies, sizeof(h));
@@ -323,7 +333,6 @@ take_reply(struct estab_stack *s, unsigned ifindex, struct estab_frame *f, estab
             trace_reply(s, ifindex, &h, f, now);
         return true;
     }
-    return false;
 }
 
 /* ---- connections ---- */

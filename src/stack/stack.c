@@ -304,6 +304,7 @@ estab_stack_add_interface(struct estab_stack *s, const struct estab_link *link)
     }
     i->replies.size = REPLY_RING;
     list_init(&i->send);
+    list_init(&i->released);
     return (int)s->interfaces++;
 }
 

@@ -149,6 +149,33 @@ TEST(the_answer_to_the_largest_echo_survives_too)
     seg_end(&g);
 }
 
+/* While the queue of the interface is as good as full with another's, what waited goes on waiting, and goes then. */
+TEST(what_waited_goes_when_there_is_room)
+{
+    static const uint8_t text[65507];
+    struct estab_udp_message to = { .remote = { .port = 53 } };
+    struct segment g;
+    estab_udp u;
+
+    one_host(&g, NULL);
+    u = bound(&g, 0, "0.0.0.0");
+    assert_int_equal(send_to(&g, u, "10.0.0.9", text, sizeof(text)), sizeof(text));
+    assert_int_equal(send_to(&g, u, "10.0.0.8", text, 1), 1);
+    stranger_is(&g, (const uint8_t[4]){ 10, 0, 0, 8 });
+    seg_forget(&g);
+    to.remote.addr = addr_of("10.0.0.8");
+    assert_int_equal(estab_udp_send(g.host[0], u, &to, text, sizeof(text), g.now), sizeof(text));
+    stranger_is(&g, them4);
+    assert_int_equal(octets_sent(&g), 2 * 65515);
+    assert_int_equal(seg_status(&g, 0).replies_dropped, 0);
+    assert_int_equal(seg_status(&g, 0).unreachable_drops, 0);
+    assert_int_equal(seg_status(&g, 0).ring_bytes, 0);
+    /* a host may end while something waits */
+    assert_int_equal(send_to(&g, u, "10.0.0.7", text, sizeof(text)), sizeof(text));
+    assert_int_equal(estab_udp_send(g.host[0], u, &to, text, sizeof(text), g.now), sizeof(text));
+    seg_end(&g);
+}
+
 /* limit: of one neighbour the largest packet, or several that are no more: the oldest go. */
 TEST(of_one_neighbour_the_newest_stay)
 {
