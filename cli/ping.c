@@ -173,6 +173,7 @@ struct ping {
     struct dial dial;
     const char *name; /* as given */
     struct estab_addr to;
+    bool ethernet;
     bool asking; /* the endpoint is there */
     bool over;
     estab_echo echo;
@@ -416,17 +417,48 @@ interrupted(void *ctx, estab_time now)
 
 /* --- start --- */
 
-/* An address of ours may still be looked for on the link. */
 static bool
-is_tentative(const struct ping *p)
+is_link_local(const struct estab_addr *a)
+{
+    return a->family == ESTAB_INET6 && ((a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80) ||
+                                        (a->bytes[0] == 0xff && (a->bytes[1] & 15) == 2));
+}
+
+/* Is there an address to ask from? IPv6 has one of its own for the link. */
+static bool
+has_source(const struct ping *p)
 {
     struct estab_address_info a;
     uint64_t cursor = 0;
 
     while (estab_stack_next_address(p->host.stack, &cursor, &a))
-        if (a.state == ESTAB_ADDRESS_TENTATIVE && a.addr.family == p->to.family)
+        if (a.addr.family == p->to.family && is_link_local(&a.addr) == is_link_local(&p->to) &&
+            (a.state == ESTAB_ADDRESS_PREFERRED || a.state == ESTAB_ADDRESS_DEPRECATED))
             return true;
-    return false;
+    return estab_addr_is_loopback(&p->to);
+}
+
+static bool
+has_way(const struct ping *p)
+{
+    struct estab_route_info r;
+    uint64_t cursor = 0;
+
+    while (estab_stack_next_route(p->host.stack, &cursor, &r)) {
+        struct prefix prefix = { r.prefix, r.prefix_len };
+
+        if (estab_prefix_contains(&prefix, &p->to))
+            return true;
+    }
+    return estab_addr_is_loopback(&p->to) || estab_addr_is_multicast(&p->to);
+}
+
+/* On Ethernet addresses are probed, and IPv6 learns them and its ways from routers (RFC 4862): that
+ * takes some seconds after the start. */
+static bool
+is_too_early(const struct ping *p, estab_time now)
+{
+    return p->ethernet && now < p->started_at + ESTAB_SEC(5) && !(has_source(p) && has_way(p));
 }
 
 static void
@@ -436,7 +468,7 @@ begin(void *ctx, estab_time now)
     struct estab_echo_options o;
     int error;
 
-    if (is_tentative(p) && now < p->started_at + ESTAB_SEC(10)) {
+    if (is_too_early(p, now)) {
         estab_loop_set_alarm(p->host.loop, &p->next, now + ESTAB_MS(50), begin, p);
         return;
     }
@@ -486,6 +518,7 @@ start(struct ping *p, const struct options *options, struct failure *why)
     estab_time now = estab_loop_now(loop);
 
     p->started_at = now;
+    p->ethernet = options->tap || options->packet;
     if (p->options.deadline != 0)
         estab_loop_set_alarm(loop, &p->deadline, now + p->options.deadline, patience_over, p);
     if (p->to.family != ESTAB_UNSPEC) {

@@ -275,6 +275,12 @@ def set_changes_what_can_be_changed():
             expect(before[name] != value, name, before[name])
             run("set", "--control", "c", name, value)
             expect(knobs()[name].rstrip("s") == value.rstrip("s"), name, knobs()[name])
+        expect(run("set", "--control", "c", "dad-transmits")[0].split()[:2] == ["dad-transmits", "3"])
+        (row,) = json.loads(run("set", "--control", "c", "--json", "dad-transmits")[0])
+        expect(row["knob"] == "dad-transmits" and row["value"] == 3, row)
+        expect(len(json.loads(run("set", "--control", "c", "--json")[0])) == len(before))
+        _, err = run("set", "--control", "c", "frob", status=1)
+        expect(err == "estab set: frob: there is no such knob (estab set lists them)\n", err)
         for name, value in ("dad-transmits", "11"), ("port-min", "0"), ("udp-receive-bytes", "1"):
             _, err = run("set", "--control", "c", name, value, status=1)
             expect(err == "estab set: a value that cannot be\n", err)
@@ -510,6 +516,29 @@ def ping_works_on_ethernet():
             expect(len(answers(out)) == 2, out)
         out, _ = run("ping", *PACKET, "-c", "1", "-W", "5", "-s", "65507", "10.7.0.1")
         expect("65515 bytes from" in out, out)
+
+
+@check
+def ping_waits_for_what_a_router_says():
+    with Veth():
+        sh("ip", "-6", "addr", "add", "2001:db8:7::1/64", "dev", "va", "nodad")
+        p = subprocess.Popen([ESTAB, "ping", "--packet", "vb", "--addr", "10.7.0.2/24", "-c", "1", "-W",
+                              "5", "2001:db8:7::1"], stdout=subprocess.PIPE)
+        try:
+            time.sleep(1)
+            expect(p.poll() is None)
+            advertise("va", "2001:db8:7::")
+            out, _ = p.communicate(timeout=20)
+            expect(p.returncode == 0 and b"64 bytes from 2001:db8:7::1: " in out, out)
+        finally:
+            p.kill()
+            p.wait()
+        # An address that was given does not wait for those that are not.
+        start = time.monotonic()
+        run("ping", *PACKET, "-c", "1", "fd07::1")
+        expect(time.monotonic() - start < 1, time.monotonic() - start)
+        out, _ = run("ping", *PACKET, "-c", "1", "-W", "5", "ff02::1")
+        expect("64 bytes from fe80::1" in out, out)
 
 
 @check
