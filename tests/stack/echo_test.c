@@ -203,6 +203,53 @@ TEST(a_reply_to_another_address_of_ours_is_dropped)
     peer_done(p);
 }
 
+/* Replies of each length, cut off anywhere, with a length in the header that is not theirs: what is not whole is
+ * dropped, and no octet behind it is looked at.
+ * vuln: ICMP echo payload length errors */
+TEST(a_reply_cut_off_anywhere_breaks_nothing)
+{
+    struct peer *p = peer_host(NULL);
+    estab_echo e = has_pinged(p, NULL);
+    uint16_t id = status_of(p, e).id;
+    uint8_t whole[200];
+    struct estab_echo_message m;
+    uint32_t len = IP_LEN + estab_icmp_write(whole + IP_LEN, peer_family, (uint8_t)REPLY, 0,
+                                             (uint32_t)id << 16 | 1, data, 56, p->them.addr.bytes,
+                                             p->us.addr.bytes);
+
+    for (uint32_t cut = 0; cut < len; cut++) {
+        uint8_t *exact = malloc(cut > 0 ? cut : 1); /* so that a sanitizer sees who reads too far */
+
+        (void)estab_ip_write(whole, peer_family, ICMP_PROTO, 64, 0, p->them.addr.bytes,
+                             p->us.addr.bytes, 0, len - IP_LEN);
+        memcpy(exact, whole, cut);
+        peer_sends_raw(p, exact, cut);
+        assert_int_not_equal(p->last_verdict, ESTAB_SEG_ACCEPTED_ECHO_REPLY);
+        free(exact);
+        if (cut < IP_LEN)
+            continue;
+        /* and as if that were all: the checksum is anew, only its header can be missing */
+        exact = malloc(cut);
+        memcpy(exact, whole, cut);
+        (void)estab_ip_write(exact, peer_family, ICMP_PROTO, 64, 0, p->them.addr.bytes,
+                             p->us.addr.bytes, 0, cut - IP_LEN);
+        if (cut >= IP_LEN + 8)
+            (void)estab_icmp_write(exact + IP_LEN, peer_family, (uint8_t)REPLY, 0,
+                                   (uint32_t)id << 16 | 1, exact + IP_LEN + 8, cut - IP_LEN - 8,
+                                   p->them.addr.bytes, p->us.addr.bytes);
+        peer_sends_raw(p, exact, cut);
+        free(exact);
+        if (cut < IP_LEN + 8) {
+            expect_verdict(p, DROP_ICMP_MALFORMED);
+            continue;
+        }
+        expect_verdict(p, ACCEPTED_ECHO_REPLY);
+        assert_int_equal(user_reads(p, e, &m), cut - IP_LEN - 8);
+        assert_true(m.altered);
+    }
+    peer_done(p);
+}
+
 /* RFC 1122 §3.2.2.6: a host sends a reply once, with the data of the request; what is otherwise is told. */
 TEST(replies_that_come_again_or_altered_say_so)
 {
@@ -515,6 +562,70 @@ TEST(a_full_queue_is_told_and_when_it_is_not_full_any_more)
     peer_forgets(p);
     assert_int_equal(user_pings(p, e, 99, 56), 0);
     peer_forgets(p);
+    peer_done(p);
+}
+
+/* Who waits for room and goes is not told, nor is anybody else for him. */
+TEST(an_endpoint_that_waits_for_room_can_be_closed)
+{
+    struct peer *p = peer_host(NULL);
+    estab_echo e = user_opens_echo(p, NULL), f;
+
+    while (estab_echo_send(p->stack, e, &p->them.addr, 1, data, 20000, p->now) == 0)
+        ;
+    f = user_opens_echo(p, NULL);
+    assert_int_equal(estab_echo_send(p->stack, f, &p->them.addr, 1, data, 20000, p->now),
+                     -ESTAB_EAGAIN);
+    assert_int_equal(estab_echo_close(p->stack, e, p->now), 0);
+    time_passes(p, 0);
+    expect_event(p, ESTAB_WRITABLE);
+    peer_forgets(p);
+    assert_int_equal(user_pings(p, f, 2, 20000), 0);
+    peer_forgets(p);
+    time_passes(p, 0);
+    expect_no_event(p);
+    peer_done(p);
+}
+
+/* What was asked on one interface is not answered on another. */
+TEST(an_endpoint_of_one_interface_sends_and_hears_there_only)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct estab_link link = { .mtu = 1500 };
+    struct estab_echo_options opt;
+    uint8_t packet[2048];
+    struct estab_frame frame = { .data = packet, .cap = sizeof(packet) };
+    struct estab_addr other;
+    struct peer *p;
+    uint32_t len;
+    estab_echo e;
+
+    cfg.strong_host = false;
+    p = peer_host_with(&cfg);
+    other = p->us.addr;
+    other.bytes[1] ^= 0x40;
+    assert_int_equal(estab_stack_add_interface(p->stack, &link), 2);
+    assert_int_equal(estab_stack_add_address(p->stack, 2, &other, V4(24, 64)), 0);
+    estab_echo_options_init(&opt);
+    opt.ifindex = 2;
+    e = user_opens_echo(p, &opt);
+    assert_int_equal(user_pings(p, e, 1, 56), 0);
+    expect_nothing_sent(p); /* on the first */
+    assert_int_equal(estab_stack_output(p->stack, 2, &frame, 1, p->now), 1);
+    assert_memory_equal(packet + V4(12, 8), other.bytes, ADDR_LEN);
+    len = IP_LEN + estab_icmp_write(packet + IP_LEN, peer_family, (uint8_t)REPLY, 0,
+                                    (uint32_t)status_of(p, e).id << 16 | 1, data, 56,
+                                    p->them.addr.bytes, other.bytes);
+    (void)estab_ip_write(packet, peer_family, ICMP_PROTO, 64, 0, p->them.addr.bytes, other.bytes, 0,
+                         len - IP_LEN);
+    peer_sends_raw(p, packet, len); /* on the first */
+    expect_verdict(p, DROP_ECHO_UNASKED);
+    frame.len = len;
+    estab_stack_input(p->stack, 2, &frame, 1, p->now);
+    assert_int_equal(p->last_verdict, ESTAB_SEG_ACCEPTED_ECHO_REPLY);
+    opt.ifindex = 3; /* there is none */
+    assert_int_equal(estab_echo_set_options(p->stack, e, &opt, p->now), 0);
+    assert_int_equal(user_pings(p, e, 2, 56), -ESTAB_ENETUNREACH);
     peer_done(p);
 }
 
