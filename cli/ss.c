@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * estab ss and estab set: ask a running host (asking.h) and show what it answers, in the style of
- * ss(8), of ip(8), or as JSON.
+ * estab ss: asks a running host (asking.h) and shows what it answers, in the style of ss(8), of ip(8),
+ * or as JSON.
  */
 #include "cli/asking.h"
 #include "cli/cli.h"
@@ -310,12 +310,6 @@ static const char ss_help[] =
     "fin-wait-2, time-wait, close-wait, last-ack, closing, listening, closed; or all, connected,\n"
     "synchronized, bucket, big.\n";
 
-static const char set_help[] =
-    "usage: estab set --control PATH [KNOB VALUE]\n"
-    "Changes a setting of a running host, or lists all of them.\n"
-    "      --control PATH  the socket that the host was given with --control\n"
-    "  -h, --help          this text\n";
-
 enum { OPT_CONTROL = 256, OPT_LINKS, OPT_ROUTES, OPT_NEIGHBOURS, OPT_JSON };
 
 /* -1: to go on, else the exit status. */
@@ -444,56 +438,4 @@ estab_cmd_ss(int argc, char **argv)
     if (o.json)
         printf("\n]\n");
     return estab_ask_finish("ss") | status;
-}
-
-int
-estab_cmd_set(int argc, char **argv)
-{
-    static const struct option longs[] = {
-        { "help", no_argument, NULL, 'h' },
-        { "control", required_argument, NULL, OPT_CONTROL },
-        { NULL, 0, NULL, 0 },
-    };
-    const char *control = NULL;
-    char request[CONTROL_REQUEST], *text, *rest;
-    struct ask_record r;
-    int c;
-
-    opterr = 0;
-    optind = 1;
-    while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-        if (c == 'h') {
-            fputs(set_help, stdout);
-            return estab_ask_finish("set");
-        }
-        if (c != OPT_CONTROL) {
-            estab_ask_complain(
-                "set",
-                "%.100s: not an option, or its value is missing (estab set --help lists them)",
-                argv[optind - 1]);
-            return 2;
-        }
-        control = optarg;
-    }
-    if (control == NULL || (argc - optind != 0 && argc - optind != 2)) {
-        estab_ask_complain("set", "give --control PATH, and a knob and its value or neither");
-        return 2;
-    }
-    strcpy(request, "knobs");
-    if (argc - optind == 2 &&
-        (strpbrk(argv[optind], " \n") != NULL || strpbrk(argv[optind + 1], " \n") != NULL ||
-         (size_t)snprintf(request, sizeof request - 1, "set %s %s", argv[optind],
-                          argv[optind + 1]) >= sizeof request - 1)) {
-        estab_ask_complain("set", "%.100s: not a knob and its value", argv[optind]);
-        return 2;
-    }
-    text = estab_ask("set", control, request);
-    if (text == NULL)
-        return 1;
-    rest = text;
-    while (estab_ask_next(&rest, &r))
-        printf("%-22s %-10s %s\n", estab_ask_value(&r, "knob"), estab_ask_value(&r, "value"),
-               estab_ask_value(&r, "help"));
-    free(text);
-    return estab_ask_finish("set");
 }

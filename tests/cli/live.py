@@ -810,7 +810,7 @@ def wrong_command_lines_are_one_line_and_2():
         ["ss"],
         ["ss", "--control", "c", "x"],
         ["ss", "--frob"],
-        ["set", "--control", "c", "ttl"],
+        ["set", "--control", "c", "ttl", "1", "2"],
         ["http"],
         ["http", "-p", "x", "."],
         ["frob"],
