@@ -171,7 +171,11 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
 
     if (options->packet)
         return open_packet(host, options, mtu, largest, why);
-    if ((options->tap ? estab_tap_open : estab_tun_open)(&host->tun, options->tun, why) < 0)
+    /* The DHCP client looks at packets before the stack does, with their checksums. */
+    if (options->addr_auto) {
+        if ((options->tap ? estab_tap_open : estab_tun_open)(&host->tun, options->tun, why) < 0)
+            return -1;
+    } else if (estab_tun_open_offload(&host->tun, options->tun, options->tap, why) < 0)
         return -1;
     if (host->tun.made && options->vlan != 0)
         return estab_fail(why, "--vlan %u: there is no device %s that carries it", options->vlan,
@@ -239,7 +243,9 @@ add_gateway(struct host *host, const struct options *options, const struct link_
 static int
 add_addresses(struct host *host, const struct options *options, uint32_t mtu, struct failure *why)
 {
-    struct estab_link link = { .mtu = mtu };
+    struct estab_link link = { .mtu = mtu,
+                               .offload = options->packet ? estab_packet_offload()
+                                                          : estab_tun_offload(&host->tun) };
     bool routed4 = false, routed6 = false;
     char text[ESTAB_ADDR_TEXT];
     int ifindex, error;

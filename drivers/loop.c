@@ -324,7 +324,7 @@ take_input(struct loop_link *l)
         show_taps(l, false, loop->in, (size_t)n);
         estab_stack_input(l->stack, l->ifindex, loop->in, (size_t)n, loop->now);
         for (size_t i = 0; i < (size_t)n; i++)
-            loop->in[i].len = 0;
+            loop->in[i].len = loop->in[i].flags = 0;
         if (n < BATCH)
             return;
     }

@@ -83,6 +83,7 @@ receive(void *ctx, struct estab_frame *frames, size_t n, estab_time now, struct 
         if (len > frames[taken].cap)
             len = frames[taken].cap;
         memcpy(frames[taken].data, q->data + q->first * wire->mtu, len);
+        frames[taken].flags = 0;
         frames[taken++].len = len;
         q->first = (q->first + 1) % wire->packets;
         q->count--;
@@ -96,6 +97,7 @@ transmit(void *ctx, const struct estab_frame *frames, size_t n, estab_time now, 
     struct end *end = ctx;
     struct memory_wire *wire = end->wire;
     struct queue *q = &end->other->arriving;
+    struct estab_frame copy;
 
     (void)why;
     for (size_t i = 0; i < n; i++) {
@@ -106,6 +108,12 @@ transmit(void *ctx, const struct estab_frame *frames, size_t n, estab_time now, 
             continue;
         }
         memcpy(q->data + at * wire->mtu, frames[i].data, frames[i].len);
+        copy = frames[i];
+        copy.data = q->data + at * wire->mtu;
+        if (!estab_frame_complete(&copy)) {
+            q->lost++;
+            continue;
+        }
         q->slots[at] = (struct slot){ .due = now + wire->delay, .len = frames[i].len };
         q->count++;
     }

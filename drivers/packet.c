@@ -63,13 +63,22 @@ look_at(struct packet_device *d, uint32_t *mtu, struct failure *why)
     return 0;
 }
 
-/* Frames to our address or to a group. */
+/* Frames that came in (our own and the kernel's would come back else), of what we speak, with a tag or
+ * without (the kernel has taken it out), to our address or to a group. */
 static int
 set_filter(struct packet_device *d, const uint8_t mac[6], struct failure *why)
 {
     uint32_t high =
         (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3];
+    /* clang-format off */
     struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 12, 0),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_8021Q, 0, 7),
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 4, 0),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
@@ -79,6 +88,7 @@ set_filter(struct packet_device *d, const uint8_t mac[6], struct failure *why)
         BPF_STMT(BPF_RET | BPF_K, 0x40000),
         BPF_STMT(BPF_RET | BPF_K, 0),
     };
+    /* clang-format on */
     struct sock_fprog program = { sizeof code / sizeof code[0], code };
 
     if (setsockopt(d->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0)
@@ -168,58 +178,6 @@ estab_packet_close(struct packet_device *d)
 
 /* --- what arrives --- */
 
-static uint32_t
-add_up(const uint8_t *p, uint32_t len, uint32_t sum)
-{
-    uint32_t i;
-
-    for (i = 0; i + 1 < len; i += 2) {
-        sum += (uint32_t)p[i] << 8 | p[i + 1];
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    if (i < len)
-        sum += (uint32_t)p[i] << 8;
-    return (sum & 0xffff) + (sum >> 16);
-}
-
-/* A packet from this machine has no checksum yet, because no wire was in between: the kernel leaves
- * that to the card. We are the card. */
-static void
-fill_checksum(uint8_t *frame, uint32_t len)
-{
-    uint32_t at = 14, header, total, sum, field;
-    uint8_t *ip, proto;
-
-    if (len >= 18 && frame[12] == 0x81 && frame[13] == 0)
-        at = 18;
-    if (len < at + 20)
-        return;
-    ip = frame + at;
-    if (ip[0] >> 4 == 4) {
-        header = (ip[0] & 15u) * 4;
-        total = (uint32_t)ip[2] << 8 | ip[3];
-        proto = ip[9];
-        if (header < 20 || total < header)
-            return;
-        sum = add_up(ip + 12, 8, 0);
-    } else {
-        if (len < at + 40)
-            return;
-        header = 40;
-        total = 40 + ((uint32_t)ip[4] << 8 | ip[5]);
-        proto = ip[6];
-        sum = add_up(ip + 8, 32, 0);
-    }
-    field = proto == 6 ? 16 : proto == 17 ? 6 : 0;
-    if (field == 0 || total > len - at || total < header + field + 2)
-        return;
-    ip[header + field] = ip[header + field + 1] = 0;
-    sum += proto + (total - header);
-    sum = ~add_up(ip + header, total - header, (sum & 0xffff) + (sum >> 16)) & 0xffff;
-    ip[header + field] = (uint8_t)(sum >> 8);
-    ip[header + field + 1] = (uint8_t)sum;
-}
-
 static struct tpacket_block_desc *
 current(const struct packet_device *d)
 {
@@ -264,8 +222,11 @@ take(const struct tpacket3_hdr *h, struct estab_frame *f)
         f->data[15] = (uint8_t)h->hv1.tp_vlan_tci;
     }
     memcpy(f->data + 12 + tag, from + 12, len - 12);
-    if ((h->tp_status & TP_STATUS_CSUMNOTREADY) != 0)
-        fill_checksum(f->data, len + tag);
+    /* A packet from this machine has no checksum yet, because no wire was in between: the kernel
+     * leaves that to the card, and vouches for the rest, as the card does for what it has verified. */
+    f->flags = (h->tp_status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0
+                   ? ESTAB_FRAME_CSUM_VERIFIED
+                   : 0;
     return len + tag;
 }
 
@@ -329,6 +290,12 @@ deadline(const void *ctx)
 {
     (void)ctx;
     return ESTAB_NEVER;
+}
+
+struct estab_offload
+estab_packet_offload(void)
+{
+    return (struct estab_offload){ .csum_in = true };
 }
 
 struct packet_link

@@ -19,6 +19,9 @@ struct packet_device *estab_packet_open(const char *name, const uint8_t mac[6], 
                                         struct failure *why);
 void estab_packet_close(struct packet_device *device);
 
+/* What it does for the stack on it: it knows which checksums were verified, or never made. */
+struct estab_offload estab_packet_offload(void);
+
 /* The device as the loop drives it; `largest_out` is the longest frame to send. */
 struct packet_link estab_packet_link(struct packet_device *device, uint32_t largest_out);
 

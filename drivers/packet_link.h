@@ -16,7 +16,7 @@
 struct packet_link {
     void *ctx;
     /* Fills up to `n` frames (`cap` octets of room each) with packets that have arrived and returns
-     * how many; 0: none now. -1: the link has gone for good, and why. */
+     * how many; 0: none now; the frames' `flags` are set. -1: the link has gone for good, and why. */
     ptrdiff_t (*receive)(void *ctx, struct estab_frame *frames, size_t n, estab_time now,
                          struct failure *why);
     /* Sends frames in order and returns how many were taken; fewer than `n`: wait until `fd` can

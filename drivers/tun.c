@@ -2,6 +2,7 @@
 /* A TUN device; see tun.h. */
 #include "drivers/tun.h"
 #include "drivers/netlink.h"
+#include "drivers/vnet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define TUN_PATH "/dev/net/tun"
@@ -60,7 +62,7 @@ explain_attach(int error, const char *name, bool exists, bool tap, struct failur
 }
 
 static int
-open_as(struct tun *tun, const char *name, bool tap, struct failure *why)
+open_as(struct tun *tun, const char *name, bool tap, bool offload, struct failure *why)
 {
     struct ifreq request = { 0 };
     bool exists = false;
@@ -80,7 +82,8 @@ open_as(struct tun *tun, const char *name, bool tap, struct failure *why)
     if (tun->fd < 0)
         return explain_open(errno, why);
     strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-    request.ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
+    request.ifr_flags =
+        (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0));
     if (ioctl(tun->fd, TUNSETIFF, &request) < 0) {
         int error = errno;
 
@@ -90,6 +93,12 @@ open_as(struct tun *tun, const char *name, bool tap, struct failure *why)
     }
     memcpy(tun->name, request.ifr_name, IFNAMSIZ);
     tun->made = !exists;
+    tun->offload = offload;
+    /* A persistent device may remember what its last user agreed to. */
+    if (ioctl(tun->fd, TUNSETOFFLOAD, offload ? TUN_F_CSUM : 0) < 0 && offload) {
+        estab_tun_close(tun);
+        return open_as(tun, strcmp(name, "estab%d") == 0 ? NULL : name, tap, false, why);
+    }
     tun->ifindex = if_nametoindex(tun->name);
     if (tun->ifindex == 0) {
         estab_tun_close(tun);
@@ -101,13 +110,25 @@ open_as(struct tun *tun, const char *name, bool tap, struct failure *why)
 int
 estab_tun_open(struct tun *tun, const char *name, struct failure *why)
 {
-    return open_as(tun, name, false, why);
+    return open_as(tun, name, false, false, why);
 }
 
 int
 estab_tap_open(struct tun *tun, const char *name, struct failure *why)
 {
-    return open_as(tun, name, true, why);
+    return open_as(tun, name, true, false, why);
+}
+
+int
+estab_tun_open_offload(struct tun *tun, const char *name, bool tap, struct failure *why)
+{
+    return open_as(tun, name, tap, true, why);
+}
+
+struct estab_offload
+estab_tun_offload(const struct tun *tun)
+{
+    return (struct estab_offload){ .csum_in = tun->offload, .csum_out = tun->offload };
 }
 
 void
@@ -207,6 +228,46 @@ gone(const struct tun *tun, struct failure *why)
     return estab_fail(why, "the device %s has gone", tun->name);
 }
 
+/* One packet, as read(2); 0 octets of a packet that nobody can take are left out. */
+static ssize_t
+read_packet(struct tun *tun, struct estab_frame *f, bool *taken)
+{
+    uint8_t header[VNET_HEADER];
+    struct iovec part[2] = { { header, sizeof header }, { f->data, f->cap } };
+    ssize_t len;
+
+    *taken = true;
+    f->flags = 0;
+    if (!tun->offload) {
+        len = read(tun->fd, f->data, f->cap);
+        if (len > 0)
+            f->len = (uint32_t)len;
+        return len;
+    }
+    len = readv(tun->fd, part, 2);
+    if (len < 0)
+        return len;
+    if (len <= VNET_HEADER) {
+        *taken = false;
+        return len;
+    }
+    f->len = (uint32_t)len - VNET_HEADER;
+    *taken = estab_vnet_read(f, header);
+    return len;
+}
+
+static ssize_t
+write_packet(struct tun *tun, const struct estab_frame *f)
+{
+    uint8_t header[VNET_HEADER];
+    struct iovec part[2] = { { header, sizeof header }, { f->data, f->len } };
+
+    if (!tun->offload)
+        return write(tun->fd, f->data, f->len);
+    estab_vnet_write(header, f);
+    return writev(tun->fd, part, 2);
+}
+
 static ptrdiff_t
 receive(void *ctx, struct estab_frame *frames, size_t n, estab_time now, struct failure *why)
 {
@@ -215,10 +276,11 @@ receive(void *ctx, struct estab_frame *frames, size_t n, estab_time now, struct 
 
     (void)now;
     while (got < n) {
-        ssize_t len = read(tun->fd, frames[got].data, frames[got].cap);
+        bool taken;
+        ssize_t len = read_packet(tun, &frames[got], &taken);
 
         if (len > 0)
-            frames[got++].len = (uint32_t)len;
+            got += taken;
         else if (len == 0 || errno == EAGAIN)
             break;
         else if (errno == EBADFD || errno == ENODEV || errno == EFAULT)
@@ -237,7 +299,7 @@ transmit(void *ctx, const struct estab_frame *frames, size_t n, estab_time now, 
 
     (void)now;
     while (sent < n) {
-        ssize_t len = write(tun->fd, frames[sent].data, frames[sent].len);
+        ssize_t len = write_packet(tun, &frames[sent]);
 
         /* A device that is down (EIO), a kernel short of memory or one that does not like this
          * packet loses it, and only it: loss is TCP's job. */

@@ -21,12 +21,17 @@ struct tun {
     char name[IFNAMSIZ];
     bool made; /* by us: the kernel's end is ours to configure */
     bool tap;
+    bool offload; /* the device and we leave checksums to each other (vnet.h) */
 };
 
 /* Attaches to the device `name`, or makes it; NULL: "estab0" or the first number that is free. */
 int estab_tun_open(struct tun *tun, const char *name, struct failure *why);
 /* The same for a TAP device. */
 int estab_tap_open(struct tun *tun, const char *name, struct failure *why);
+/* Either of them with `offload`, if the kernel knows it: for links to a stack whose interface has
+ * estab_tun_offload(). */
+int estab_tun_open_offload(struct tun *tun, const char *name, bool tap, struct failure *why);
+struct estab_offload estab_tun_offload(const struct tun *tun);
 void estab_tun_close(struct tun *tun);
 
 /* What the kernel's end is set to. */

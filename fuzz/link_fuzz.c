@@ -132,7 +132,7 @@ addr6(const struct fuzz *z, unsigned who, uint8_t a[16])
 /* ---- what the stack sends ---- */
 
 static void
-check_frame(struct fuzz *z, const struct estab_frame *f)
+check_frame(struct fuzz *z, struct estab_frame *f)
 {
     struct ether_frame e;
     struct arp_packet a;
@@ -141,6 +141,8 @@ check_frame(struct fuzz *z, const struct estab_frame *f)
     struct nd_message nd;
 
     REQUIRE(f->len >= ETHER_MIN && f->len <= CAP);
+    REQUIRE(f->flags == 0 || (f->flags == ESTAB_FRAME_CSUM_PARTIAL && z->link.offload.csum_out));
+    REQUIRE(estab_frame_complete(f));
     REQUIRE(estab_ether_parse(&e, f->data, f->len));
     REQUIRE(memcmp(e.src, z->link.mac, 6) == 0 && memcmp(e.dst, z->link.mac, 6) != 0);
     REQUIRE(!mac_is_zero(e.dst) && e.vlan == z->link.vlan);
@@ -202,6 +204,11 @@ hear(struct fuzz *z, const uint8_t *frame, uint32_t len)
     struct estab_frame f = { .data = exact, .len = len };
 
     memcpy(exact, frame, len);
+    if (z->link.offload.csum_in && len > 0) { /* what the link says of it, true or not */
+        f.flags = frame[len - 1] & 3;
+        f.csum_start = frame[len / 2] & 0x40 ? frame[len / 2] : z->link.vlan != 0 ? 38 : 34;
+        f.csum_offset = frame[len / 2] & 1 ? 16 : 6;
+    }
     estab_stack_input(z->stack, 1, &f, 1, z->now);
     free(exact);
     drain(z);
@@ -517,7 +524,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   .mac = { 2, 0, 0, 0, 0, 0xaa },
                                   .vlan = config & 8 ? 100 : 0,
                                   .autoconf = config & 16,
-                                  .temporary = config & 32 };
+                                  .temporary = config & 32,
+                                  .offload = { .csum_in = config & 64, .csum_out = config & 128 } };
     z.now = ESTAB_SEC(1);
     z.stack = estab_stack_new(&z.cfg);
     REQUIRE(z.stack != NULL && estab_stack_add_interface(z.stack, &z.link) == 1);

@@ -38,6 +38,19 @@ enum estab_link_kind {
     ESTAB_LINK_ETHERNET = 1, /* frames without their check sequence; ARP and neighbour discovery */
 };
 
+/*
+ * What a link does in the host's place; all zero: nothing, and every checksum is made and looked at
+ * here. A link is believed, so it must say only what it does: whoever vouches for checksums that
+ * nobody has verified lets broken text in.
+ */
+struct estab_offload {
+    bool csum_in;  /* `flags` of frames that arrive are looked at; else they are not */
+    bool csum_out; /* frames may leave with ESTAB_FRAME_CSUM_PARTIAL */
+    /* Octets of the largest TCP packet that it cuts into segments itself. 0: the MTU; nothing else
+     * is taken yet. */
+    uint32_t largest_out;
+};
+
 struct estab_link {
     uint32_t mtu;       /* octets of the largest IP packet; at least 68, with IPv6 at least 1280 */
     bool csum_verified; /* checksums of arriving packets were verified by the link */
@@ -47,6 +60,7 @@ struct estab_link {
     uint16_t vlan; /* 1..4094: every frame has this tag (IEEE 802.1Q); 0: none has one */
     bool autoconf; /* IPv6: a link-local address, and what routers advertise (RFC 4862, RFC 7217) */
     bool temporary; /* with it: temporary addresses too, preferred as sources (RFC 8981) */
+    struct estab_offload offload;
 };
 
 /* A hardware address for the interface of that name, as any virtual machine's: locally administered,
@@ -183,13 +197,35 @@ ESTAB_API ESTAB_MUST_CHECK int estab_stack_leave_group(struct estab_stack *stack
 /* Is it an address of this host? 127/8 and ::1 always are. */
 ESTAB_API bool estab_stack_is_local(const struct estab_stack *stack, const struct estab_addr *addr);
 
+/* Of a frame on a link with the offload. Those of one packet exclude each other. */
+enum {
+    /* in: the checksum of TCP or UDP was verified. Headers are looked at all the same, and the
+     * checksum of what comes in fragments is too. */
+    ESTAB_FRAME_CSUM_VERIFIED = 1,
+    /* The checksum field of TCP or UDP holds the sum of the pseudo-header alone, not complemented;
+     * what is missing is that from `csum_start` to the end of the IP packet, and stands `csum_offset`
+     * octets after it: as of a virtio-net header. in: the packet was on no wire yet, and counts as
+     * verified if that is where its checksum is. */
+    ESTAB_FRAME_CSUM_PARTIAL = 2,
+};
+
 /* A packet in memory lent by the caller. */
 struct estab_frame {
     uint8_t *data;
     uint32_t len; /* octets that are there; output sets it */
     uint32_t cap; /* output: room at `data`, at least the interface's MTU, and on
                      Ethernet ESTAB_LINK_HEADER_MAX more */
+    /* Output sets these too. */
+    uint8_t flags; /* ESTAB_FRAME_ */
+    uint16_t csum_start, csum_offset;
+    /* Octets of text in each segment that this packet is to be cut into, or was put together from;
+     * 0: it is one. Input takes it as one, whatever it says, and output sends no other yet. */
+    uint16_t segment;
 };
+
+/* Makes the checksum of a frame with ESTAB_FRAME_CSUM_PARTIAL whole, for a driver whose link cannot,
+ * and takes the flag away. False: the frame says that it stands where no checksum can. */
+ESTAB_API ESTAB_MUST_CHECK bool estab_frame_complete(struct estab_frame *frame);
 
 /* Packets that arrived on an interface. They are only read, and only during the call. */
 ESTAB_API void estab_stack_input(struct estab_stack *stack, unsigned ifindex,

@@ -187,19 +187,38 @@ parse_packet(struct estab_stack *s, struct arrival *a, unsigned ifindex, bool wh
     demux_prefetch(&s->demux, a->hash);
 }
 
-static void
-parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex,
-      bool verified)
+/* What the link says of the frame, taken with care: it speaks of the checksum of TCP or UDP in this
+ * packet, whole, or of nothing that is looked at here. Never can a packet say it of itself. */
+static bool
+is_vouched_for(const struct arrival *a, const struct estab_frame *f)
 {
+    const struct ip_header *ip = &a->ip;
+
+    if (ip->version == 0 || ip->fragment ||
+        (ip->proto != IP_PROTO_TCP && ip->proto != IP_PROTO_UDP))
+        return false;
+    if ((f->flags & ESTAB_FRAME_CSUM_PARTIAL) != 0)
+        return f->data + f->csum_start == ip->payload &&
+               f->csum_offset == (ip->proto == IP_PROTO_TCP ? 16 : 6);
+    return (f->flags & ESTAB_FRAME_CSUM_VERIFIED) != 0;
+}
+
+static void
+parse(struct estab_stack *s, struct arrival *a, const struct estab_frame *f, unsigned ifindex)
+{
+    const struct estab_link *link = &s->interface[ifindex].link;
+
     a->packet = f->data;
     a->packet_len = f->len;
     a->frame.type = 0;
-    a->verified = verified;
+    a->verified = link->csum_verified;
     a->link = s->interface[ifindex].eth != NULL ? f : NULL;
     a->v = a->link != NULL ? open_frame(s, a, f, ifindex) : SEG_CONTINUE;
     a->wire = a->packet;
     a->wire_len = a->packet_len;
     parse_packet(s, a, ifindex, false);
+    if (f->flags != 0 && link->offload.csum_in && !a->verified)
+        a->verified = is_vouched_for(a, f);
 }
 
 /* (MUST-3) The sum over pseudo-header and segment; in-order text of a connection is copied to its
@@ -443,7 +462,7 @@ input(struct estab_stack *s, unsigned ifindex, const struct estab_frame *frames,
     for (i = 0; i < n; i += m) {
         m = n - i < BATCH ? n - i : BATCH;
         for (k = 0; k < m; k++)
-            parse(s, &batch[k], &frames[i + k], ifindex, s->interface[ifindex].link.csum_verified);
+            parse(s, &batch[k], &frames[i + k], ifindex);
         for (k = 0; k < m; k++) {
             if (UNLIKELY(batch[k].v == SEG_CONTINUE && batch[k].ip.fragment))
                 fragment_input(s, &batch[k], ifindex, &env);

@@ -66,8 +66,16 @@ write_headers(uint8_t *out, const struct names *names, unsigned addr_len, struct
     return ip_len + header;
 }
 
-/* (MUST-2) Every segment gets its checksum, in one pass with the copy; there is no way around it.
- * The checksum in native order goes into the field as it is (RFC 1071 §2 (B)). */
+/* Nothing is left to the link. */
+static void
+set_one_packet(struct estab_frame *f)
+{
+    f->flags = 0;
+    f->csum_start = f->csum_offset = f->segment = 0;
+}
+
+/* (MUST-2) Every segment gets its checksum, in one pass with the copy, or from the link, if that says
+ * that it makes them (RFC 9293 §3.1). There is no way around it. The checksum in native order goes into the field as it is (RFC 1071 §2 (B)). */
 static void
 put_checksum(uint8_t *tcp, uint64_t sum)
 {
@@ -76,14 +84,42 @@ put_checksum(uint8_t *tcp, uint64_t sum)
     memcpy(tcp + 16, &c, 2);
 }
 
+/* The text as it is; the field has the sum of the pseudo-header, and the link does the rest. */
 static uint32_t
-write_segment(struct estab_stack *s, struct conn *c, struct tcp_out *out, uint8_t *frame)
+leave_checksum(struct conn *c, const struct tcp_out *out, struct estab_frame *f, uint8_t *tcp,
+               uint8_t *at)
 {
+    uint32_t len = out->text[0].len > 0 ? out->text[0].len : out->seg.len, more = 0;
+    uint16_t sum;
+
+    if (len > 0)
+        memcpy(at, out->text[0].len > 0 ? out->text[0].data : out->seg.text, len);
+    if (out->text[0].len > 0 && (more = out->text[1].len) > 0)
+        memcpy(at + len, out->text[1].data, more);
+    at += len + more;
+    sum = csum_fold(estab_csum_pseudo(names_local(&c->names), names_remote(&c->names, c->addr_len),
+                                      c->addr_len, IP_PROTO_TCP, (uint32_t)(at - tcp)));
+    memcpy(tcp + 16, &sum, 2);
+    f->flags = ESTAB_FRAME_CSUM_PARTIAL;
+    f->csum_start = (uint16_t)(tcp - f->data);
+    f->csum_offset = 16;
+    return (uint32_t)(at - tcp);
+}
+
+/* The IP packet behind `head` octets of the frame; its length. */
+static uint32_t
+write_segment(struct estab_stack *s, struct conn *c, struct tcp_out *out, struct estab_frame *f,
+              uint32_t head)
+{
+    uint8_t *frame = f->data + head;
     uint64_t sum, part;
     uint32_t at = write_headers(frame, &c->names, c->addr_len, &out->seg, s->cfg.syn_layout,
                                 c->tcb.opt, &sum);
     uint8_t *tcp = frame + (c->addr_len == 4 ? 20 : 40);
 
+    set_one_packet(f);
+    if (s->interface[c->ifindex].link.offload.csum_out)
+        return (uint32_t)(tcp - frame) + leave_checksum(c, out, f, tcp, frame + at);
     if (out->text[0].len > 0) {
         sum = estab_csum_copy(frame + at, out->text[0].data, out->text[0].len, sum);
         at += out->text[0].len;
@@ -98,6 +134,25 @@ write_segment(struct estab_stack *s, struct conn *c, struct tcp_out *out, uint8_
     }
     put_checksum(tcp, sum);
     return at;
+}
+
+bool
+estab_frame_complete(struct estab_frame *f)
+{
+    uint32_t at = f->csum_start;
+    uint16_t sum;
+
+    if ((f->flags & ESTAB_FRAME_CSUM_PARTIAL) == 0)
+        return true;
+    if (at >= f->len || f->csum_offset + 2u > f->len - at)
+        return false;
+    sum = (uint16_t)~csum_fold(estab_csum_add(f->data + at, f->len - at, 0));
+    /* RFC 768: a sum of zero goes as its other form, which for TCP is the same number */
+    if (sum == 0 && f->csum_offset == 6)
+        sum = 0xffff;
+    memcpy(f->data + at + f->csum_offset, &sum, 2);
+    set_one_packet(f);
+    return true;
 }
 
 /* ---- packets of no stream ---- */
@@ -256,6 +311,7 @@ take_arp(struct estab_stack *s, unsigned ifindex, const struct reply_header *h,
     estab_ring_consume(&i->replies, h->len);
     s->reasons[h->reason]++;
     s->packets_out++;
+    set_one_packet(f);
     f->len = estab_link_close(i->eth, f->data, ARP_LEN, f->cap, mac, ETHER_ARP);
     if (UNLIKELY(s->cfg.trace != NULL)) {
         struct estab_trace t = { .reason = h->reason };
@@ -326,6 +382,7 @@ take_reply(struct estab_stack *s, unsigned ifindex, struct estab_frame *f, estab
         s->reasons[h.reason]++;
         s->packets_out++;
         f->len = h.len;
+        set_one_packet(f);
         if (i->eth != NULL)
             f->len = estab_link_close(i->eth, f->data, h.len, f->cap, mac,
                                       addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);
@@ -361,7 +418,7 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
             *more = false;
             return filled;
         }
-        f->len = len = write_segment(s, c, &out, f->data + head);
+        f->len = len = write_segment(s, c, &out, f, head);
         if (e != NULL)
             f->len = estab_link_close(e, f->data, len, f->cap, mac,
                                       c->addr_len == 4 ? ETHER_IPV4 : ETHER_IPV6);

@@ -287,7 +287,7 @@ estab_stack_add_interface(struct estab_stack *s, const struct estab_link *link)
         s->scratch = estab_arena_get(&s->arena, LOOPBACK_MTU);
     if (s->scratch == NULL)
         return -ESTAB_ENOMEM;
-    if (link->kind > ESTAB_LINK_ETHERNET)
+    if (link->kind > ESTAB_LINK_ETHERNET || link->offload.largest_out != 0)
         return -ESTAB_EINVAL;
     *i = (struct interface){ .link = *link };
     if (link->kind == ESTAB_LINK_ETHERNET) {

@@ -172,6 +172,75 @@ TEST(a_device_carries_packets_to_a_lone_peer)
     in_namespace(carries_packets);
 }
 
+/* A kernel that makes no checksum for us, and wants none: what it leaves open is where it says, and
+ * what we leave open arrives. */
+static int
+leaves_checksums(void)
+{
+    struct estab_addr kernel = addr("192.0.2.1"), own = addr("198.51.100.2");
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) }, at;
+    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    uint8_t memory[1500], back[16];
+    struct estab_frame frame = { .data = memory, .cap = sizeof memory };
+    struct timeval patience = { .tv_sec = 5 };
+    socklen_t size = sizeof at;
+    struct packet_link port;
+    struct failure why;
+    struct tun tun;
+    ptrdiff_t n = 0;
+    uint32_t sum;
+
+    EXPECT(estab_tun_open_offload(&tun, "t0", false, &why) == 0);
+    if (!tun.offload)
+        return SKIPPED;
+    EXPECT(estab_tun_offload(&tun).csum_in && estab_tun_offload(&tun).csum_out);
+    EXPECT(estab_tun_bring_up(&tun, &why) == 0);
+    EXPECT(estab_tun_add_address(&tun, &kernel, &own, 32, &why) == 0);
+    port = estab_tun_link(&tun, 1500, 1500);
+    memcpy(&to.sin_addr, own.bytes, 4);
+    EXPECT(sendto(udp, "hello", 5, 0, (struct sockaddr *)&to, sizeof to) == 5);
+    EXPECT(getsockname(udp, (struct sockaddr *)&at, &size) == 0);
+    for (unsigned i = 0; i < 20 && n == 0; i++) {
+        struct pollfd fd = { .fd = tun.fd, .events = POLLIN };
+
+        EXPECT(poll(&fd, 1, 1000) == 1);
+        n = port.receive(port.ctx, &frame, 1, 0, &why);
+        if (n == 1 && memory[0] >> 4 != 4)
+            n = 0;
+    }
+    EXPECT(n == 1 && frame.len == 33);
+    EXPECT(frame.flags == ESTAB_FRAME_CSUM_PARTIAL);
+    EXPECT(frame.csum_start == 20 && frame.csum_offset == 6);
+    /* Back to where it came from, with the pseudo-header's sum, which is the same both ways. */
+    memcpy(memory + 12, own.bytes, 4);
+    memcpy(memory + 16, kernel.bytes, 4);
+    memcpy(memory + 22, memory + 20, 2);
+    memory[20] = 0;
+    memory[21] = 9;
+    EXPECT(setsockopt(udp, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+    EXPECT(port.transmit(port.ctx, &frame, 1, 0, &why) == 1);
+    EXPECT(recv(udp, back, sizeof back, 0) == 5 && memcmp(back, "hello", 5) == 0);
+    /* Without the flag the same is a datagram with a wrong checksum. */
+    frame.flags = 0;
+    EXPECT(port.transmit(port.ctx, &frame, 1, 0, &why) == 1);
+    frame.flags = ESTAB_FRAME_CSUM_PARTIAL;
+    memory[28] = 'j';
+    EXPECT(port.transmit(port.ctx, &frame, 1, 0, &why) == 1);
+    EXPECT(recv(udp, back, sizeof back, 0) == 5 && memcmp(back, "jello", 5) == 0);
+    /* And completed here it is right. */
+    EXPECT(estab_frame_complete(&frame) && frame.flags == 0);
+    sum = (uint32_t)memory[26] << 8 | memory[27];
+    EXPECT(sum != 0);
+    EXPECT(port.transmit(port.ctx, &frame, 1, 0, &why) == 1);
+    EXPECT(recv(udp, back, sizeof back, 0) == 5 && memcmp(back, "jello", 5) == 0);
+    return PASSED;
+}
+
+TEST(checksums_are_left_to_the_kernel_and_by_it)
+{
+    in_namespace(leaves_checksums);
+}
+
 static int
 explains(void)
 {

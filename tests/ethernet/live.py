@@ -9,6 +9,7 @@ vanish with this program. Needs Linux, unshare(1), ip(8) and root.
 
 One line per check; exit status 0, 1 when one failed, 77 when nothing could be tried.
 """
+import json
 import os
 import shutil
 import signal
@@ -195,6 +196,45 @@ def packet_streams_both_ways_over_ipv4():
 def packet_streams_both_ways_over_ipv6():
     with Veth():
         echo_both_ways("fd07::2", *PACKET)
+
+
+@check
+def what_nobody_speaks_stays_in_the_kernel_and_frames_are_captured():
+    with Veth(), tempfile.TemporaryDirectory() as d, \
+            socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        lines, capture = d + "/lines", d + "/capture"
+        raw.bind(("va", 0))
+        with Estab("nc", *PACKET, "--json", lines, "--pcap", capture, "-l", "5000") as e:
+            wait_for("the first frame", lambda: os.path.exists(lines) and os.path.getsize(lines))
+            here = bytes.fromhex("02000000aaaa")
+            for to in b"\xff" * 6, bytes.fromhex("0180c200000e"), US:
+                for kind in "88cc", "9000", "0026":  # LLDP, loopback, a length (spanning tree)
+                    raw.send(to + here + bytes.fromhex(kind) + bytes(60))
+            raw.send(bytes.fromhex("02000000bbbb") + here + bytes.fromhex("0800") + bytes(60))
+            c = connect("10.7.0.2", 5000)
+            c.sendall(b"hello")
+            c.close()
+            out, _ = e.ends()
+            expect(out == b"hello", out)
+        records = [json.loads(line) for line in open(lines, "rb")]
+        came = [r for r in records if r["kind"] == "packet_in"]
+        types = {r["frame"]["type"] for r in came}
+        expect(types <= {0x0800, 0x0806, 0x86DD}, "types that nobody speaks", types)
+        expect(all(r["frame"]["src"] != US.hex(":") for r in came), "our own frames came back")
+        expect(all(r["frame"]["dst"] != "02:00:00:00:bb:bb" for r in came), "others' frames")
+        who = [r["arp"] for r in came if "arp" in r]
+        expect(any(a["op"] == "request" and a["target"] == "10.7.0.2" for a in who), who)
+        octets = open(capture, "rb").read()
+        links, frames, at = set(), 0, 0
+        while at < len(octets):
+            block, length = struct.unpack_from("<II", octets, at)
+            if block == 1:
+                links.add(struct.unpack_from("<H", octets, at + 8)[0])
+            frames += block == 6
+            at += length
+        expect(links == {1}, "link types", links)
+        expect(frames == sum(r["kind"] in ("packet_in", "packet_out") for r in records),
+               "frames in the capture", frames)
 
 
 @check
