@@ -6,6 +6,8 @@
 #include "sim/checks.h"
 #include "sim/packet.h"
 
+#include <string.h>
+
 /* ---- a state changed ---- */
 
 /* RFC 9293 §3.3.2, Figure 5, and the RFC's text: every state may end in CLOSED. */
@@ -109,6 +111,15 @@ is_ring_size(uint32_t size)
     return (size & (size - 1)) == 0;
 }
 
+static bool
+has_ethernet(const struct sim_host *host)
+{
+    for (unsigned i = 0; i < host->n_interfaces; i++)
+        if (host->interfaces[i].ethernet)
+            return true;
+    return false;
+}
+
 /* RFC 9293 §3.8.6.3 (MUST-40): an ACK is not delayed for longer than 0.5 s. */
 static void
 check_ack_in_time(const struct sim_view *v, const struct estab_trace_tcb *t)
@@ -116,7 +127,8 @@ check_ack_in_time(const struct sim_view *v, const struct estab_trace_tcb *t)
     struct sim_flow *f = v->f;
 
     if (!f->open || f->iss != t->iss || !f->has_ack_out || t->rcv_nxt == f->ack_out ||
-        v->host->paused_until != 0) {
+        v->host->paused_until != 0 ||
+        has_ethernet(v->host)) { /* where it may wait for its next hop, or be lost with it */
         f->unacked_since = 0;
         return;
     }
@@ -183,6 +195,19 @@ check_buffers(const struct sim_view *v, const struct estab_status *st)
                  v->f->actor->heard + t->receive_queued);
 }
 
+/* It waits for the hardware address of its peer, and the question has a timer of its own. */
+static bool
+waits_for_neighbour(const struct sim_host *host, const struct estab_status *st)
+{
+    struct estab_neighbour_info n;
+    uint64_t cursor = 0;
+
+    while (estab_stack_next_neighbour(host->stack, &cursor, &n))
+        if (n.state == ESTAB_NEIGHBOUR_INCOMPLETE && estab_addr_equal(&n.addr, &st->remote.addr))
+            return estab_stack_deadline(host->stack) != ESTAB_NEVER;
+    return false;
+}
+
 static void
 check_connection_timer(const struct sim_view *v, const struct estab_status *st)
 {
@@ -194,7 +219,8 @@ check_connection_timer(const struct sim_view *v, const struct estab_status *st)
                    st->state == ESTAB_TCPS_FIN_WAIT_1 || st->state == ESTAB_TCPS_CLOSING ||
                    st->state == ESTAB_TCPS_LAST_ACK;
 
-    if (may_wait && pending && (t->timer == ESTAB_TIMER_NONE || t->timer_at == ESTAB_NEVER))
+    if (may_wait && pending && (t->timer == ESTAB_TIMER_NONE || t->timer_at == ESTAB_NEVER) &&
+        !(has_ethernet(v->host) && waits_for_neighbour(v->host, st)))
         violated(v, SIM_RULE_TIMER_RUNS, st->state, t->send_queued);
     if (t->timer != ESTAB_TIMER_NONE && t->timer_at < v->c->world->now)
         violated(v, SIM_RULE_TIMER_AHEAD, (uint64_t)t->timer_at, t->timer);
@@ -282,6 +308,29 @@ check_limit(struct sim_checks *c, uint32_t host, uint32_t value, uint32_t limit)
         sim_violated(c->world, SIM_RULE_LIMITS, host, 0, value, limit);
 }
 
+/* In these worlds nobody lies about his hardware address: what the cache knows is true. */
+static void
+check_neighbours(struct sim_checks *c, struct sim_host *host, const struct estab_stack_status *s)
+{
+    struct estab_neighbour_info n;
+    uint64_t cursor = 0;
+    uint32_t count = 0, unresolved = 0;
+
+    while (estab_stack_next_neighbour(host->stack, &cursor, &n)) {
+        const struct sim_interface *to = sim_world_owner(c->world, host, n.ifindex, &n.addr);
+
+        count++;
+        if (n.state == ESTAB_NEIGHBOUR_INCOMPLETE || n.state == ESTAB_NEIGHBOUR_FAILED)
+            unresolved++;
+        else if (to == NULL || memcmp(to->mac, n.mac, 6) != 0)
+            sim_violated(c->world, SIM_RULE_NEIGHBOUR_TRUE, host->number, 0, n.ifindex, n.state);
+    }
+    if (count != s->neighbours)
+        sim_violated(c->world, SIM_RULE_COUNTS_AGREE, host->number, 0, s->neighbours, count);
+    check_limit(c, host->number, count - unresolved, host->cfg.max_neighbours);
+    check_limit(c, host->number, unresolved, host->cfg.max_unresolved_neighbours);
+}
+
 static void
 check_books(struct sim_checks *c, struct sim_host *host, const struct estab_stack_status *s,
             const struct census *n)
@@ -289,6 +338,7 @@ check_books(struct sim_checks *c, struct sim_host *host, const struct estab_stac
     const struct sim_host_books *b = &c->books[host->number];
     const struct estab_config *cfg = &host->cfg;
     estab_time deadline = estab_stack_deadline(host->stack);
+    bool ethernet = has_ethernet(host); /* which has deadlines and packets that wait of its own */
     uint32_t number = host->number;
     uint64_t verdicts = 0, reasons = 0;
 
@@ -307,7 +357,8 @@ check_books(struct sim_checks *c, struct sim_host *host, const struct estab_stac
     if (deadline > n->earliest)
         sim_violated(c->world, SIM_RULE_DEADLINE_COVERS, number, 0, (uint64_t)deadline,
                      (uint64_t)n->earliest);
-    if (s->timers < n->timers || (s->timers == 0) != (deadline == ESTAB_NEVER))
+    if (s->timers < n->timers ||
+        (s->timers == 0 ? deadline != ESTAB_NEVER && !ethernet : deadline == ESTAB_NEVER))
         sim_violated(c->world, SIM_RULE_TIMERS_COUNTED, number, 0, s->timers, n->timers);
     if (b->records_out != host->packets_out)
         sim_violated(c->world, SIM_RULE_PACKET_OUT_TRACED, number, 0, b->records_out,
@@ -332,8 +383,8 @@ check_books(struct sim_checks *c, struct sim_host *host, const struct estab_stac
         sim_violated(c->world, SIM_RULE_MEMORY_BUDGET, number, 0, host->alloc.peak,
                      cfg->memory_budget);
     if (s->connections + s->half_open + s->time_wait == 0 &&
-        (s->timers != 0 || s->ring_bytes != 0 || s->ports > s->listeners || s->orphans != 0 ||
-         (s->listeners == 0 && s->record_bytes != 0)))
+        (s->timers != 0 || (s->ring_bytes != 0 && !ethernet) || s->ports > s->listeners ||
+         s->orphans != 0 || (s->listeners == 0 && s->record_bytes != 0)))
         sim_violated(c->world, SIM_RULE_QUIET_WHEN_EMPTY, number, 0,
                      (uint64_t)s->timers << 32 | s->ports, s->ring_bytes + s->record_bytes);
 }
@@ -352,4 +403,6 @@ sim_check_host(struct sim_checks *c, struct sim_host *host)
     }
     estab_stack_status(host->stack, &s);
     check_books(c, host, &s, &n);
+    if (has_ethernet(host))
+        check_neighbours(c, host, &s);
 }

@@ -165,9 +165,9 @@ on_input_done(void *ctx, struct sim_host *host)
 }
 
 static void
-on_output(void *ctx, struct sim_host *host, unsigned ifindex, const struct estab_frame *frame)
+check_packet_out(struct sim_checks *c, struct sim_host *host, unsigned ifindex,
+                 const struct estab_frame *frame)
 {
-    struct sim_checks *c = ctx;
     const struct sim_interface *at = &host->interfaces[ifindex - 1];
     struct sim_packet p;
     const struct estab_addr *ours;
@@ -182,6 +182,122 @@ on_output(void *ctx, struct sim_host *host, unsigned ifindex, const struct estab
     ours = p.version == 4 ? &at->v4 : &at->v6;
     if (p.is_ip && !estab_addr_equal(&p.src.addr, ours))
         sim_violated(c->world, SIM_RULE_SOURCE_OURS, host->number, 0, ifindex, 0);
+}
+
+/* A question to all for `target`: not within a second of the last one (RFC 1122 §2.3.2.1, RFC 4861
+ * §7.2.2). */
+static void
+check_question(struct sim_checks *c, struct sim_host *host, unsigned ifindex,
+               const struct estab_addr *target)
+{
+    struct sim_host_books *b = &c->books[host->number];
+    unsigned i = 0;
+
+    while (i < b->n_asked &&
+           (b->asked[i].ifindex != ifindex || !estab_addr_equal(&b->asked[i].target, target)))
+        i++;
+    if (i == SIM_QUESTIONS)
+        return;
+    if (i < b->n_asked && c->world->now - b->asked[i].at < ESTAB_SEC(1))
+        sim_violated(c->world, SIM_RULE_ASKS_SELDOM, host->number, 0, ifindex,
+                     (uint64_t)(c->world->now - b->asked[i].at));
+    b->n_asked += i == b->n_asked;
+    b->asked[i] = (struct sim_question){ *target, ifindex, c->world->now };
+}
+
+/* The group that carries an IP group (RFC 1112 §6.4, RFC 2464 §7). */
+static bool
+is_group_of(const uint8_t *mac, const struct estab_addr *group)
+{
+    const uint8_t *a = group->bytes;
+
+    if (group->family == ESTAB_INET)
+        return mac[0] == 1 && mac[1] == 0 && mac[2] == 0x5e && mac[3] == (a[1] & 0x7f) &&
+               mac[4] == a[2] && mac[5] == a[3];
+    return mac[0] == 0x33 && mac[1] == 0x33 && memcmp(mac + 2, a + 12, 4) == 0;
+}
+
+static void
+check_arp_out(struct sim_checks *c, struct sim_host *host, unsigned ifindex,
+              const struct estab_frame *frame)
+{
+    static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
+    const struct sim_interface *at = &host->interfaces[ifindex - 1], *to;
+    const uint8_t *arp = frame->data + 14;
+    struct estab_addr spa = estab_addr_v4(arp[14], arp[15], arp[16], arp[17]);
+    struct estab_addr tpa = estab_addr_v4(arp[24], arp[25], arp[26], arp[27]);
+
+    if (frame->len != 60 || memcmp(arp, (uint8_t[7]){ 0, 1, 8, 0, 6, 4, 0 }, 7) != 0 ||
+        (arp[7] != 1 && arp[7] != 2) || memcmp(arp + 8, at->mac, 6) != 0)
+        sim_violated(c->world, SIM_RULE_PACKET_WHOLE, host->number, 0, frame->len, arp[7]);
+    if (!estab_addr_equal(&spa, &at->v4))
+        sim_violated(c->world, SIM_RULE_SOURCE_OURS, host->number, 0, ifindex, arp[7]);
+    to = sim_world_owner(c->world, host, ifindex, &tpa);
+    if (memcmp(frame->data, all, 6) == 0) {
+        if (arp[7] == 1 && !estab_addr_equal(&spa, &tpa))
+            check_question(c, host, ifindex, &tpa);
+    } else if (to == NULL || memcmp(frame->data, to->mac, 6) != 0) {
+        sim_violated(c->world, SIM_RULE_RIGHT_MAC, host->number, 0, ifindex, arp[7]);
+    }
+}
+
+/* Reports of groups have an option in front, and may be nobody's; all else has our own addresses. */
+static bool
+is_group_report(const uint8_t *ip)
+{
+    return ip[0] >> 4 == 4 ? ip[9] == 2 && ip[16] >> 4 == 14 : ip[6] == 0 && ip[24] == 0xff;
+}
+
+static void
+check_frame_out(struct sim_checks *c, struct sim_host *host, unsigned ifindex,
+                const struct estab_frame *frame)
+{
+    const struct sim_interface *at = &host->interfaces[ifindex - 1], *to;
+    struct estab_frame ip = { .data = frame->data + 14, .len = 0 };
+    unsigned type = (unsigned)frame->data[12] << 8 | frame->data[13];
+    struct estab_addr dst = { .family = type == 0x0800 ? ESTAB_INET : ESTAB_INET6 };
+    bool to_group;
+
+    if (frame->len < 60 || memcmp(frame->data + 6, at->mac, 6) != 0 ||
+        (type != 0x0800 && type != 0x0806 && type != 0x86dd)) {
+        sim_violated(c->world, SIM_RULE_RIGHT_MAC, host->number, 0, frame->len, type);
+        return;
+    }
+    if (type == 0x0806) {
+        check_arp_out(c, host, ifindex, frame);
+        return;
+    }
+    ip.len = type == 0x0800 ? (uint32_t)ip.data[2] << 8 | ip.data[3]
+                            : 40 + ((uint32_t)ip.data[4] << 8 | ip.data[5]);
+    for (uint32_t i = 14 + ip.len; i < frame->len; i++) /* what it is padded with tells nothing */
+        if (frame->data[i] != 0)
+            sim_violated(c->world, SIM_RULE_PACKET_WHOLE, host->number, 0, frame->len, ip.len);
+    if (ip.len > frame->len - 14) {
+        sim_violated(c->world, SIM_RULE_PACKET_WHOLE, host->number, 0, frame->len, ip.len);
+        return;
+    }
+    memcpy(dst.bytes, ip.data + (type == 0x0800 ? 16 : 24), type == 0x0800 ? 4 : 16);
+    to_group = type == 0x0800 ? dst.bytes[0] >> 4 == 14 : dst.bytes[0] == 0xff;
+    to = to_group ? NULL : sim_world_owner(c->world, host, ifindex, &dst);
+    if (to_group ? !is_group_of(frame->data, &dst)
+                 : to == NULL || memcmp(frame->data, to->mac, 6) != 0)
+        sim_violated(c->world, SIM_RULE_RIGHT_MAC, host->number, 0, ifindex, type);
+    /* RFC 4861 §7.2.2: a solicitation for all that might have it */
+    if (to_group && type == 0x86dd && ip.data[6] == 58 && ip.data[40] == 135) {
+        memcpy(dst.bytes, ip.data + 48, 16);
+        check_question(c, host, ifindex, &dst);
+    }
+    if (!to_group || !is_group_report(ip.data))
+        check_packet_out(c, host, ifindex, &ip);
+}
+
+static void
+on_output(void *ctx, struct sim_host *host, unsigned ifindex, const struct estab_frame *frame)
+{
+    if (host->interfaces[ifindex - 1].ethernet)
+        check_frame_out(ctx, host, ifindex, frame);
+    else
+        check_packet_out(ctx, host, ifindex, frame);
 }
 
 static void

@@ -27,6 +27,8 @@
     X(CHECKSUM_RIGHT,     "checksum-right",     "a packet was sent with a wrong checksum")          \
     X(PACKET_WHOLE,       "packet-whole",       "a packet was sent that is malformed or longer than its headers say") \
     X(SOURCE_OURS,        "source-ours",        "a packet was sent from an address the interface does not have") \
+    X(RIGHT_MAC,          "right-mac",          "a frame was sent to another station than its packet is for, or not as ours") \
+    X(ASKS_SELDOM,        "asks-seldom",        "the same question for a neighbour was sent to all twice within a second") \
     X(SEGMENT_SANE,       "segment-sane",       "a segment was sent without ACK, or with SYN and FIN or RST together") \
     X(MSS_RESPECTED,      "mss-respected",      "a segment was sent that is larger than the peer's MSS") \
     X(SEND_WINDOW,        "send-window",        "text was sent beyond the peer's window")           \
@@ -79,6 +81,7 @@
     X(MEMORY_TRACED,      "memory-traced",      "the memory records do not add up to what the status says") \
     X(MEMORY_COUNTED,     "memory-counted",     "bytes_taken is not what the allocator gave")       \
     X(MEMORY_BUDGET,      "memory-budget",      "more memory was taken than the budget allows")     \
+    X(NEIGHBOUR_TRUE,     "neighbour-true",     "the cache has another hardware address than the neighbour has") \
     X(EVENT_SANE,         "event-sane",         "an event without bits, or for no connection")      \
     X(QUIET_WHEN_EMPTY,   "quiet-when-empty",   "a host without connections has timers, ports, records or buffers") \
     /* the end */                                                                                   \
@@ -141,7 +144,17 @@ struct sim_flow {
     estab_time timer_at;
 };
 
+/* A question to all of an Ethernet, and when it was asked last. */
+struct sim_question {
+    struct estab_addr target;
+    unsigned ifindex;
+    estab_time at;
+};
+#define SIM_QUESTIONS 16
+
 struct sim_host_books {
+    struct sim_question asked[SIM_QUESTIONS];
+    unsigned n_asked;
     bool expects_input;
     const struct estab_frame *frames;
     const bool *must_drop;

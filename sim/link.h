@@ -74,7 +74,8 @@ struct sim_link_config {
     uint8_t coalesce_only;  /* 0: in both directions, 1 + d: in direction d */
     estab_time route_at;    /* from then on another way is taken, which takes ... */
     estab_time route_delay; /* ... so long instead of `delay`; 0: the way stays */
-    uint32_t path_mtu;      /* larger packets are dropped and answered "too big"; 0: none are */
+    bool ethernet;     /* it carries frames; else bare IP packets. For who joins hosts with it */
+    uint32_t path_mtu; /* larger packets are dropped and answered "too big"; 0: none are */
     struct sim_faults faults;
     struct sim_bursts bursts;
     estab_time down_at, up_at; /* in between everything is lost */

@@ -951,6 +951,8 @@ check_whole(struct parser *p)
             return sim_wrong(&p->c, p->c.at,
                              "the two hosts of a link have addresses of one network "
                              "(the first 24 bits of IPv4, 64 of IPv6), or none");
+        if (l->cfg.ethernet && (l->host[0] == s->peer || l->host[1] == s->peer))
+            return sim_wrong(&p->c, p->c.at, "the link of a peer carries IP packets");
         l->v6 = l->v6 || a->family == ESTAB_INET6;
         if (l->v6 && (l->mtu < 1280 || a->family == ESTAB_INET))
             return sim_wrong(&p->c, p->c.at,

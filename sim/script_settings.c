@@ -263,13 +263,17 @@ sim_setting_link(struct sim_cursor *c, struct sim_script_link *link)
     } else if (sim_take_key(c, "queue", &value)) {
         if (!sim_word_duration(value, &link->cfg.queue_max) || link->cfg.queue_max == 0)
             return sim_expected(c, "how long a packet may wait, such as 50ms");
+    } else if (sim_take_key(c, "kind", &value)) {
+        if (!sim_word_is(value, "ip") && !sim_word_is(value, "ethernet"))
+            return sim_expected(c, "ip or ethernet");
+        link->cfg.ethernet = value.s[0] == 'e';
     } else if (sim_take_key(c, "ip", &value)) {
         if (!sim_word_is(value, "4") && !sim_word_is(value, "6"))
             return sim_expected(c, "4 or 6");
         link->v6 = value.s[0] == '6';
     } else {
-        return sim_expected(c,
-                            "a setting of a link: delay, rate, queue, mtu, path-mtu, loss or ip");
+        return sim_expected(c, "a setting of a link: delay, rate, queue, mtu, path-mtu, loss, ip "
+                               "or kind");
     }
     sim_skip(c, value.len);
     return true;

@@ -59,9 +59,15 @@ sim_check_verdict(const struct sim_view *v)
     }
     if (b->must_drop[i] && v->c->accepted[v->r->verdict])
         violated(v, SIM_RULE_CORRUPT_DROPPED, i, v->r->verdict);
-    if (v->r->packet != NULL && (v->r->packet_len > b->frames[i].len ||
-                                 memcmp(v->r->packet, b->frames[i].data, v->r->packet_len) != 0))
+    if (v->r->frame != NULL) {
+        if (v->r->frame_len != b->frames[i].len ||
+            memcmp(v->r->frame, b->frames[i].data, v->r->frame_len) != 0)
+            violated(v, SIM_RULE_TRACE_IN_TRUE, i, v->r->frame_len);
+    } else if (v->r->packet != NULL &&
+               (v->r->packet_len > b->frames[i].len ||
+                memcmp(v->r->packet, b->frames[i].data, v->r->packet_len) != 0)) {
         violated(v, SIM_RULE_TRACE_IN_TRUE, i, v->r->packet_len);
+    }
 }
 
 /* Was the segment believed to be one of this connection, checksum and header? */

@@ -27,6 +27,9 @@ struct plan {
     bool fast_open;                          /* RFC 7413, on all hosts */
     const struct sim_swarm_options *options; /* NULL: none */
     struct sim_attacker attacker;
+    bool ethernet;             /* links carry frames */
+    struct sim_switch *bridge; /* all hosts are on it; NULL: each is joined with each */
+    uint32_t mtu;              /* there */
     estab_time healed_at;
     estab_time cut_at; /* the world ends in the middle; 0: it does not */
 };
@@ -254,13 +257,15 @@ some_mtu(struct plan *p)
     return chance(p, 70) ? usual[between(p, 0, 4)] : (uint32_t)between(p, 576, PACKET_MAX);
 }
 
+/* Between two hosts, or (`b` NULL) from a host to the switch. */
 static bool
 make_link(struct plan *p, struct sim_host *a, struct sim_host *b)
 {
     struct sim_link_config cfg = { .delay = some_time(p, 18), .heal_at = ESTAB_NEVER };
     uint32_t mtu[2] = { some_mtu(p), some_mtu(p) };
-    uint32_t smallest = mtu[0] < mtu[1] ? mtu[0] : mtu[1];
-    bool v6 = smallest >= 1280 && chance(p, 60), v4 = !v6 || chance(p, 70);
+    uint32_t smallest = p->bridge != NULL ? p->mtu : mtu[0] < mtu[1] ? mtu[0] : mtu[1];
+    bool v6 = smallest >= 1280 && (p->bridge != NULL || chance(p, 60));
+    bool v4 = !v6 || p->bridge != NULL || chance(p, 70);
     unsigned kind = (unsigned)between(p, 0, 9);
 
     if (chance(p, 10))
@@ -288,12 +293,25 @@ make_link(struct plan *p, struct sim_host *a, struct sim_host *b)
     while (chance(p, 30) && cfg.n_holds < SIM_HOLDS_MAX)
         plan_hold(p, &cfg);
     leave_out(p, &cfg);
+    if (p->bridge != NULL)
+        return sim_world_plug(p->w, p->bridge, a, &cfg, smallest, v4, v6);
+    cfg.ethernet = p->ethernet;
+    if (p->ethernet)
+        mtu[0] = mtu[1] = smallest;
     return sim_world_join(p->w, a, b, &cfg, mtu[0], mtu[1], v4, v6);
 }
 
 static bool
 make_links(struct plan *p)
 {
+    if (p->ethernet && chance(p, 50)) {
+        p->bridge = sim_world_add_switch(p->w);
+        p->mtu = some_mtu(p);
+        for (unsigned a = 0; a < p->n_hosts; a++)
+            if (!make_link(p, p->w->hosts[a], NULL))
+                return false;
+        return true;
+    }
     for (unsigned a = 0; a < p->n_hosts; a++)
         for (unsigned b = a + 1; b < p->n_hosts; b++)
             if (!make_link(p, p->w->hosts[a], p->w->hosts[b]))
@@ -610,7 +628,8 @@ sim_swarm_run(const struct estab_alloc *from, uint64_t seed,
                       .apps = &apps,
                       .dice = &dice,
                       .options = options,
-                      .fast_open = sim_mix(seed, 0x7466) % 4 == 0 };
+                      .fast_open = sim_mix(seed, 0x7466) % 4 == 0,
+                      .ethernet = sim_mix(seed, 0x6574) % 4 == 0 };
 
     memset(result, 0, sizeof *result);
     sim_prng_seed(&dice, sim_mix(seed, 0x7377));

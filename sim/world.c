@@ -8,7 +8,8 @@
 #include <stdalign.h>
 #include <string.h>
 
-#define GUARD 16 /* octets behind every frame lent, which nobody may write */
+#define HEADER 14 /* octets in front of the IP packet in a frame (IEEE 802.3) */
+#define GUARD 16  /* octets behind every frame lent, which nobody may write */
 #define GUARD_OCTET 0xc3
 #define PUMP_MAX 100000 /* frames and events at one instant of one host */
 #define STANDSTILL_MAX 200000
@@ -25,7 +26,7 @@ struct sim_packet_slot {
     uint8_t *data; /* packet_max octets, kept when the slot is free */
     uint32_t len;
     uint32_t host;
-    unsigned ifindex;
+    unsigned ifindex; /* or a port of a switch */
     bool must_drop;
     bool done;
     uint32_t next_free;
@@ -88,9 +89,10 @@ take_item(struct sim_world *w)
 
 /* ---- packets on their way ---- */
 
+/* `head`: where in it the IP packet begins that the copy speaks of. */
 static void
 enter_packet(struct sim_world *w, uint32_t host, unsigned ifindex, const uint8_t *packet,
-             uint32_t len, const struct sim_copy *copy)
+             uint32_t len, uint32_t head, const struct sim_copy *copy)
 {
     struct sim_packet_slot *slot;
     uint32_t number;
@@ -118,9 +120,9 @@ enter_packet(struct sim_world *w, uint32_t host, unsigned ifindex, const uint8_t
     slot->ifindex = ifindex;
     slot->len = len;
     slot->done = false;
-    slot->must_drop = copy->corrupt && copy->must_drop;
+    slot->must_drop = copy->must_drop;
     memcpy(slot->data, packet, len);
-    sim_copy_flip(copy, slot->data);
+    sim_copy_flip(copy, slot->data + head);
     enter_item(w, copy->at, ITEM_PACKET, number);
 }
 
@@ -131,22 +133,49 @@ leave_packet(struct sim_world *w, uint32_t number)
     w->free_slot = number + 1;
 }
 
+static bool
+is_switch(uint32_t host)
+{
+    return (host & SIM_SWITCH) != 0;
+}
+
+/* A packet of nobody's, in a frame of nobody's where there are frames. */
+static void
+inject(struct sim_world *w, struct sim_host *host, unsigned ifindex, const uint8_t *packet,
+       uint32_t len, estab_time at, bool must_drop)
+{
+    static const uint8_t nobody[6] = { 2, 0, 0, 0xff, 0xff, 0xff };
+    const struct sim_interface *to = &host->interfaces[ifindex - 1];
+    struct sim_copy copy = { .at = at, .must_drop = must_drop };
+    uint8_t frame[HEADER + 2048];
+
+    if (!to->ethernet) {
+        enter_packet(w, host->number, ifindex, packet, len, 0, &copy);
+        return;
+    }
+    /* What routers, forgers and attackers send is short. */
+    if (HEADER + len > sizeof frame || HEADER + len > w->packet_max)
+        return;
+    memcpy(frame, to->mac, 6);
+    memcpy(frame + 6, nobody, 6);
+    frame[12] = packet[0] >> 4 == 4 ? 0x08 : 0x86;
+    frame[13] = packet[0] >> 4 == 4 ? 0x00 : 0xdd;
+    memcpy(frame + HEADER, packet, len);
+    enter_packet(w, host->number, ifindex, frame, HEADER + len, HEADER, &copy);
+}
+
 void
 sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifindex,
                  const uint8_t *packet, uint32_t len, estab_time at)
 {
-    struct sim_copy copy = { .at = at };
-
-    enter_packet(w, host->number, ifindex, packet, len, &copy);
+    inject(w, host, ifindex, packet, len, at, false);
 }
 
 void
 sim_world_inject_lie(struct sim_world *w, struct sim_host *host, unsigned ifindex,
                      const uint8_t *packet, uint32_t len, estab_time at)
 {
-    const struct sim_copy copy = { .at = at, .corrupt = true, .must_drop = true };
-
-    enter_packet(w, host->number, ifindex, packet, len, &copy);
+    inject(w, host, ifindex, packet, len, at, true);
 }
 
 /* A router on the path has something to say to the sender. */
@@ -166,36 +195,82 @@ send_notice(struct sim_world *w, const struct sim_joint *j, unsigned side, enum 
                          w->now + 2 * j->link.cfg.delay);
 }
 
+uint32_t
+sim_header_of(const struct sim_interface *at)
+{
+    return at->ethernet ? HEADER : 0;
+}
+
+/* The IP packet in a frame, without what it is padded with; false: it carries none. */
+static bool
+ip_in_frame(const struct estab_frame *frame, struct estab_frame *ip)
+{
+    const uint8_t *p = frame->data + HEADER;
+    uint32_t len;
+
+    if (frame->len < HEADER + 20 || (p[-2] != 0x08 && p[-2] != 0x86) ||
+        (p[-1] != 0 && p[-1] != 0xdd))
+        return false;
+    len = p[-2] == 0x08 ? (uint32_t)p[2] << 8 | p[3] : 40 + ((uint32_t)p[4] << 8 | p[5]);
+    *ip = (struct estab_frame){ .data = frame->data + HEADER, .len = len };
+    return len <= frame->len - HEADER;
+}
+
+/*
+ * Carries what leaves the end `side` of a link. Of a frame only the IP packet in it can be damaged
+ * unseen: its own header, padding and ARP are under the frame check sequence, which throws away what
+ * is damaged on the wire. `damaged`: it was damaged before, by another link, and not once more.
+ */
+static void
+carry(struct sim_world *w, struct sim_joint *j, unsigned side, const struct estab_frame *frame,
+      bool damaged, struct sim_host *sender)
+{
+    unsigned far = 1u - side, n, kept = 0;
+    struct sim_copy copies[SIM_COPIES_MAX];
+    struct estab_frame ip = *frame;
+    enum sim_notice notice;
+    bool has_ip = !j->link.cfg.ethernet || ip_in_frame(frame, &ip);
+    uint32_t head = j->link.cfg.ethernet && has_ip ? HEADER : 0;
+
+    n = sim_link_carry_through(&j->link, &w->joints[j->queue].link, side, ip.data, ip.len, w->now,
+                               copies, &notice);
+    for (unsigned i = 0; i < n; i++) {
+        if (copies[i].corrupt && !has_ip)
+            continue;
+        copies[kept] = copies[i];
+        copies[kept].corrupt &= !damaged;
+        copies[kept].must_drop = damaged || (copies[kept].corrupt && copies[kept].must_drop);
+        kept++;
+    }
+    if (w->attacker != NULL && sender != NULL && has_ip && !is_switch(j->end[far].host))
+        sim_attacker_sees(w->attacker, w, sender->number, j->end[side].ifindex, j->end[far].host,
+                          j->end[far].ifindex, &ip);
+    if (w->fate != NULL && sender != NULL &&
+        sim_link_fate(&j->link, copies, kept) != SIM_FATE_ARRIVES)
+        w->fate(w->sink_ctx, sender, sim_link_fate(&j->link, copies, kept));
+    for (unsigned i = 0; i < kept; i++)
+        enter_packet(w, j->end[far].host, j->end[far].ifindex, frame->data, frame->len, head,
+                     &copies[i]);
+    if (notice == SIM_NOTICE_FORGE && !is_switch(j->end[far].host)) {
+        uint8_t forged[SIM_FORGED_ROOM];
+        uint32_t len = sim_packet_forge(forged, ip.data, ip.len, sim_prng_next(&j->link.dice));
+
+        if (len > 0)
+            sim_world_inject(w, w->hosts[j->end[far].host], j->end[far].ifindex, forged, len,
+                             w->now + j->link.cfg.delay + ESTAB_US(1));
+    } else if (notice != SIM_NOTICE_NONE && notice != SIM_NOTICE_FORGE && has_ip &&
+               !is_switch(j->end[side].host)) {
+        send_notice(w, j, side, notice, &ip);
+    }
+}
+
 static void
 send_frame(struct sim_world *w, struct sim_host *host, unsigned ifindex,
            const struct estab_frame *frame)
 {
     const struct sim_interface *at = &host->interfaces[ifindex - 1];
-    struct sim_joint *j = &w->joints[at->link];
-    unsigned far = 1u - at->side;
-    struct sim_copy copies[SIM_COPIES_MAX];
-    enum sim_notice notice;
-    unsigned n = sim_link_carry_through(&j->link, &w->joints[j->queue].link, at->side, frame->data,
-                                        frame->len, w->now, copies, &notice);
 
-    if (w->attacker != NULL)
-        sim_attacker_sees(w->attacker, w, host->number, ifindex, j->end[far].host,
-                          j->end[far].ifindex, frame);
-    if (w->fate != NULL && sim_link_fate(&j->link, copies, n) != SIM_FATE_ARRIVES)
-        w->fate(w->sink_ctx, host, sim_link_fate(&j->link, copies, n));
-    for (unsigned i = 0; i < n; i++)
-        enter_packet(w, j->end[far].host, j->end[far].ifindex, frame->data, frame->len, &copies[i]);
-    if (notice == SIM_NOTICE_FORGE) {
-        uint8_t forged[SIM_FORGED_ROOM];
-        uint32_t len =
-            sim_packet_forge(forged, frame->data, frame->len, sim_prng_next(&j->link.dice));
-
-        if (len > 0)
-            sim_world_inject(w, w->hosts[j->end[far].host], j->end[far].ifindex, forged, len,
-                             w->now + j->link.cfg.delay + ESTAB_US(1));
-    } else if (notice != SIM_NOTICE_NONE) {
-        send_notice(w, j, at->side, notice, frame);
-    }
+    carry(w, &w->joints[at->link], at->side, frame, false, host);
 }
 
 void
@@ -203,6 +278,52 @@ sim_world_send(struct sim_world *w, struct sim_host *host, unsigned ifindex,
                const struct estab_frame *packet)
 {
     send_frame(w, host, ifindex, packet);
+}
+
+/* The port behind which a station was heard; -1: not known. */
+static int
+find_port(const struct sim_switch *s, const uint8_t *mac)
+{
+    for (unsigned i = 0; i < s->n_learned; i++)
+        if (memcmp(s->learned[i].mac, mac, 6) == 0)
+            return s->learned[i].port;
+    return -1;
+}
+
+static void
+learn_port(struct sim_switch *s, const uint8_t *mac, unsigned port)
+{
+    unsigned i = 0;
+
+    while (i < s->n_learned && s->learned[i].port != port)
+        i++;
+    if (i == SIM_PORTS_MAX)
+        return;
+    s->n_learned += i == s->n_learned;
+    memcpy(s->learned[i].mac, mac, 6);
+    s->learned[i].port = (uint8_t)port;
+}
+
+/* A frame has come to a port: out by the one behind which its station is, or by all others. */
+static void
+pass_on(struct sim_world *w, struct sim_packet_slot *slot)
+{
+    struct sim_switch *s = &w->switches[slot->host & ~SIM_SWITCH];
+    struct estab_frame frame = { .data = slot->data, .len = slot->len };
+    bool damaged = slot->must_drop;
+    unsigned from = slot->ifindex;
+    int to;
+
+    slot->done = true; /* `slot` may move from here on; its octets do not */
+    learn_port(s, frame.data + 6, from);
+    to = (frame.data[0] & 1) != 0 ? -1 : find_port(s, frame.data);
+    if (to == (int)from)
+        return;
+    s->forwarded += to >= 0;
+    s->flooded += to < 0;
+    for (unsigned port = 0; port < s->ports; port++)
+        if (to >= 0 ? port == (unsigned)to : port != from)
+            carry(w, &w->joints[s->joint[port]], 1, &frame, damaged, NULL);
 }
 
 /* ---- hosts ---- */
@@ -233,7 +354,8 @@ static size_t
 drain(struct sim_world *w, struct sim_host *host, unsigned ifindex)
 {
     struct estab_frame frames[SIM_BATCH_MAX];
-    uint32_t cap = host->interfaces[ifindex - 1].mtu;
+    const struct sim_interface *at = &host->interfaces[ifindex - 1];
+    uint32_t cap = at->mtu + (at->ethernet ? ESTAB_LINK_HEADER_MAX : 0);
     size_t n;
 
     for (size_t i = 0; i < w->batch; i++) {
@@ -331,14 +453,24 @@ deliver_due(struct sim_world *w)
         struct sim_packet_slot *lead = &w->slots[w->due[first]];
         struct estab_frame frames[SIM_BATCH_MAX];
         bool must_drop[SIM_BATCH_MAX];
-        struct sim_host *host = w->hosts[lead->host];
+        struct sim_host *host;
         unsigned ifindex = lead->ifindex;
         size_t n = 0;
 
         if (lead->done)
             continue;
+        if (is_switch(lead->host)) {
+            w->events++;
+            pass_on(w, lead);
+            continue;
+        }
+        host = w->hosts[lead->host];
         if (host->paused_until > w->now) {
-            sim_world_inject(w, host, ifindex, lead->data, lead->len, host->paused_until);
+            const struct sim_copy later = { .at = host->paused_until,
+                                            .must_drop = lead->must_drop };
+
+            lead->done = true;
+            enter_packet(w, lead->host, ifindex, lead->data, lead->len, 0, &later);
             continue;
         }
         for (size_t i = first; i < w->n_due && n < SIM_BATCH_MAX; i++) {
@@ -462,7 +594,8 @@ sim_world_init(struct sim_world *w, const struct estab_alloc *from, uint64_t see
     memset(w, 0, sizeof *w);
     w->from = *from;
     w->seed = seed;
-    w->packet_max = packet_max < SIM_ICMP_ROOM ? SIM_ICMP_ROOM : packet_max;
+    w->packet_max =
+        (packet_max < SIM_ICMP_ROOM ? SIM_ICMP_ROOM : packet_max) + ESTAB_LINK_HEADER_MAX;
     w->batch = SIM_BATCH_MAX / 2;
     w->hash_traces = true;
     sim_prng_seed(&w->dice, seed);
@@ -524,8 +657,13 @@ static bool
 bring_up(struct sim_host *host, const struct sim_interface *at)
 {
     struct estab_link l = { .mtu = at->mtu };
-    int ifindex = estab_stack_add_interface(host->stack, &l);
+    int ifindex;
 
+    if (at->ethernet) {
+        l.kind = ESTAB_LINK_ETHERNET;
+        memcpy(l.mac, at->mac, 6);
+    }
+    ifindex = estab_stack_add_interface(host->stack, &l);
     if (ifindex != (int)(at - host->interfaces) + 1)
         return false;
     if (at->v4.family != 0 &&
@@ -557,14 +695,17 @@ address_v6(size_t link, unsigned side)
 }
 
 static bool
-add_interface(struct sim_host *host, size_t link, unsigned side, uint32_t mtu,
+add_interface(struct sim_host *host, size_t link, unsigned side, uint32_t mtu, bool ethernet,
               const struct estab_addr *v4, const struct estab_addr *v6)
 {
     struct sim_interface *at = &host->interfaces[host->n_interfaces];
 
     if (host->n_interfaces == SIM_INTERFACES_MAX)
         return false;
-    *at = (struct sim_interface){ .link = (uint32_t)link, .side = (uint8_t)side, .mtu = mtu };
+    *at = (struct sim_interface){
+        .link = (uint32_t)link, .side = (uint8_t)side, .mtu = mtu, .ethernet = ethernet
+    };
+    memcpy(at->mac, (uint8_t[6]){ 2, 0, 0, 0, (uint8_t)(host->number + 1), (uint8_t)link }, 6);
     if (v4 != NULL)
         at->v4 = *v4;
     if (v6 != NULL)
@@ -611,25 +752,38 @@ sim_world_reboot(struct sim_world *w, struct sim_host *host)
     }
 }
 
-/* `v4` and `v6`: the addresses of both ends; NULL: none of that family. */
-static bool
-join(struct sim_world *w, struct sim_host *a, struct sim_host *b, const struct sim_link_config *cfg,
-     uint32_t mtu_a, uint32_t mtu_b, const struct estab_addr *v4, const struct estab_addr *v6)
+/* Another link, whose ends are nobody's yet; NULL: no memory. */
+static struct sim_joint *
+add_joint(struct sim_world *w, const struct sim_link_config *cfg)
 {
     void *joints = w->joints;
     size_t link = w->n_joints;
     struct sim_joint *j;
 
-    if (mtu_a > w->packet_max || mtu_b > w->packet_max ||
-        !sim_grow(&w->from, &joints, &w->cap_joints, w->n_joints + 1, sizeof *w->joints))
-        return false;
+    if (!sim_grow(&w->from, &joints, &w->cap_joints, w->n_joints + 1, sizeof *w->joints))
+        return NULL;
     w->joints = joints;
     j = &w->joints[link];
     w->n_joints++;
     j->queue = (uint32_t)link;
     sim_link_init(&j->link, cfg, sim_mix(w->seed, 0x6c696e6b00000000u + link));
-    if (!add_interface(a, link, 0, mtu_a, v4, v6) ||
-        !add_interface(b, link, 1, mtu_b, v4 != NULL ? v4 + 1 : NULL, v6 != NULL ? v6 + 1 : NULL))
+    return j;
+}
+
+/* `v4` and `v6`: the addresses of both ends; NULL: none of that family. */
+static bool
+join(struct sim_world *w, struct sim_host *a, struct sim_host *b, const struct sim_link_config *cfg,
+     uint32_t mtu_a, uint32_t mtu_b, const struct estab_addr *v4, const struct estab_addr *v6)
+{
+    size_t link = w->n_joints;
+    struct sim_joint *j;
+
+    if (mtu_a + ESTAB_LINK_HEADER_MAX > w->packet_max ||
+        mtu_b + ESTAB_LINK_HEADER_MAX > w->packet_max || (j = add_joint(w, cfg)) == NULL)
+        return false;
+    if (!add_interface(a, link, 0, mtu_a, cfg->ethernet, v4, v6) ||
+        !add_interface(b, link, 1, mtu_b, cfg->ethernet, v4 != NULL ? v4 + 1 : NULL,
+                       v6 != NULL ? v6 + 1 : NULL))
         return false;
     j->end[0].host = a->number;
     j->end[0].ifindex = a->n_interfaces;
@@ -658,6 +812,67 @@ sim_world_join_at(struct sim_world *w, struct sim_host *a, struct sim_host *b,
     return join(w, a, b, cfg, mtu, mtu, v4 ? addr : NULL, v4 ? NULL : addr);
 }
 
+struct sim_switch *
+sim_world_add_switch(struct sim_world *w)
+{
+    return w->n_switches < SIM_SWITCHES_MAX ? &w->switches[w->n_switches++] : NULL;
+}
+
+bool
+sim_world_plug(struct sim_world *w, struct sim_switch *s, struct sim_host *host,
+               const struct sim_link_config *cfg, uint32_t mtu, bool v4, bool v6)
+{
+    size_t link = w->n_joints;
+    struct sim_link_config frames = *cfg;
+    struct estab_addr four, six;
+    struct sim_joint *j;
+
+    frames.ethernet = true;
+    if (s->ports == SIM_PORTS_MAX || mtu + ESTAB_LINK_HEADER_MAX > w->packet_max ||
+        (j = add_joint(w, &frames)) == NULL)
+        return false;
+    s->joint[s->ports] = (uint32_t)link;
+    /* the network has the number of its first link */
+    four = address_v4(s->joint[0], s->ports);
+    six = address_v6(s->joint[0], s->ports);
+    if (!add_interface(host, link, 0, mtu, true, v4 ? &four : NULL, v6 ? &six : NULL))
+        return false;
+    j->end[0].host = host->number;
+    j->end[0].ifindex = host->n_interfaces;
+    j->end[1].host = SIM_SWITCH | (uint32_t)(s - w->switches);
+    j->end[1].ifindex = s->ports++;
+    return true;
+}
+
+/* The interface with which `other` is at the far end of one of ours, over a switch or not. */
+static const struct sim_interface *
+opposite(const struct sim_world *w, const struct sim_interface *at, const struct sim_host *other)
+{
+    uint32_t far = w->joints[at->link].end[1u - at->side].host;
+
+    for (unsigned i = 0; i < other->n_interfaces; i++) {
+        const struct sim_interface *its = &other->interfaces[i];
+
+        if (its != at && (its->link == at->link ||
+                          (is_switch(far) && w->joints[its->link].end[1u - its->side].host == far)))
+            return its;
+    }
+    return NULL;
+}
+
+const struct sim_interface *
+sim_world_owner(const struct sim_world *w, const struct sim_host *host, unsigned ifindex,
+                const struct estab_addr *addr)
+{
+    for (size_t i = 0; i < w->n_hosts; i++) {
+        const struct sim_interface *its = opposite(w, &host->interfaces[ifindex - 1], w->hosts[i]);
+
+        if (its != NULL && (estab_addr_equal(&its->v4, addr) || estab_addr_equal(&its->v6, addr)))
+            return its;
+    }
+    return NULL;
+}
+
 struct sim_joint *
 sim_world_joint(struct sim_world *w, const struct sim_host *a, const struct sim_host *b,
                 unsigned *side)
@@ -666,7 +881,7 @@ sim_world_joint(struct sim_world *w, const struct sim_host *a, const struct sim_
         struct sim_joint *j = &w->joints[a->interfaces[i].link];
 
         *side = a->interfaces[i].side;
-        if (j->end[1u - *side].host == b->number)
+        if (opposite(w, &a->interfaces[i], b) != NULL)
             return j;
     }
     return NULL;
@@ -693,9 +908,8 @@ sim_world_address(const struct sim_world *w, const struct sim_host *host,
 {
     for (unsigned i = 0; i < host->n_interfaces; i++) {
         const struct sim_interface *at = &host->interfaces[i];
-        const struct sim_joint *j = &w->joints[at->link];
 
-        if (j->end[1u - at->side].host == other->number)
+        if (opposite(w, at, other) != NULL)
             return family == ESTAB_INET ? at->v4 : at->v6;
     }
     return (struct estab_addr){ 0 };

@@ -28,6 +28,8 @@ struct sim_world;
 struct sim_interface {
     uint32_t link;
     uint8_t side; /* the end of the link: 0 or 1 */
+    bool ethernet;
+    uint8_t mac[6];
     uint32_t mtu;
     struct estab_addr v4, v6; /* any address: has none of that family */
 };
@@ -47,12 +49,32 @@ struct sim_host {
     estab_time paused_until; /* what arrives before waits, and so do its timers */
 };
 
+/* In the place of a host's number: the end of a link is a port of this switch. */
+#define SIM_SWITCH 0x80000000u
+#define SIM_SWITCHES_MAX 4
+#define SIM_PORTS_MAX 8
+
+/*
+ * A switch (IEEE 802.1D): learns who is behind which port, and floods what it does not know. Each
+ * port is a link of its own, with its own faults.
+ */
+struct sim_switch {
+    uint32_t joint[SIM_PORTS_MAX];
+    unsigned ports;
+    struct {
+        uint8_t mac[6];
+        uint8_t port;
+    } learned[SIM_PORTS_MAX]; /* one station a port */
+    unsigned n_learned;
+    uint64_t forwarded, flooded;
+};
+
 struct sim_joint {
     struct sim_link link;
     uint32_t queue; /* the joint whose queue its packets go through: its own, or a shared one */
     struct {
         uint32_t host;
-        unsigned ifindex;
+        unsigned ifindex; /* or the port, from 0 */
     } end[2];
 };
 
@@ -104,6 +126,8 @@ struct sim_world {
     size_t n_hosts, cap_hosts;
     struct sim_joint *joints;
     size_t n_joints, cap_joints;
+    struct sim_switch switches[SIM_SWITCHES_MAX];
+    unsigned n_switches;
 
     struct sim_item *heap; /* by (instant, order of entry) */
     size_t n_items, cap_items;
@@ -147,7 +171,8 @@ void sim_world_fini(struct sim_world *w);
  * n-th call of the allocator fails when `fail_at` says so. NULL: the host could not be made. */
 struct sim_host *sim_world_add_host(struct sim_world *w, const struct estab_config *cfg,
                                     uint64_t fail_at);
-/* Joins two hosts: an interface on each, 10.x.y.1 and .2, 2001:db8:n::1 and ::2 as wanted. */
+/* Joins two hosts: an interface on each, 10.x.y.1 and .2, 2001:db8:n::1 and ::2 as wanted. On a link
+ * of Ethernet, where both MTUs should be one, ARP and neighbour discovery find the other end. */
 bool sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
                     const struct sim_link_config *cfg, uint32_t mtu_a, uint32_t mtu_b, bool v4,
                     bool v6);
@@ -155,12 +180,23 @@ bool sim_world_join(struct sim_world *w, struct sim_host *a, struct sim_host *b,
 bool sim_world_join_at(struct sim_world *w, struct sim_host *a, struct sim_host *b,
                        const struct sim_link_config *cfg, uint32_t mtu,
                        const struct estab_addr addr[2]);
+/* Another switch, without ports; NULL: no more of them. */
+struct sim_switch *sim_world_add_switch(struct sim_world *w);
+/* An interface of `host` on a new port of it: 10.x.y.n, 2001:db8:m::n, one network for all. */
+bool sim_world_plug(struct sim_world *w, struct sim_switch *s, struct sim_host *host,
+                    const struct sim_link_config *cfg, uint32_t mtu, bool v4, bool v6);
+/* The interface that has an address on the same Ethernet as that one; NULL: nobody has. */
+const struct sim_interface *sim_world_owner(const struct sim_world *w, const struct sim_host *host,
+                                            unsigned ifindex, const struct estab_addr *addr);
+/* Where the IP packet begins in what goes over the interface. */
+uint32_t sim_header_of(const struct sim_interface *at);
+
 /* The packets from a to b and back go through the queue of the link between c and d from now on,
  * with its rate: so several pairs of hosts share one bottleneck. Each keeps its own delay and
  * faults. The ends are matched in the order given. False: there is no such link. */
 bool sim_world_share(struct sim_world *w, const struct sim_host *a, const struct sim_host *b,
                      const struct sim_host *c, const struct sim_host *d);
-/* The link between two hosts; NULL: there is none. `side` is set to the end of `a`. */
+/* The link between two hosts, or to the switch that joins them; NULL: there is none. `side` is set to the end of `a`. */
 struct sim_joint *sim_world_joint(struct sim_world *w, const struct sim_host *a,
                                   const struct sim_host *b, unsigned *side);
 /* The address of `host` on the link it shares with `other`; any address if there is none. */
@@ -178,7 +214,7 @@ void sim_world_pump(struct sim_world *w, struct sim_host *host);
 /* A scripted host sends a packet. */
 void sim_world_send(struct sim_world *w, struct sim_host *host, unsigned ifindex,
                     const struct estab_frame *packet);
-/* A packet out of nowhere arrives at a host. */
+/* A packet out of nowhere arrives at a host; on Ethernet in a frame of nobody's. */
 void sim_world_inject(struct sim_world *w, struct sim_host *host, unsigned ifindex,
                       const uint8_t *packet, uint32_t len, estab_time at);
 /* The same with one that must not be believed. */

@@ -273,7 +273,8 @@ extern "C" {
     X(UDP,          "UDP endpoint")                                                                 \
     X(DATAGRAMS,    "datagrams not received yet")                                                   \
     X(FRAGMENTS,    "fragments held for reassembly")                                                \
-    X(ECHO,         "echo endpoint")
+    X(ECHO,         "echo endpoint")                                                                \
+    X(WAITING,      "packets that wait for a neighbour")
 
 /* The user's calls (RFC 9293 §3.9.1). */
 #define ESTAB_CALLS(X)                                                                              \

@@ -267,8 +267,9 @@ struct estab_stack {
     struct siphash_key key_delay, key_iid, key_temporary, key_echo;
     uint64_t delays, temporaries; /* how many were drawn */
     uint64_t unreachable_drops, address_conflicts;
-    estab_time now;   /* of the last call */
-    uint8_t *scratch; /* one packet of the loopback */
+    int64_t waiting_told; /* octets for packets that wait for neighbours, as the trace has them */
+    estab_time now;       /* of the last call */
+    uint8_t *scratch;     /* one packet of the loopback */
     uint64_t replies_dropped;
     uint64_t packets_in, packets_out;
     uint64_t verdicts[ESTAB_VERDICT_COUNT];

@@ -145,6 +145,18 @@ estab_link_is_control(const struct estab_stack *s, const struct ip_header *ip, u
 
 /* ---- next hops ---- */
 
+/* What waits for neighbours is memory, and is told of as soon as it is more or less. */
+void
+estab_link_tell_memory(struct estab_stack *s)
+{
+    int64_t now = (int64_t)s->neighbours->queue_bytes;
+
+    if (now == s->waiting_told)
+        return;
+    estab_trace_memory_of(s, NULL, ESTAB_MEM_WAITING, now - s->waiting_told);
+    s->waiting_told = now;
+}
+
 static void
 ask(struct estab_stack *s, struct neighbour *n, bool all)
 {
@@ -195,6 +207,7 @@ ask_what_is_due(struct estab_stack *s, estab_time now)
             estab_neigh_forget(s->neighbours, n);
             break;
         }
+        estab_link_tell_memory(s);
     }
 }
 
@@ -209,6 +222,7 @@ keep(struct estab_stack *s, struct neighbour *n, uint32_t at, uint32_t len, uint
 
     if (!estab_neigh_queue_room(s->neighbours, n, (uint32_t)sizeof(q) + len)) {
         s->unreachable_drops++;
+        estab_link_tell_memory(s);
         return;
     }
     estab_ring_spans(&s->interface[n->ifindex].replies, at, len, part);
@@ -219,6 +233,7 @@ keep(struct estab_stack *s, struct neighbour *n, uint32_t at, uint32_t len, uint
     estab_ring_write_at(&n->queue, end + part[0].len, part[1].data, part[1].len);
     estab_ring_publish(&n->queue, (uint32_t)sizeof(q) + len);
     n->waiting++;
+    estab_link_tell_memory(s);
 }
 
 /* What waited for an address that is known now, as far as the ring has room. */
@@ -243,6 +258,7 @@ estab_link_refill(struct estab_stack *s, unsigned ifindex)
             estab_ring_consume(&n->queue, (uint32_t)sizeof(q) + q.len);
         }
         estab_neigh_drop_queue(s->neighbours, n);
+        estab_link_tell_memory(s);
     }
 }
 
@@ -272,6 +288,7 @@ resolve(struct estab_stack *s, unsigned ifindex, const uint8_t *dst, unsigned ad
     if (hop == NULL)
         return NEIGH_NOBODY;
     a = estab_neigh_use(s->neighbours, ifindex, hop, addr_len, now, n);
+    estab_link_tell_memory(s); /* of another that had to make room */
     if (a == NEIGH_SEND)
         memcpy(mac, (*n)->mac, 6);
     return a;

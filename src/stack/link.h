@@ -75,6 +75,8 @@ uint32_t estab_link_close(const struct ethernet *e, uint8_t *frame, uint32_t len
                           const uint8_t mac[6], uint16_t type);
 /* The peer has what was sent (RFC 4861 §7.3.1). */
 void estab_link_progress(struct estab_stack *s, const struct conn *c, estab_time now);
+/* The memory for what waits has changed, perhaps. */
+void estab_link_tell_memory(struct estab_stack *s);
 /* Something waited for this neighbour: it can go. */
 void estab_link_release(struct estab_stack *s, struct neighbour *n);
 /* There is room in the reply ring again, perhaps for what was released. */

@@ -88,6 +88,7 @@ learn(struct estab_stack *s, unsigned ifindex, const uint8_t *addr, const uint8_
         return;
     if (estab_neigh_learn(s->neighbours, ifindex, addr, mac, now, &n))
         estab_link_release(s, n);
+    estab_link_tell_memory(s);
     if (n != NULL && router)
         n->router = true;
 }
