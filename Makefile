@@ -233,7 +233,7 @@ endif
 
 # With FUZZER=1 the targets are linked with libFuzzer, else with our own replay-and-burst driver.
 fuzz_main := $(if $(FUZZER),,$(call objs,$(wildcard fuzz/driver.c)))
-$(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(fuzz_main) $(TOOLS_A) $(LIB_A)
+$(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(fuzz_main) $(CLI_A) $(TOOLS_A) $(LIB_A)
 	$(link) $(if $(FUZZER),-fsanitize=fuzzer) $(TOOLS_LIBS)
 
 .SECONDARY:

@@ -10,6 +10,7 @@ int estab_cmd_http(int argc, char **argv);
 int estab_cmd_lab(int argc, char **argv);
 int estab_cmd_ping(int argc, char **argv);
 int estab_cmd_nc(int argc, char **argv);
+int estab_cmd_replay(int argc, char **argv);
 int estab_cmd_script(int argc, char **argv);
 int estab_cmd_set(int argc, char **argv);
 int estab_cmd_ss(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
     { "lab", "lessons: why each rule of TCP exists, and what breaks without it", estab_cmd_lab },
     { "nc", "connect standard input and output with a TCP connection, or UDP", estab_cmd_nc },
     { "ping", "ask whether a host is there, and by which routers", estab_cmd_ping },
+    { "replay", "play a capture to a host, and see what that makes of it", estab_cmd_replay },
     { "script", "play a script of hosts, segments and faults, and judge it", estab_cmd_script },
     { "set", "change a setting of a running host", estab_cmd_set },
     { "ss", "show the sockets of a running host", estab_cmd_ss },
