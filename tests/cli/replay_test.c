@@ -11,6 +11,7 @@
 #include "sim/packet.h"
 #include "sim/swarm.h"
 #include "tests/sim/heap.h"
+#include "view/view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +269,71 @@ TEST(packets_of_others_and_pieces_are_counted_and_left)
     assert_int_equal(r.packets, all);
     assert_int_equal(r.cut_off, 1);
     end_file();
+}
+
+/* ---- what is written is what is read ---- */
+
+static struct {
+    uint8_t *octets;
+    size_t len;
+} written;
+
+static int
+write_octets(void *ctx, const void *p, size_t n)
+{
+    (void)ctx;
+    written.octets = realloc(written.octets, written.len + n);
+    assert_non_null(written.octets);
+    memcpy(written.octets + written.len, p, n);
+    written.len += n;
+    return 0;
+}
+
+static void
+write_record(void *ctx, const struct estab_trace *r)
+{
+    assert_int_equal(estab_view_pcapng_record(ctx, r), 0);
+}
+
+/* A capture of the replay is a capture: played once more it is taken as well. */
+TEST(our_own_captures_can_be_replayed)
+{
+    struct replay r = { .n_addrs = 0 };
+    struct view_pcapng *v = estab_view_pcapng_new(
+        &(struct view_pcapng_options){ .origin = INT64_C(1700000000) * 1000000000 }, write_octets,
+        NULL);
+    struct capture c;
+    struct failure why = { "" };
+
+    record(false, 0);
+    estab_config_init(&r.cfg);
+    memset(r.cfg.secret, 9, sizeof r.cfg.secret);
+    r.cfg.alloc = estab_alloc_system();
+    r.cfg.trace = write_record;
+    r.cfg.trace_ctx = v;
+    assert_true(estab_capture_open(&c, file.octets, file.len));
+    assert_true(estab_replay_look(&r, &c));
+    assert_int_equal(estab_replay_play(&r, &c, &why), 0);
+    assert_int_equal(estab_view_pcapng_finish(v), 0);
+    estab_view_pcapng_free(v);
+    end_file();
+
+    file.octets = written.octets;
+    file.len = written.len;
+    {
+        struct replay again = played(NULL, false);
+
+        assert_int_equal(again.packets, r.given + r.status.packets_out);
+        assert_int_equal(again.given, r.given);
+        assert_int_equal(again.status.verdicts[ESTAB_SEG_DROP_CHECKSUM], 0);
+        assert_int_equal(again.status.verdicts[ESTAB_SEG_ACCEPTED_SYN],
+                         r.status.verdicts[ESTAB_SEG_ACCEPTED_SYN]);
+        assert_true(again.status.verdicts[ESTAB_SEG_ACCEPTED] + 10 >=
+                    r.status.verdicts[ESTAB_SEG_ACCEPTED]);
+    }
+    end_file();
+    written.octets = NULL;
+    written.len = 0;
 }
 
 TEST(the_same_file_gives_the_same_run)
