@@ -83,13 +83,14 @@ struct run {
     bool has_checks;
     struct player player[SIM_SCRIPT_HOSTS];
 
-    estab_time at;    /* of the line before */
-    bool is_hopeless; /* going on makes no sense, whatever the failing line is worth */
-    bool is_busy;     /* users that go on by themselves call: not shown */
-    bool is_patient;  /* calls that would have to wait are not shown */
-    uint8_t *buffer;  /* SIM_SCRIPT_SEND octets, and what a packet needs */
-    uint8_t *drained; /* DRAIN_OCTETS */
-    uint64_t entered; /* octets that were sent by their number, for their content */
+    estab_time at;       /* of the line before */
+    uint32_t harms_said; /* a bit for each counterfactual */
+    bool is_hopeless;    /* going on makes no sense, whatever the failing line is worth */
+    bool is_busy;        /* users that go on by themselves call: not shown */
+    bool is_patient;     /* calls that would have to wait are not shown */
+    uint8_t *buffer;     /* SIM_SCRIPT_SEND octets, and what a packet needs */
+    uint8_t *drained;    /* DRAIN_OCTETS */
+    uint64_t entered;    /* octets that were sent by their number, for their content */
 
     struct arrival arrival[ARRIVALS];
     unsigned first_arrival, n_arrivals;
@@ -1470,6 +1471,28 @@ forgive(struct run *r, bool keep)
     r->at = r->w.now;
 }
 
+/* Where the first harm of a counterfactual is seen, it is said what it is. */
+static void
+say_harm(struct run *r, const struct sim_script_line *l)
+{
+    const struct sim_script *s = r->s;
+
+    for (uint32_t i = 0; i < s->n_counterfactuals && r->watch->say != NULL; i++) {
+        const struct sim_script_counterfactual *k = &s->counterfactual[i];
+        const struct sim_script_text *text = &k->harm[r->how->language];
+
+        if (k->rules.list.len != l->rules.list.len ||
+            memcmp(s->strings + k->rules.list.at, s->strings + l->rules.list.at,
+                   l->rules.list.len) != 0)
+            continue;
+        if (text->len == 0)
+            text = &k->harm[SIM_SAY_ALL];
+        if (text->len > 0 && (r->harms_said >> i & 1) == 0)
+            r->watch->say(r->watch->ctx, s->strings + text->at, text->len);
+        r->harms_said |= 1u << i;
+    }
+}
+
 static bool
 play_harm(struct run *r, const struct sim_script_line *l)
 {
@@ -1484,6 +1507,8 @@ play_harm(struct run *r, const struct sim_script_line *l)
         if (seen && r->result->harms < SIM_SCRIPT_DIFFERENCES)
             r->result->harm_line[r->result->harms] = l->line;
         r->result->harms += seen;
+        if (seen)
+            say_harm(r, l);
         return seen;
     }
     if (!seen)
