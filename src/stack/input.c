@@ -323,7 +323,7 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
     }
     if (ref != 0)
         c = estab_conn_at(s, ref);
-    if (!a->verified && !checksum_is_right(c, a, env)) {
+    if (!a->verified && !checksum_is_right(c, a, env) && RULE(env, checksum)) {
         count(s, a, SEG_DROP_CHECKSUM, 0, state, ifindex, env->now);
         return;
     }

@@ -255,8 +255,9 @@ accept_queue_is_full(const struct listener *l)
 static bool
 syn_queue_is_full(const struct estab_stack *s, const struct listener *l)
 {
-    return s->halves[0].lent + s->halves[1].lent >= s->cfg.max_half_open ||
-           l->half_open >= (l->backlog > 0 ? l->backlog : 1);
+    return RULE(s, half_open_limit) &&
+           (s->halves[0].lent + s->halves[1].lent >= s->cfg.max_half_open ||
+            l->half_open >= (l->backlog > 0 ? l->backlog : 1));
 }
 
 enum seg_verdict

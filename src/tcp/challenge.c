@@ -11,7 +11,7 @@ void
 estab_tcp_challenge(struct tcb *tcb, struct tcp_env *env)
 {
     /* RFC5961-7-THROTTLE: at most one in challenge_gap. */
-    if (env->now - tcb->challenged_at < env->cfg->challenge_gap)
+    if (env->now - tcb->challenged_at < env->cfg->challenge_gap && RULE(env, challenge_rate))
         return;
     tcb->challenged_at = env->now;
     owe_ack(tcb, WHY_CHALLENGE_ACK);

@@ -14,7 +14,7 @@
 static void
 fill_options(const struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg)
 {
-    if (tcb->timestamps) {
+    if (tcb->timestamps && RULE(env, timestamps_always)) {
         /* RFC 7323 §3.2: on every segment once agreed (RFC7323-3.2-NEG). */
         seg->has_ts = true;
         seg->ts_val = estab_tcp_ts_now(tcb, env);

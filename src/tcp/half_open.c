@@ -12,7 +12,7 @@ estab_closed_arrives(const struct tcp_env *env, const struct tcp_seg *seg, struc
 {
     /* RFC 9293 §3.10.7.1, §3.5.2 (RFC9293-3.5.2-RSTGEN): a RST is never answered; with the ACK
      * bit <SEQ=SEG.ACK><CTL=RST>, without it <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. */
-    if (seg->ctl & CTL_RST || !RULE(env, closed_rst))
+    if ((seg->ctl & CTL_RST && RULE(env, rst_unanswered)) || !RULE(env, closed_rst))
         return false;
     *reply = (struct tcp_out){ .reason = WHY_RST_NO_CONNECTION };
     if (seg->ctl & CTL_ACK) {
@@ -156,7 +156,7 @@ estab_half_open_syn_ack(const struct half_open *h, const struct tcp_env *env, ui
                  .wnd = (uint16_t)estab_tcp_syn_window(env, opt),
                  .has_mss = true,
                  .mss = estab_tcp_announced_mss(opt, mss),
-                 .sack_permitted = h->sack,
+                 .sack_permitted = h->sack || !RULE(env, option_in_answer),
                  .has_wscale = h->has_wscale,
                  .wscale = estab_tcp_window_shift(opt->receive_buffer_max) },
         .reason = again ? WHY_SYN_ACK_AGAIN : WHY_SYN_ACK,

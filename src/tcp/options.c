@@ -45,6 +45,9 @@ estab_tcp_take_syn_options(struct tcb *tcb, const struct tcp_env *env, const str
     if (syn->has_mss)
         tcb->send_mss = syn->mss > SEND_MSS_MIN ? syn->mss : SEND_MSS_MIN;
 
+    if (!RULE(env, peer_mss))
+        tcb->send_mss = UINT16_MAX - 40;
+
     /* RFC 7323 §2.2: both SYNs carry the option or there is no scaling in either direction; more
      * than 14 means 14 (RFC7323-2.3-MAX14). */
     tcb->window_scaling = env->cfg->window_scaling && syn->has_wscale;

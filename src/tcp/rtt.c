@@ -32,6 +32,8 @@ estab_tcp_rtt_sample(struct tcb *tcb, const struct tcp_env *env, estab_time rtt)
     uint32_t k_rttvar, rto, min = to_us(env->cfg->rto_min), max = to_us(env->cfg->rto_max);
 
     tcb->rtt_since_probe = true;
+    if (!RULE(env, rto_floor))
+        min = slack = 1;
     if (tcb->rtt_reseed) {
         /* RFC 4015 §3.1 (11): after a spurious timeout SRTT <- max(SRTT, R), RTTVAR <- max(RTTVAR, R/2) */
         tcb->rtt_reseed = false;

@@ -62,7 +62,18 @@
     X(congestion_control, "no more is sent than the network bears", "RFC 5681 §3")                  \
     X(sack,               "what came out of order is told", "RFC 2018 §4")                          \
     X(rack,               "what was sent before something delivered is lost", "RFC 8985 §6")        \
-    X(loss_probe,         "a tail that stays unanswered is probed", "RFC 8985 §7")
+    X(loss_probe,         "a tail that stays unanswered is probed", "RFC 8985 §7")                  \
+    X(checksum,           "a segment with a wrong checksum is dropped", "RFC 9293 §3.1")            \
+    X(rst_unanswered,     "a RST is never answered by a RST", "RFC 9293 §3.10.7.1")                 \
+    X(peer_mss,           "no segment is larger than the peer's MSS", "RFC 9293 §3.7.1")            \
+    X(send_window,        "no text goes beyond the peer's window", "RFC 9293 §3.8.6")               \
+    X(right_edge,         "the window that was offered is not taken back", "RFC 9293 §3.8.6")       \
+    X(ack_in_time,        "an ACK waits for less than 0.5 s", "RFC 9293 §3.8.6.3")                  \
+    X(option_in_answer,   "a SYN,ACK has an option only in answer to it", "RFC 9293 §3.1")          \
+    X(timestamps_always,  "once agreed, every segment has a timestamp", "RFC 7323 §3.2")            \
+    X(rto_floor,          "the timeout is never shorter than its minimum", "RFC 6298 §2.4")         \
+    X(challenge_rate,     "challenges are few", "RFC 5961 §7")                                      \
+    X(half_open_limit,    "half-open records have a limit", "RFC 4987 §3")
 /* clang-format on */
 
 /* true: in force. */

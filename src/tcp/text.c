@@ -55,7 +55,7 @@ schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool fill
     }
     /* (SHLD-18, MUST-40) else within delayed_ack, always below 0.5 s */
     if (tcb->delack_at == ESTAB_NEVER)
-        tcb->delack_at = env->now + env->cfg->delayed_ack;
+        tcb->delack_at = env->now + (RULE(env, ack_in_time) ? env->cfg->delayed_ack : ESTAB_SEC(2));
 }
 
 /* Copies what no earlier segment has brought: the first copy of an octet wins, on every path. */

@@ -113,6 +113,8 @@ estab_tcp_advertise(struct tcb *tcb, const struct tcp_env *env, bool syn)
     }
     /* The right edge stays until it can move by a worthwhile step (MUST-39), and it never moves
      * left (SHLD-14). */
+    if (!RULE(env, right_edge))
+        tcb->rcv_wnd = room - room / 8;
     if (room > tcb->rcv_wnd && room - tcb->rcv_wnd >= worthwhile_step(tcb, env))
         tcb->rcv_wnd = room;
 
@@ -169,6 +171,8 @@ estab_tcp_sendable(const struct tcb *tcb, const struct tcp_env *env, bool *wants
     *wants_override = false;
     if (tcb->ecn_waits)
         return 0;
+    if (!RULE(env, send_window))
+        edge = tcb->snd_nxt + d;
     if (d == 0 || seq_leq(edge, tcb->snd_nxt)) /* the window may have shrunk: U < 0 (MUST-34) */
         return 0;
     u = edge - tcb->snd_nxt;

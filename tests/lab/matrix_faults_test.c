@@ -21,15 +21,38 @@ static const struct {
 };
 
 /* What the grid cannot see: its hosts have no timestamps, each is given one segment, and no time
- * passes. The lessons take these away (tests/lab/run). */
+ * passes. The lessons (tests/lab/run) and the swarm (swarm_test.c) notice these. */
 static bool
 is_out_of_sight(const char *name)
 {
     static const char *const names[] = {
-        "paws",       "random_isn",  "syn_cookies",        "retransmission", "backoff",
-        "give_up",    "keepalive",   "fin_wait_2",         "window_probe",   "sws_avoidance",
-        "nagle",      "delayed_ack", "congestion_control", "sack",           "rack",
+        "paws",
+        "random_isn",
+        "syn_cookies",
+        "retransmission",
+        "backoff",
+        "give_up",
+        "keepalive",
+        "fin_wait_2",
+        "window_probe",
+        "sws_avoidance",
+        "nagle",
+        "delayed_ack",
+        "congestion_control",
+        "sack",
+        "rack",
         "loss_probe",
+        "checksum",
+        "rst_unanswered",
+        "peer_mss",
+        "send_window",
+        "right_edge",
+        "ack_in_time",
+        "option_in_answer",
+        "timestamps_always",
+        "rto_floor",
+        "challenge_rate",
+        "half_open_limit",
     };
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)

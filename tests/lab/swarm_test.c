@@ -35,10 +35,18 @@ TEST(worlds_without_a_rule_are_noticed)
         size_t offset;
     } rules[] = {
 #define RULE_OF(name) { #name, offsetof(struct estab_rules, name) }
-        RULE_OF(ack_moves_una),     RULE_OF(trim_left),           RULE_OF(fin_in_order),
-        RULE_OF(fin_acknowledged),  RULE_OF(fin_takes_a_number),  RULE_OF(time_wait),
-        RULE_OF(time_wait_restart), RULE_OF(three_way_handshake), RULE_OF(retransmission),
-        RULE_OF(keepalive),         RULE_OF(half_close),          RULE_OF(congestion_control),
+        RULE_OF(ack_moves_una),      RULE_OF(trim_left),
+        RULE_OF(fin_in_order),       RULE_OF(fin_acknowledged),
+        RULE_OF(fin_takes_a_number), RULE_OF(time_wait),
+        RULE_OF(time_wait_restart),  RULE_OF(three_way_handshake),
+        RULE_OF(retransmission),     RULE_OF(keepalive),
+        RULE_OF(checksum),           RULE_OF(rst_unanswered),
+        RULE_OF(peer_mss),           RULE_OF(send_window),
+        RULE_OF(right_edge),         RULE_OF(ack_in_time),
+        RULE_OF(option_in_answer),   RULE_OF(timestamps_always),
+        RULE_OF(rto_floor),          RULE_OF(challenge_rate),
+        RULE_OF(half_open_limit),    RULE_OF(half_close),
+        RULE_OF(congestion_control),
     };
 
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
