@@ -103,10 +103,12 @@ bool
 sim_rules_nth(const struct sim_script *s, const struct sim_script_rules *rules, unsigned n,
               struct sim_word *name)
 {
-    const char *at = s->strings + rules->list.at, *end = at + rules->list.len;
+    const char *at, *end;
 
     if (rules->list.len == 0)
         return false;
+    at = s->strings + rules->list.at;
+    end = at + rules->list.len;
     for (;; at++, n--) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
 
