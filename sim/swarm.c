@@ -11,6 +11,8 @@
 /* What TCP trusts the network with (RFC 9293 §3.4.3): holds of up to 134 s, reordering of 8 s. A port
  * is not used again sooner where packets may stray; after a reset no TIME-WAIT would protect it. */
 #define STRAY_LIFE ESTAB_SEC(150)
+/* The way of a packet that may come twice. */
+#define SHORTEST ESTAB_US(10)
 
 /* What a seed has decided so far. */
 struct plan {
@@ -213,9 +215,6 @@ plan_faults(struct plan *p, struct sim_link_config *cfg, bool heavy)
     cfg->heal_at = ESTAB_MS(between(p, 100, 90000));
     if (cfg->heal_at > p->healed_at)
         p->healed_at = cfg->heal_at;
-    /* Two incarnations within one tick of the ISN's clock (4 us) are one to an old duplicate. */
-    if (cfg->delay < ESTAB_US(10))
-        cfg->delay = ESTAB_US(10);
     p->faulty = p->strays = true;
 }
 
@@ -292,6 +291,10 @@ make_link(struct plan *p, struct sim_host *a, struct sim_host *b)
     }
     while (chance(p, 30) && cfg.n_holds < SIM_HOLDS_MAX)
         plan_hold(p, &cfg);
+    /* Two incarnations within a tick or two of the ISN's clock (4 us) are one to an old duplicate: the
+     * last ACK of the first, which TIME-WAIT repeats, may be the third segment of the next. */
+    if ((kind >= 3 || cfg.n_holds > 0) && cfg.delay < SHORTEST)
+        cfg.delay = SHORTEST;
     leave_out(p, &cfg);
     if (p->bridge != NULL)
         return sim_world_plug(p->w, p->bridge, a, &cfg, smallest, v4, v6);
@@ -579,6 +582,8 @@ plan_attacker(struct plan *p)
     a->replays = sim_prng_below(&a->dice, 2) != 0;
     a->forges = sim_prng_below(&a->dice, 2) != 0;
     a->lies = sim_prng_below(&a->dice, 2) != 0;
+    for (size_t i = 0; i < p->w->n_joints; i++)
+        a->replays = a->replays && p->w->joints[i].link.cfg.delay >= SHORTEST;
     p->strays |= a->replays;
     if (a->until > p->healed_at)
         p->healed_at = a->until;
