@@ -6,6 +6,7 @@
 #include "lab/rules.h"
 #include "sim/script_lesson.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,8 +262,9 @@ lab_play(const struct lab_play *p, const struct lab_lesson *l)
         if (status == 0 && p->without != NULL)
             status = play_without(p, l, result, &why);
         else if (status == 0 && talks) {
-            printf(say(p->language, "\nok    %u expectations met\n", "\nok    %u 项预期全部满足\n"),
-                   (unsigned)result->checks);
+            printf(say(p->language, "\nok    %u expectations met; trace %016" PRIx64 "\n",
+                       "\nok    %u 项预期全部满足；轨迹 %016" PRIx64 "\n"),
+                   (unsigned)result->checks, result->hash);
             print_offers(l, p->language);
         }
     }

@@ -14,10 +14,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -435,6 +437,7 @@ start_job(const struct swarm *s, uint64_t number, int64_t until, struct job *job
         struct report r = { .seeds = 0 };
 
         close(ends[0]);
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         hunt(s, number, until, &r);
         _exit(write(ends[1], &r, sizeof r) == (ssize_t)sizeof r ? 0 : 1);
     }
@@ -468,6 +471,23 @@ join(struct report *sum, const struct report *r)
     }
 }
 
+/* Takes the report of a job that has ended; false: there is none. */
+static bool
+end_job(struct job *job, struct report *sum)
+{
+    struct report r;
+    bool has_report = read(job->from, &r, sizeof r) == (ssize_t)sizeof r;
+    int status;
+
+    if (has_report)
+        join(sum, &r);
+    close(job->from);
+    job->from = -1;
+    while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return has_report;
+}
+
 /* false: a process has ended without its report. */
 static bool
 hunt_in_parallel(const struct swarm *s, int64_t until, struct report *sum)
@@ -479,17 +499,22 @@ hunt_in_parallel(const struct swarm *s, int64_t until, struct report *sum)
     while (n < s->jobs && start_job(s, n, until, &jobs[n]))
         n++;
     whole = n == s->jobs;
-    for (uint64_t i = 0; i < n; i++) {
-        struct report r;
-        int status;
+    for (uint64_t left = n; left > 0;) {
+        struct pollfd ready[JOBS_MAX];
 
-        if (read(jobs[i].from, &r, sizeof r) == (ssize_t)sizeof r)
-            join(sum, &r);
-        else
-            whole = false;
-        close(jobs[i].from);
-        while (waitpid(jobs[i].pid, &status, 0) < 0 && errno == EINTR)
-            continue;
+        for (uint64_t i = 0; i < n; i++)
+            ready[i] = (struct pollfd){ .fd = jobs[i].from, .events = POLLIN };
+        if (poll(ready, (nfds_t)n, -1) < 0 && errno != EINTR)
+            break;
+        for (uint64_t i = 0; i < n; i++)
+            if (jobs[i].from >= 0 && ready[i].revents != 0) {
+                whole = (end_job(&jobs[i], sum) || sum->failed_seed) && whole;
+                left--;
+            }
+        /* One failure is enough: the others need not go on. */
+        for (uint64_t i = 0; i < n && sum->failed_seed; i++)
+            if (jobs[i].from >= 0)
+                (void)kill(jobs[i].pid, SIGTERM);
     }
     return whole;
 }

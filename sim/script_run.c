@@ -1558,6 +1558,7 @@ static void
 note_end(struct run *r)
 {
     r->result->at = r->w.now;
+    r->result->hash = r->w.hash;
     for (unsigned i = 0; i < 2; i++) {
         uint32_t host = r->s->shown[i];
 

@@ -43,6 +43,7 @@ struct sim_script_result {
     uint32_t line, column;
     char text[768];  /* what was expected and what was seen instead */
     estab_time at;   /* the clock at the end */
+    uint64_t hash;   /* over every trace record: the same on every machine */
     uint32_t checks; /* expectations that were met */
     uint32_t harms;  /* that were seen, because their rules are taken away; their lines: */
     uint32_t harm_line[SIM_SCRIPT_DIFFERENCES];

@@ -205,7 +205,7 @@ check_reset_out(const struct sim_view *v)
     }
 }
 
-/* RFC 4987, RFC 8085 §3.1 by analogy: each SYN is worth its SYN,ACKs, anything else one answer. */
+/* RFC 4987 §2: each SYN is worth its SYN,ACKs, anything else one answer. */
 static void
 check_unverified_out(const struct sim_view *v)
 {
