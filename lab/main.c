@@ -17,7 +17,7 @@ enum what { PLAY, LIST, LIST_RULES, QUESTIONS, CHECK, NEW };
 struct options {
     struct lab_play play;
     enum what what;
-    bool has_language;
+    bool wants_ascii; /* whatever the locale says */
     const char *new_name;
     int n_names;
     char **names;
@@ -34,6 +34,7 @@ help(void)
         "file such as mine.lab; docs/lab.md is the reference.\n\n"
         "  --without RULES  again, without these rules of TCP: what is the harm?\n"
         "  --on HOST        take them from this host alone\n"
+        "  --side           the two ladders beside each other: best with 163 columns or more\n"
         "  --questions      the questions of a lesson, with their answers\n"
         "  --lang LANG      en or zh; else LANG decides\n"
         "  --step           wait for Enter at each thing that is said\n"
@@ -117,7 +118,6 @@ parse_with_value(struct options *o, char **argv, int argc, int *i)
             o->play.language = SIM_SAY_ENGLISH;
         else
             return usage_error("--lang", "en or zh is wanted");
-        o->has_language = true;
     } else if (has_value("--pcap", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--pcap", "the name of a file is wanted");
@@ -151,10 +151,12 @@ parse_option(struct options *o, char **argv, int argc, int *i)
         o->play.look.ladder_only = true;
     else if (strcmp(arg, "--json") == 0)
         o->play.look.json = true;
+    else if (strcmp(arg, "--side") == 0)
+        o->play.side = true;
     else if (strcmp(arg, "--quiet") == 0)
         o->play.quiet = true;
     else if (strcmp(arg, "--ascii") == 0)
-        o->play.look.ascii = true;
+        o->play.look.ascii = o->wants_ascii = true;
     else if (strcmp(arg, "--no-color") == 0 || strcmp(arg, "--no-colour") == 0)
         o->play.look.colour = false;
     else if (strcmp(arg, "--rules") == 0)
@@ -201,6 +203,9 @@ parse(struct options *o, int argc, char **argv)
         if (status != 0)
             return status;
     }
+    /* Who asks for Chinese can read it. */
+    if (o->play.language == SIM_SAY_CHINESE && !o->wants_ascii)
+        o->play.look.ascii = false;
     if (o->n_names == 0 && o->what == PLAY)
         o->what = LIST;
     if (o->n_names == 0 && o->what == LIST &&
@@ -210,6 +215,10 @@ parse(struct options *o, int argc, char **argv)
         return usage_error("--questions", "of which lesson?");
     if (o->play.look.pcap != NULL && (o->n_names > 1 || o->play.without != NULL))
         return usage_error("--pcap", "goes with one lesson and all rules");
+    if (o->play.side && (o->play.without == NULL || o->play.look.json || o->play.step))
+        return usage_error("--side", "goes with --without, and not with --json or --step");
+    if (o->play.side) /* each has half */
+        o->play.look.width = o->play.look.width > 163 ? (o->play.look.width - 3) / 2 : 80;
     if (o->play.on != NULL && o->play.without == NULL)
         return usage_error("--on", "goes with --without");
     return 0;

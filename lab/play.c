@@ -4,6 +4,7 @@
 
 #include "drivers/alloc.h"
 #include "lab/rules.h"
+#include "lab/side.h"
 #include "sim/script_lesson.h"
 
 #include <inttypes.h>
@@ -101,10 +102,11 @@ print_harms(const struct lab_lesson *l, const struct sim_script_result *r,
 
 /* ---- one run ---- */
 
-/* 0, or 1 when it is not as it should be; -1: it could not be shown. */
+/* 0, or 1 when it is not as it should be; -1: it could not be shown. The drawing goes to `drawn`, to
+ * be freed, or if that is NULL to standard output. */
 static int
 run(const struct lab_play *p, const struct lab_lesson *l, const char *without, uint32_t host,
-    struct sim_script_result *result, struct failure *why)
+    struct sim_script_result *result, char **drawn, struct failure *why)
 {
     const struct estab_alloc from = estab_alloc_system();
     struct hosts hosts = { .some = lab_rules_without(without), .only = host };
@@ -119,7 +121,9 @@ run(const struct lab_play *p, const struct lab_lesson *l, const char *without, u
         (void)sim_script_play(l->script, &from, &how, &watch, result);
         if (estab_script_show_finish(&show, result, why) == 0) {
             status = result->failed;
-            if (p->step)
+            if (drawn != NULL)
+                *drawn = strndup(show.drawn, show.drawn_len);
+            else if (p->step)
                 show_in_steps(&show);
             else if (!p->mute && (result->failed || !p->quiet))
                 fwrite(show.drawn, 1, show.drawn_len, stdout);
@@ -215,10 +219,11 @@ choose_host(const struct lab_play *p, const struct lab_lesson *l,
 }
 
 static int
-play_without(const struct lab_play *p, const struct lab_lesson *l, struct sim_script_result *result,
-             struct failure *why)
+play_without(const struct lab_play *p, const struct lab_lesson *l, const char *with,
+             struct sim_script_result *result, struct failure *why)
 {
     const struct sim_script_counterfactual *offer = offer_of(l->script, p->without);
+    char *drawn = NULL;
     uint32_t host;
     size_t len;
     int status;
@@ -227,7 +232,10 @@ play_without(const struct lab_play *p, const struct lab_lesson *l, struct sim_sc
         return 2;
     if (!p->quiet && !p->look.json)
         print_without(p, l, host);
-    status = run(p, l, p->without, host, result, why);
+    status = run(p, l, p->without, host, result, with != NULL ? &drawn : NULL, why);
+    if (with != NULL && drawn != NULL)
+        lab_side(stdout, with, drawn, p->look.width, p->look.ascii);
+    free(drawn);
     if (status != 0 || p->quiet || p->look.json)
         return status;
     printf("\n");
@@ -251,6 +259,7 @@ lab_play(const struct lab_play *p, const struct lab_lesson *l)
     struct sim_script_result *result = malloc(sizeof *result);
     struct failure why = { "out of memory" };
     bool talks = !p->quiet && !p->look.json;
+    char *with = NULL; /* the drawing, kept for its neighbour */
     int status = -1;
 
     if (result != NULL) {
@@ -258,9 +267,10 @@ lab_play(const struct lab_play *p, const struct lab_lesson *l)
             print_title(l, p->language);
         status = p->without != NULL && p->look.json
                      ? 0
-                     : run(p, l, NULL, SIM_SCRIPT_ALL_HOSTS, result, &why);
+                     : run(p, l, NULL, SIM_SCRIPT_ALL_HOSTS, result,
+                           p->side && p->without != NULL ? &with : NULL, &why);
         if (status == 0 && p->without != NULL)
-            status = play_without(p, l, result, &why);
+            status = play_without(p, l, with, result, &why);
         else if (status == 0 && talks) {
             printf(say(p->language, "\nok    %u expectations met; trace %016" PRIx64 "\n",
                        "\nok    %u 项预期全部满足；轨迹 %016" PRIx64 "\n"),
@@ -268,6 +278,7 @@ lab_play(const struct lab_play *p, const struct lab_lesson *l)
             print_offers(l, p->language);
         }
     }
+    free(with);
     free(result);
     if (status < 0)
         fprintf(stderr, "estab lab: %s\n", why.text);
@@ -283,7 +294,7 @@ lab_check(const struct lab_lesson *l, enum sim_script_language language, unsigne
         .language = language, .quiet = true, .mute = true, .look = { .width = 100 }
     };
     struct failure why = { "out of memory" };
-    int status = result == NULL ? -1 : run(&p, l, NULL, SIM_SCRIPT_ALL_HOSTS, result, &why);
+    int status = result == NULL ? -1 : run(&p, l, NULL, SIM_SCRIPT_ALL_HOSTS, result, NULL, &why);
 
     ++*plays;
     for (uint32_t i = 0; i < s->n_counterfactuals && status >= 0; i++) {
@@ -294,7 +305,7 @@ lab_check(const struct lab_lesson *l, enum sim_script_language language, unsigne
         snprintf(without, sizeof without, "%.*s", (int)k->rules.list.len,
                  s->strings + k->rules.list.at);
         ++*plays;
-        got = run(&p, l, without, k->host, result, &why);
+        got = run(&p, l, without, k->host, result, NULL, &why);
         if (got == 0 && result->harms == 0) {
             fprintf(stderr, "%s:%u:%u: without %s no harm is looked for\n", l->path,
                     (unsigned)k->rules.line, (unsigned)k->rules.column, without);

@@ -11,6 +11,7 @@ struct lab_play {
     enum sim_script_language language;
     bool quiet; /* draws only what is not as it should be */
     bool mute;  /* draws nothing at all */
+    bool side;  /* with `without`: the two ladders beside each other */
     bool step;  /* waits for Enter at each thing that is said */
     /* The rules that are taken away, with commas between them; NULL: none. */
     const char *without;
