@@ -43,7 +43,7 @@ show_trace(void *ctx, const struct estab_trace *record)
 
     if (show->json != NULL)
         (void)estab_view_json_record(show->json, record);
-    else
+    else if (!show->is_dark)
         (void)estab_view_ladder_record(show->ladder, record);
     if (show->pcapng != NULL)
         (void)estab_view_pcapng_record(show->pcapng, record);
@@ -60,7 +60,17 @@ show_fate(void *ctx, uint32_t host, enum sim_fate fate)
     };
     struct script_show *show = ctx;
 
-    (void)estab_view_ladder_fate(show->ladder, host, fates[fate]);
+    if (!show->is_dark)
+        (void)estab_view_ladder_fate(show->ladder, host, fates[fate]);
+}
+
+/* In the dark much happens that would say little; a capture and JSON have it all. */
+static void
+show_draw(void *ctx, bool on)
+{
+    struct script_show *show = ctx;
+
+    show->is_dark = !on;
 }
 
 /* {"say": "..."} as RFC 8259 §7 wants it. */
@@ -132,9 +142,11 @@ estab_script_show_open(struct script_show *show, const struct script_look *look,
     const struct view_json_options json = { .origin = 0 };
 
     *show = (struct script_show){ .look = *look, .capture = { .fd = -1, .directory = -1 } };
-    *watch = (struct sim_script_watch){
-        .ctx = show, .trace = show_trace, .fate = look->json ? NULL : show_fate, .say = show_say
-    };
+    *watch = (struct sim_script_watch){ .ctx = show,
+                                        .trace = show_trace,
+                                        .fate = look->json ? NULL : show_fate,
+                                        .say = show_say,
+                                        .draw = show_draw };
     show->drawing = open_memstream(&show->drawn, &show->drawn_len);
     if (show->drawing != NULL && look->json)
         show->json = estab_view_json_new(&json, put_drawing, show);

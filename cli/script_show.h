@@ -25,6 +25,7 @@ struct script_show {
     struct view_ladder *ladder;
     struct view_json *json;
     struct view_pcapng *pcapng;
+    bool is_dark; /* the ladder is not drawn for now */
     FILE *drawing;
     char *drawn; /* all that was drawn, when finished */
     size_t drawn_len;

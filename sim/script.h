@@ -162,7 +162,9 @@ enum sim_script_kind {
     SIM_LINE_STARVE,
     SIM_LINE_FEED,
     SIM_LINE_FORGE,
-    SIM_LINE_FLOOD
+    SIM_LINE_FLOOD,
+    SIM_LINE_TELL,
+    SIM_LINE_DRAW
 };
 
 enum sim_script_when { SIM_WHEN_THEN, SIM_WHEN_AFTER, SIM_WHEN_AT };

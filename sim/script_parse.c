@@ -20,10 +20,10 @@ struct parser {
 };
 
 static const char *const keywords[] = {
-    "host", "peer",   "link",           "seed",     "ladder", "lesson",  "title", "claims",
-    "at",   "within", "counterfactual", "question", "with",   "without", "harm",  "say",
-    "drop", "hold",   "duplicate",      "alter",    "cut",    "mend",    "pause", "starve",
-    "feed", "forge",  "flood",          "reboot",   "expect", "free"
+    "host", "peer",   "link",           "seed",     "ladder", "lesson",  "title",  "claims",
+    "at",   "within", "counterfactual", "question", "with",   "without", "harm",   "say",
+    "drop", "hold",   "duplicate",      "alter",    "cut",    "mend",    "pause",  "starve",
+    "feed", "tell",   "draw",           "forge",    "flood",  "reboot",  "expect", "free"
 };
 
 /* ---- names ---- */
@@ -685,6 +685,15 @@ parse_one_host(struct parser *p, struct sim_script_line *l, enum sim_script_kind
     return take_host(p, &l->host);
 }
 
+/* draw on | off */
+static bool
+parse_draw(struct parser *p, struct sim_script_line *l)
+{
+    l->kind = SIM_LINE_DRAW;
+    l->number = sim_take(&p->c, "on");
+    return l->number != 0 || sim_take(&p->c, "off") || sim_expected(&p->c, "`on` or `off`");
+}
+
 /* forge HOST to HOST [blind] BITS FIELDS */
 static bool
 parse_forge(struct parser *p, struct sim_script_line *l)
@@ -798,6 +807,12 @@ parse_what(struct parser *p, struct sim_script_line *l)
         return parse_one_host(p, l, SIM_LINE_STARVE);
     if (sim_take(&p->c, "feed"))
         return parse_one_host(p, l, SIM_LINE_FEED);
+    if (sim_take(&p->c, "tell")) {
+        l->kind = SIM_LINE_TELL;
+        return take_connection(p, l, "");
+    }
+    if (sim_take(&p->c, "draw"))
+        return parse_draw(p, l);
     if (sim_take(&p->c, "forge"))
         return parse_forge(p, l);
     if (sim_take(&p->c, "flood"))

@@ -1331,6 +1331,55 @@ play_forge(struct run *r, const struct sim_script_line *l)
     return advance(r, l, r->w.now);
 }
 
+static void
+put_named(struct sim_text *t, const char *name, uint64_t value)
+{
+    sim_text_put(t, name);
+    sim_text_number(t, (int64_t)value);
+}
+
+/* Milliseconds are fine enough, when there are ten of them. */
+static void
+put_rounded(struct sim_text *t, const char *name, estab_time ns)
+{
+    sim_text_put(t, name);
+    sim_text_duration(t, ns >= ESTAB_MS(10) ? ns / ESTAB_MS(1) * ESTAB_MS(1) : ns);
+}
+
+/* What a connection says of itself, in the RFC's names: the same in every language. */
+static bool
+play_tell(struct run *r, const struct sim_script_line *l)
+{
+    struct estab_status st;
+    char room[256];
+    struct sim_text t = SIM_TEXT(room);
+
+    if (r->s->host[l->host].is_peer)
+        return fail_plain(r, l, "the peer has nothing to tell: the script plays it");
+    sim_text_put(&t, r->s->host[l->host].name.text);
+    if (l->conn != 0) {
+        sim_text_put(&t, ".");
+        sim_text_put(&t, r->s->name[l->conn].text);
+    }
+    if (estab_status(stack_of(r, l->host), conn_of(r, l)->conn, &st) < 0) {
+        sim_text_put(&t, ": CLOSED");
+    } else {
+        sim_text_put(&t, ": ");
+        sim_text_put(&t, estab_state_name(st.state));
+        put_named(&t, ", cwnd ", st.tcb.cwnd);
+        if (st.tcb.ssthresh < INT32_MAX)
+            put_named(&t, ", ssthresh ", st.tcb.ssthresh);
+        put_rounded(&t, ", SRTT ", ESTAB_US((estab_time)st.tcb.srtt_us));
+        put_rounded(&t, ", RTO ", ESTAB_US((estab_time)st.tcb.rto_us));
+        put_named(&t, ", SND.WND ", st.tcb.snd_wnd);
+        put_named(&t, ", sent ", st.bytes_sent);
+        put_named(&t, ", received ", st.bytes_received);
+    }
+    if (r->watch->say != NULL)
+        r->watch->say(r->watch->ctx, room, t.len);
+    return true;
+}
+
 static bool
 play_flood(struct run *r, const struct sim_script_line *l)
 {
@@ -1431,6 +1480,14 @@ play_line(struct run *r, const struct sim_script_line *l)
     case SIM_LINE_FLOOD:
         if (!play_flood(r, l))
             return false;
+        break;
+    case SIM_LINE_TELL:
+        if (!play_tell(r, l))
+            return false;
+        break;
+    case SIM_LINE_DRAW:
+        if (r->watch->draw != NULL)
+            r->watch->draw(r->watch->ctx, l->number != 0);
         break;
     }
     r->at = r->w.now;

@@ -16,6 +16,7 @@ struct sim_script_watch {
     void (*trace)(void *ctx, const struct estab_trace *record);
     void (*fate)(void *ctx, uint32_t host, enum sim_fate fate);
     void (*say)(void *ctx, const char *text, size_t len);
+    void (*draw)(void *ctx, bool on); /* whether what comes is worth drawing */
 };
 
 /* A line that was not as it is with all rules in force. */

@@ -6,6 +6,7 @@
 #include "sim/script_run.h"
 #include "tests/sim/heap.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void
@@ -218,4 +219,52 @@ TEST(a_slow_link_has_a_rate_and_a_queue)
                NULL)
             .text,
         "");
+}
+
+struct heard {
+    char said[256];
+    unsigned records, dark;
+    bool is_dark;
+};
+
+static void
+hear(void *ctx, const char *text, size_t len)
+{
+    struct heard *h = ctx;
+
+    snprintf(h->said, sizeof h->said, "%.*s", (int)len, text);
+}
+
+static void
+darken(void *ctx, bool on)
+{
+    ((struct heard *)ctx)->is_dark = !on;
+}
+
+static void
+see(void *ctx, const struct estab_trace *record)
+{
+    struct heard *h = ctx;
+
+    (void)record;
+    h->records++;
+    h->dark += h->is_dark;
+}
+
+TEST(a_connection_tells_of_itself_and_drawing_can_be_left_out)
+{
+    struct heard h = { .records = 0 };
+    const struct sim_script_watch watch = { .ctx = &h, .trace = see, .say = hear, .draw = darken };
+    static struct sim_script_result result;
+    static struct sim_script s;
+
+    parse_good(&s, OPEN "draw off\nclient send \"hello\"\n+1s draw on\ntell client\n");
+    assert_true(sim_script_run(&s, &heap, SIM_SAY_CHINESE, &watch, &result));
+    sim_script_free(&s);
+    assert_memory_equal(h.said, "client: ESTABLISHED, cwnd 14480, SRTT ", 38);
+    assert_non_null(strstr(h.said, "ms, RTO 2"));
+    assert_non_null(strstr(h.said, ", SND.WND 238592, sent 5, received 0"));
+    assert_true(h.dark > 0 && h.dark < h.records);
+    expect_error(HOSTS "draw\n", 4, 5, "expected `on` or `off`, found the end of the line");
+    expect_error(HOSTS "tell nobody\n", 4, 6, "expected a host (client, server), found \"nobody\"");
 }
