@@ -43,6 +43,9 @@ fill_sack(struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg)
     for (i = 0; i < n; i++, blocks++) {
         seg->sack[blocks][0] = tcb->rcv_nxt + recent[i].left;
         seg->sack[blocks][1] = tcb->rcv_nxt + recent[i].right;
+        /* a FIN that came early has a number too: its sender need not send it again */
+        if (tcb->fin_ahead && seg->sack[blocks][1] == tcb->fin_seq)
+            seg->sack[blocks][1]++;
     }
     seg->sack_blocks = (uint8_t)blocks;
 }

@@ -168,6 +168,23 @@ TEST(fin_out_of_order_counts_when_the_hole_is_filled)
     peer_done(p);
 }
 
+/* RFC 2018 §4: a block is of sequence numbers, and a FIN has one: who sent it need not send it again.
+ * Without text that ends at it there is no block. */
+TEST(a_fin_out_of_order_is_part_of_its_block)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p = peer_in_established_with(&cfg, (struct step){ .mss = 1460, .sackok = true });
+
+    peer_sends (p, .ctl = CTL_FIN | CTL_ACK, .seq = 201, .ack = ISS + 1, .len = 50);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .sack = { { 201, 252 } });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 121, .ack = ISS + 1, .len = 20);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .sack = { { 121, 141 }, { 201, 252 } });
+    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 100);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 252);
+    user_receives(p, 150);
+    peer_done_quietly(p);
+}
+
 /* A repeated FIN is acknowledged again in CLOSE-WAIT, CLOSING and LAST-ACK. */
 TEST(repeated_fin_is_acknowledged_again)
 {
