@@ -71,7 +71,7 @@ void estab_cc_slow_start(struct tcb *tcb, uint32_t acked);
 uint32_t estab_cc_flight_at_loss(const struct tcb *tcb);
 
 /* hystart.c: the initial slow start. False: it is over, and has not grown cwnd. */
-bool estab_hystart_acked(struct tcb *tcb, uint32_t acked);
+bool estab_hystart_acked(struct tcb *tcb, const struct tcp_env *env, uint32_t acked);
 void estab_hystart_rtt(struct tcb *tcb, uint32_t us);
 void estab_hystart_not_limiting(struct tcb *tcb);
 

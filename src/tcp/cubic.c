@@ -151,7 +151,7 @@ cubic_acked(struct tcb *tcb, const struct tcp_env *env, uint32_t acked)
 {
     if (tcb->cc_phase < CC_CUBIC && tcb->ssthresh == CC_SSTHRESH_INITIAL) {
         /* (RFC9438-4.10) */
-        if (estab_hystart_acked(tcb, acked))
+        if (estab_hystart_acked(tcb, env, acked))
             return;
         /* RFC 9406 §4.2: ssthresh = cwnd, and congestion avoidance begins. */
         tcb->ssthresh = tcb->cwnd;

@@ -60,6 +60,7 @@ struct hystart {
     uint32_t last_min, current_min; /* lastRoundMinRTT, currentRoundMinRTT */
     uint32_t css_baseline;          /* cssBaselineMinRtt */
     tcp_seq window_end;             /* windowEnd */
+    uint32_t round_at, train_at;    /* when the round began; the last ACK of its train */
     uint8_t samples;                /* rttSampleCount, up to what is enough */
     uint8_t css_rounds;
     bool started; /* window_end counts */

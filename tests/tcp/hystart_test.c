@@ -99,6 +99,69 @@ done(struct flow *f)
     peer_done_quietly(f->p);
 }
 
+/* A round trip of 100 ms, the ACKs of its segments `gap` apart. The factor by which cwnd grew. */
+static uint32_t
+train_of(struct flow *f, estab_time gap)
+{
+    uint32_t out, before = cwnd(f);
+
+    fill(f);
+    f->echo = f->p->our_ts;
+    time_passes(f->p, MS(100));
+    for (out = user_status(f->p).tcb.flight / MSS; out > 0; out--) {
+        ack(f, 1);
+        time_passes(f->p, gap);
+    }
+    return (uint32_t)((uint64_t)cwnd(f) * 100 / before);
+}
+
+/* ACKs that follow each other for more than half of the shortest RTT say that the path is full: cwnd
+ * grows an eighth a round, and after five rounds congestion avoidance begins. */
+TEST(a_long_train_of_acks_ends_doubling)
+{
+    struct flow f = established();
+    uint32_t grown;
+
+    assert_in_range(round_of(&f, MS(100), 1), 199, 201);
+    grown = train_of(&f, MS(3)); /* 20 of them: 57 ms; the last three find the path full */
+    assert_in_range(grown, 185, 190);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_false(is_over(&f));
+        assert_in_range(round_of(&f, MS(100), 1), 112, 113);
+    }
+    (void)round_of(&f, MS(100), 1);
+    assert_true(is_over(&f));
+    done(&f);
+}
+
+/* ... and a shorter RTT is no sign that it was a mistake: a train is not of the RTT. */
+TEST(a_shorter_rtt_does_not_bring_doubling_back_after_a_train)
+{
+    struct flow f = established();
+
+    (void)round_of(&f, MS(100), 1);
+    (void)train_of(&f, MS(3));
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(round_of(&f, MS(90), 1), 112, 113);
+    done(&f);
+}
+
+/* A train of less than half of the shortest RTT, and ACKs with more than an eighth of it between
+ * them, end nothing. */
+TEST(short_trains_and_gaps_end_nothing)
+{
+    struct flow f = established();
+
+    (void)round_of(&f, MS(100), 1);
+    assert_in_range(train_of(&f, MS(2)), 199, 201);
+    done(&f);
+
+    f = established();
+    (void)round_of(&f, MS(100), 1);
+    assert_in_range(train_of(&f, MS(13)), 199, 201);
+    done(&f);
+}
+
 /* RFC9438-4.10, RFC5681-3.1-SSTHRESH0: while the RTT stays, cwnd doubles round by round, and nothing
  * ends that but the peer's window. */
 TEST(a_steady_rtt_ends_nothing)
