@@ -22,6 +22,7 @@
 struct nc_options {
     bool listen, keep_listening, wait_time_wait, udp;
     uint16_t port;       /* 0: not given */
+    uint64_t size;       /* --size */
     estab_time patience; /* -w; 0: as long as TCP has it */
 };
 
@@ -70,6 +71,16 @@ take_udp(void *into, const char *value, struct failure *why)
 }
 
 static int
+take_size(void *into, const char *value, struct failure *why)
+{
+    struct nc_options *o = into;
+
+    if (!estab_parse_number(value, 1, NC_UDP_LARGEST, &o->size))
+        return estab_fail(why, "not a number from 1 to 65507");
+    return 0;
+}
+
+static int
 take_port(void *into, const char *value, struct failure *why)
 {
     struct nc_options *o = into;
@@ -95,6 +106,8 @@ static const struct option_rule rules[] = {
     { "port", 'p', "PORT", "the port of this host", take_port },
     { "wait", 'w', "TIME", "give up when not connected after this time", take_patience },
     { "udp", 'u', NULL, "datagrams instead; -w: end when so long nothing came or went", take_udp },
+    { "size", 0, "N", "with -u: at most so many octets of input in one datagram (16384)",
+      take_size },
     { "wait-time-wait", 0, NULL, "stay until TIME-WAIT is over", take_wait_time_wait },
 };
 
@@ -525,6 +538,9 @@ estab_cmd_nc(int argc, char **argv)
         return estab_nc_udp(&(struct nc_udp){ .command = &command,
                                               .listen = nc.options.listen,
                                               .keep_listening = nc.options.keep_listening,
+                                              .size = nc.options.size == 0
+                                                          ? NC_UDP_PIECE
+                                                          : (uint32_t)nc.options.size,
                                               .patience = nc.options.patience,
                                               .local = nc.local,
                                               .remote = nc.remote,

@@ -11,11 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    PIECE = 16384, /* of input in one datagram at most, as nc(1) reads it */
-    LARGEST = 65507,
-};
-
 struct talk {
     struct nc_udp what;
     struct host host;
@@ -28,10 +23,10 @@ struct talk {
     struct loop_watch in_watch, out_watch;
     struct loop_alarm patience;
     bool in_ended;
-    uint8_t piece[PIECE]; /* read and not sent yet */
+    uint8_t piece[NC_UDP_LARGEST]; /* read and not sent yet */
     size_t piece_len;
     bool has_piece;
-    uint8_t text[LARGEST + 1]; /* received and not written yet */
+    uint8_t text[NC_UDP_LARGEST + 1]; /* received and not written yet */
     size_t text_len, text_at;
     int status;
 };
@@ -92,7 +87,7 @@ send_piece(struct talk *t, estab_time now)
 static void
 pump_in(struct talk *t, estab_time now)
 {
-    struct estab_span spans[2] = { { .data = t->piece, .len = PIECE } };
+    struct estab_span spans[2] = { { .data = t->piece, .len = t->what.size } };
     ptrdiff_t n;
 
     for (unsigned rounds = 0; t->peer != 0 && !t->in_ended && rounds < 64; rounds++) {
@@ -158,7 +153,7 @@ receive(struct talk *t, unsigned i, estab_time now)
 
     if (t->udp[i] == 0)
         return false;
-    n = estab_udp_receive(t->host.stack, t->udp[i], &from, t->text, LARGEST, now);
+    n = estab_udp_receive(t->host.stack, t->udp[i], &from, t->text, NC_UDP_LARGEST, now);
     if (n == -ESTAB_EAGAIN)
         return false;
     if (n < 0) {

@@ -8,10 +8,16 @@
 
 #include "cli/options.h"
 
+enum {
+    NC_UDP_PIECE = 16384, /* as nc(1) reads it */
+    NC_UDP_LARGEST = 65507,
+};
+
 struct nc_udp {
     const struct command *command;
     bool listen;
     bool keep_listening; /* takes from anybody; the last who spoke is sent to */
+    uint32_t size;       /* octets of input in one datagram at most */
     estab_time patience; /* ends when so long nothing came and nothing went; 0: never */
     struct estab_endpoint local, remote;
     const char *remote_name; /* to be resolved, or NULL */

@@ -19,7 +19,7 @@
 
 enum {
     SIZE_MAX_4 = 65507, /* what a packet of 65,535 octets holds */
-    SIZE_MAX_6 = 65487,
+    SIZE_MAX_6 = 65527, /* its header does not count */
     HOPS_MAX = 30,
     PROBES = 3, /* of each hop */
 };
@@ -83,8 +83,8 @@ take_size(void *into, const char *value, struct failure *why)
     struct ping_options *o = into;
     uint64_t n;
 
-    if (!estab_parse_number(value, 0, SIZE_MAX_4, &n))
-        return estab_fail(why, "not a number from 0 to %d", SIZE_MAX_4);
+    if (!estab_parse_number(value, 0, SIZE_MAX_6, &n))
+        return estab_fail(why, "not a number from 0 to %d", SIZE_MAX_6);
     o->size = (uint32_t)n;
     o->size_given = true;
     return 0;
@@ -182,7 +182,7 @@ struct ping {
     estab_time started_at, next_at, last_at; /* of requests */
     uint64_t sent, settled; /* settled: answered, refused, or told that nobody will */
     uint64_t seen;          /* of the last 64 numbers, which are settled */
-    uint8_t data[SIZE_MAX_4 + 1];
+    uint8_t data[SIZE_MAX_6 + 1];
     /* --trace */
     unsigned hop, probes, answers; /* of this hop */
     bool arrived;
@@ -472,8 +472,8 @@ begin(void *ctx, estab_time now)
         estab_loop_set_alarm(p->host.loop, &p->next, now + ESTAB_MS(50), begin, p);
         return;
     }
-    if (p->to.family == ESTAB_INET6 && p->options.size > SIZE_MAX_6) {
-        give_up(p, "over IPv6 at most 65487 octets (-s)");
+    if (p->to.family == ESTAB_INET && p->options.size > SIZE_MAX_4) {
+        give_up(p, "over IPv4 at most 65507 octets (-s)");
         return;
     }
     p->report.address = p->to;
