@@ -125,7 +125,7 @@ struct estab_udp_options {
                                    address, and receives on `ifindex` also what is not addressed to
                                    this host; needs `ifindex`; off */
     uint8_t ifindex;            /* sends and receives there only; 0: routes decide */
-    uint32_t receive_bytes_max; /* of memory for datagrams not received yet; 64 KiB; a power of two
+    uint32_t receive_bytes_max; /* of memory for datagrams not received yet; 128 KiB; a power of two
                                    is used: the largest =< this */
     uint32_t receive_count_max; /* datagrams not received yet; 256 */
 };

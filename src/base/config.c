@@ -69,8 +69,8 @@ estab_config_init(struct estab_config *cfg)
     cfg->icmp_per_second = 1000;
     cfg->icmp_per_destination = 10;
     cfg->udp.ttl = 64;
-    cfg->udp.multicast_ttl = 1; /* RFC 1112 §6.1 */
-    cfg->udp.receive_bytes_max = 64 * 1024;
+    cfg->udp.multicast_ttl = 1;              /* RFC 1112 §6.1 */
+    cfg->udp.receive_bytes_max = 128 * 1024; /* the largest datagram fits */
     cfg->udp.receive_count_max = 256;
     cfg->max_udp = 1024;
     cfg->max_echo = 16;

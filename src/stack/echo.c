@@ -343,8 +343,9 @@ estab_echo_send(struct estab_stack *s, estab_echo echo, const struct estab_addr 
         return -ESTAB_EAFNOSUPPORT;
     if (estab_ip_is_unspecified(to->bytes, e->addr_len))
         return -ESTAB_EINVAL;
-    /* the IP packet is at most 65535 octets */
-    if (len > 65535 - ICMP_HEADER - (e->addr_len == 4 ? 20u : 40u))
+    /* an IPv4 packet is at most 65535 octets (RFC 791 §3.1), and so is what follows an IPv6 header
+     * (RFC 8200 §3) */
+    if (len > 65535 - ICMP_HEADER - (e->addr_len == 4 ? 20u : 0u))
         return -ESTAB_EMSGSIZE;
     err = transmit(s, e, to, seq, data, (uint32_t)len, &r);
     if (err == 0) {

@@ -611,8 +611,9 @@ estab_udp_send(struct estab_stack *s, estab_udp udp, const struct estab_udp_mess
     }
     if (port == 0 || estab_ip_is_unspecified(dst, u->addr_len))
         return -ESTAB_EINVAL;
-    /* the IP packet is at most 65535 octets */
-    if (len > 65535 - UDP_HEADER - (u->addr_len == 4 ? 20u : 40u))
+    /* an IPv4 packet is at most 65535 octets (RFC 791 §3.1), and so is what follows an IPv6 header
+     * (RFC 8200 §3) */
+    if (len > 65535 - UDP_HEADER - (u->addr_len == 4 ? 20u : 0u))
         return -ESTAB_EMSGSIZE;
     sent = transmit(s, u, to, dst, port, data, (uint32_t)len);
     trace_call(s, u, ESTAB_CALL_SEND, sent);

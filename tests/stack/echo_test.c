@@ -11,7 +11,7 @@
 #define TIME_EXCEEDED V4(11, 3)
 #define TOO_BIG_TYPE V4(3, 2)
 #define TOO_BIG_CODE V4(4, 0)
-#define MOST (65535u - IP_LEN - 8)
+#define MOST (peer_family == 4 ? 65507u : 65527u)
 
 static uint8_t data[70000];
 
