@@ -1,0 +1,531 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+estab as one station among others. On a bridge are the Linux kernel (10.7.0.1, fd07::1), which is also
+the router to another network, an estab on AF_PACKET (10.7.0.2, fd07::2) and one on a TAP device
+(10.7.0.3, fd07::3); behind the router, over a narrow link, is a kernel of its own (10.8.0.2, fd08::2).
+
+        estab a           estab b
+        vb |                | tap1
+      ==== va ==== br0 ==== tap1 ====          the kernel: 10.7.0.1, router
+                    |
+                    rf ---------- fr           the far kernel: 10.8.0.2, MTU 1300
+
+The tools that ask are those that anybody would use: ping, traceroute, tracepath, arping, ndisc6, nmap,
+dnsmasq. Everything lives in network and mount namespaces which vanish with this program.
+
+    tests/station/live.py build/estab [WORD]...    every check, or those whose name has a word
+
+One line per check, and in the end a table; exit status 0, 1 when one failed, 77 when nothing could
+be tried.
+"""
+import hashlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ESTAB = ""
+DATA = os.urandom(1 << 19) * 2 + b"end"
+LARGEST = os.urandom(65507)
+MAC_A, MAC_B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+A = ("--packet", "vb", "--mac", MAC_A, "--addr", "10.7.0.2/24", "--addr", "fd07::2/64",
+     "--gateway", "10.7.0.1", "--gateway", "fd07::1")
+B = ("--tap", "tap1", "--mac", MAC_B, "--addr", "10.7.0.3/24", "--addr", "fd07::3/64")
+CHECKS = []
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def check(what):
+    """`what`: how the line of the table begins."""
+    def add(function):
+        CHECKS.append((what, function))
+        return function
+    return add
+
+
+def expect(condition, *details):
+    if not condition:
+        raise Failed(" ".join(repr(d)[:700] for d in details))
+
+
+def sh(*args, status=0, limit=60, **more):
+    """Runs somebody else's tool to its end: what it printed."""
+    if shutil.which(args[0]) is None:
+        raise Skipped("there is no " + args[0])
+    try:
+        p = subprocess.run(args, capture_output=True, text=True, timeout=limit, **more)
+    except subprocess.TimeoutExpired as late:
+        raise Failed("does not end", args, late.stdout)
+    expect(status is None or p.returncode == status, args, p.returncode, p.stdout, p.stderr)
+    return p.stdout
+
+
+def wait_for(what, question, limit=20):
+    """Asks until it is true. The limit only ends a test that has failed."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        got = question()
+        if got:
+            return got
+        time.sleep(0.03)
+    raise Failed("never: " + what)
+
+
+class Running:
+    """A process until the end of the block; its output in files."""
+
+    def __init__(self, *args, data=None, namespace=None):
+        self.out, self.err, self.input = (tempfile.TemporaryFile() for _ in range(3))
+        self.input.write(data or b"")
+        self.input.seek(0)
+        if namespace:
+            args = ("nsenter", "-t", namespace, "-n", *args)
+        self.process = subprocess.Popen(args, stdout=self.out, stderr=self.err,
+                                        stdin=subprocess.PIPE if data is None else self.input)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+
+    def printed(self):
+        self.out.seek(0)
+        return self.out.read()
+
+    def told(self):
+        self.err.seek(0)
+        return self.err.read().decode()
+
+    def ends(self, status=0, limit=60):
+        try:
+            got = self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise Failed("does not end", self.told())
+        expect(got == status, "exit status", got, self.told())
+        return self.printed()
+
+
+def estab(*args, **more):
+    return Running(ESTAB, *args, **more)
+
+
+def is_there(*hosts):
+    for host in hosts:
+        wait_for("an echo from " + host, lambda: subprocess.run(
+            ["ping", "-n", "-c1", "-W1", host], stdout=subprocess.DEVNULL).returncode == 0)
+
+
+class World:
+    far = ""  # the pid that holds the far namespace
+
+    def __enter__(self):
+        sh("ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+        sh("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
+        sh("ip", "tuntap", "add", "dev", "tap1", "mode", "tap")
+        for device in "va", "tap1":
+            sh("ip", "link", "set", device, "master", "br0")
+        for device in "lo", "va", "vb", "tap1", "br0":
+            sh("ip", "link", "set", device, "up")
+        sh("ip", "addr", "add", "10.7.0.1/24", "dev", "br0")
+        sh("ip", "-6", "addr", "add", "fd07::1/64", "dev", "br0", "nodad")
+        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"],
+                                       stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.far = str(self.holder.pid)
+        sh("ip", "link", "add", "rf", "type", "veth", "peer", "name", "fr", "netns", self.far)
+        self.narrow(1300, 1300)
+        sh("ip", "link", "set", "rf", "up")
+        sh("ip", "addr", "add", "10.8.0.1/24", "dev", "rf")
+        sh("ip", "-6", "addr", "add", "fd08::1/64", "dev", "rf", "nodad")
+        self.there("ip", "link", "set", "lo", "up")
+        self.there("ip", "link", "set", "fr", "up")
+        self.there("ip", "addr", "add", "10.8.0.2/24", "dev", "fr")
+        self.there("ip", "-6", "addr", "add", "fd08::2/64", "dev", "fr", "nodad")
+        self.there("ip", "route", "add", "default", "via", "10.8.0.1")
+        self.there("ip", "-6", "route", "add", "default", "via", "fd08::1")
+        for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            with open("/proc/sys/net/" + name, "w") as f:
+                f.write("1")
+        return self
+
+    def narrow(self, near, far):
+        """The link to the far kernel: its MTU at the router, and what really gets through."""
+        sh("ip", "link", "set", "rf", "mtu", str(near))
+        self.there("ip", "link", "set", "fr", "mtu", str(far))
+
+    def there(self, *args, **more):
+        return sh("nsenter", "-t", self.far, "-n", *args, **more)
+
+    def __exit__(self, *_):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+W = World()
+LISTENER = ("nc", "-k", "-l")
+
+
+# --- echo ---
+
+
+@check("the kernel's ping, both families, 56 to 65,507 octets")
+def ping_from_the_kernel():
+    with estab(*LISTENER, *A, "5000"):
+        is_there("10.7.0.2", "fd07::2")
+        for host in "10.7.0.2", "fd07::2":
+            for size in "56", "1472", "65507":
+                out = sh("ping", "-n", "-c3", "-i0.2", "-W5", "-s", size, host)
+                expect(" 0% packet loss" in out, host, size, out)
+
+
+@check("estab ping to the kernel, both families, 56 to 65,507 octets")
+def ping_to_the_kernel():
+    for host in "10.7.0.1", "fd07::1":
+        for size in "56", "65507":
+            with estab("ping", *A, "-c", "3", "-i", "200ms", "-s", size, host) as p:
+                out = p.ends().decode()
+                expect("3 received" in out or " 0%" in out, host, size, out)
+
+
+@check("estab ping to another estab, both families")
+def ping_between_two_estabs():
+    with estab(*LISTENER, *B, "5000"):
+        is_there("10.7.0.3", "fd07::3")
+        for host in "10.7.0.3", "fd07::3":
+            with estab("ping", *A, "-c", "3", "-i", "200ms", host) as p:
+                out = p.ends().decode()
+                expect("3 received" in out or " 0%" in out, host, out)
+
+
+@check("estab ping to nobody: the router's and our own word for it")
+def ping_to_nobody():
+    with estab("ping", *A, "-c", "1", "-W", "6", "10.8.0.99") as p:
+        p.ends(1)
+        expect("10.7.0.1" in p.printed().decode() + p.told(), p.printed(), p.told())
+
+
+# --- ways ---
+
+
+@check("traceroute and tracepath to estab from beyond a router, both families")
+def ways_to_estab():
+    with estab(*LISTENER, *A, "5000"):
+        is_there("10.7.0.2", "fd07::2")
+        for family, host, router in (("-4", "10.7.0.2", "10.8.0.1"), ("-6", "fd07::2", "fd08::1")):
+            out = W.there("traceroute", family, "-n", "-q1", "-w3", "-m5", host)
+            lines = out.strip().splitlines()[1:]
+            expect(len(lines) == 2 and router in lines[0] and host in lines[1], out)
+            out = W.there("traceroute", family, "-n", "-I", "-q1", "-w3", "-m5", host)
+            expect(out.strip().splitlines()[-1].split()[:2] == ["2", host], out)
+            out = W.there("tracepath", family, "-n", "-m5", host)
+            expect("reached" in out and "pmtu 1300" in out, out)
+
+
+@check("estab ping --trace over a router, both families")
+def ways_from_estab():
+    for host, router in (("10.8.0.2", "10.7.0.1"), ("fd08::2", "fd07::1")):
+        with estab("ping", *A, "--trace", host) as p:
+            out = p.ends().decode()
+            expect(router in out and host in out, out)
+
+
+# --- the path's MTU ---
+
+
+def serve_there(address):
+    """The far kernel as a client of estab http, and what it got."""
+    url = "http://%s/file" % ("[%s]" % address if ":" in address else address)
+    return W.there("curl", "-s", "-g", "-m", "50", "-o", "got", "-w", "%{size_download} %{time_total}",
+                   url)
+
+
+def got_it(out):
+    with open("got", "rb") as f:
+        expect(hashlib.sha256(f.read()).digest() == hashlib.sha256(DATA).digest(), "changed", out)
+
+
+@check("a document over a narrow link: packet too big is heard")
+def path_mtu_is_told():
+    with estab("http", *A, "--port", "80", "--json", "records", "www"):
+        is_there("10.7.0.2", "fd07::2")
+        for host in "10.7.0.2", "fd07::2":
+            # the far end must not tell by its MSS
+            W.there("ip", "route", "change", "default", "via", "10.8.0.1", "advmss", "1460")
+            W.there("ip", "-6", "route", "change", "default", "via", "fd08::1", "advmss", "1440")
+            got_it(serve_there(host))
+    with open("records") as f:
+        text = f.read()
+    expect("RETRANSMIT_MTU" in text, "nothing was sent again smaller")
+
+
+@check("a document through a black hole: found without ICMP")
+def path_mtu_black_hole():
+    W.narrow(1500, 1300)  # what is larger vanishes at the far end of the veth
+    try:
+        with estab("http", *A, "--port", "80", "www"):
+            is_there("10.7.0.2", "fd07::2")
+            for host in "10.7.0.2", "fd07::2":
+                got_it(serve_there(host))
+    finally:
+        W.narrow(1300, 1300)
+
+
+# --- datagrams ---
+
+
+@check("65,507 octets of UDP in fragments from the kernel, both families")
+def large_datagrams_from_the_kernel():
+    for host in "10.7.0.2", "fd07::2":
+        with estab("nc", *A, "-u", "-l", "7000") as p:
+            is_there(host)
+            s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+            s.sendto(LARGEST, (host, 7000))
+            wait_for("all of it", lambda: len(p.printed()) >= len(LARGEST))
+            expect(p.printed() == LARGEST, "changed")
+            s.close()
+
+
+@check("65,507 octets of UDP in fragments to the kernel, both families")
+def large_datagrams_to_the_kernel():
+    for host in "10.7.0.1", "fd07::1":
+        s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        s.bind((host, 7001))
+        s.settimeout(20)
+        with estab("nc", *A, "-u", "--size", "65507", "-w", "1", host, "7001", data=LARGEST) as p:
+            expect(s.recv(70000) == LARGEST, "changed")
+            p.ends()
+        s.close()
+
+
+@check("65,507 octets of UDP from one estab to another")
+def large_datagrams_between_two_estabs():
+    for host in "10.7.0.3", "fd07::3":
+        with estab("nc", *B, "-u", "-l", "7002") as p:
+            is_there(host)
+            with estab("nc", *A, "-u", "--size", "65507", "-w", "1", host, "7002", data=LARGEST) as q:
+                wait_for("all of it", lambda: len(p.printed()) >= len(LARGEST))
+                expect(p.printed() == LARGEST, "changed")
+                q.ends()
+
+
+# --- neighbours ---
+
+
+@check("the kernel's neighbour table has estab REACHABLE, with its address")
+def neighbour_table():
+    with estab(*LISTENER, *A, "5000"):
+        is_there("10.7.0.2", "fd07::2")
+        for host in "10.7.0.2", "fd07::2":
+            sh("ping", "-n", "-c2", "-i0.2", host)
+            entry = wait_for("REACHABLE", lambda: re.search(
+                ".*REACHABLE.*", sh("ip", "neigh", "show", host, "dev", "br0")))
+            expect(MAC_A in entry.group(0), entry.group(0))
+
+
+@check("estab's neighbour table has the kernel, in ss")
+def estabs_own_table():
+    with estab(*LISTENER, *A, "--control", "control", "5000"):
+        is_there("10.7.0.2", "fd07::2")
+        out = sh(ESTAB, "ss", "--control", "control", "--neighbours", "--json")
+        expect("10.7.0.1" in out and "fd07::1" in out, out)
+        out = sh(ESTAB, "ss", "--control", "control", "--links")
+        expect(MAC_A in out and "10.7.0.2" in out and "fd07::2" in out, out)
+
+
+@check("arping and ndisc6 find estab's hardware address")
+def arping_and_ndisc6():
+    with estab(*LISTENER, *A, "5000"):
+        is_there("10.7.0.2", "fd07::2")
+        out = sh("arping", "-c2", "-w5", "-I", "br0", "10.7.0.2")
+        expect(MAC_A in out.lower() and "Received 2" in out, out)
+        out = sh("ndisc6", "-1", "-q", "fd07::2", "br0")
+        expect(MAC_A in out.lower(), out)
+        # nobody has this address, and estab does not answer for it
+        out = sh("arping", "-c1", "-w2", "-I", "br0", "10.7.0.77", status=1)
+        expect("Received 0" in out, out)
+
+
+# --- addresses and names from a server ---
+
+
+class Www:
+    """One document, whatever is asked for, on the kernel's port 80, both families."""
+
+    def __enter__(self):
+        self.listener = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+        threading.Thread(target=self.serve, daemon=True).start()
+        return self
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.listener.accept()
+            except OSError:
+                return
+            with c:
+                c.settimeout(30)
+                while b"\r\n\r\n" not in c.recv(4096):
+                    pass
+                c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+                          % len(DATA) + DATA)
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+class Dnsmasq:
+    def __enter__(self):
+        if shutil.which("dnsmasq") is None:
+            raise Skipped("there is no dnsmasq")
+        sh("ip", "-6", "addr", "replace", "fe80::7/64", "dev", "br0", "nodad")
+        self.process = subprocess.Popen(
+            ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--no-hosts",
+             "--no-resolv", "--interface=br0", "--bind-interfaces", "--except-interface=lo",
+             "--dhcp-range=10.7.0.50,10.7.0.60,10m", "--dhcp-option=option:router,10.7.0.1",
+             "--dhcp-option=option:dns-server,10.7.0.1", "--enable-ra", "--dhcp-authoritative",
+             "--dhcp-range=fd07::,ra-only,64,10m", "--ra-param=br0,4",
+             "--dhcp-leasefile=" + os.path.abspath("leases"), "--pid-file=",
+             "--host-record=www.test,10.7.0.1,fd07::1", "--log-dhcp", "--log-facility=-"],
+            stdout=subprocess.DEVNULL, stderr=open("dnsmasq.log", "wb"))
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@check("dnsmasq gives an address by DHCP, one by RA, and a name")
+def dhcp_dns_and_ra():
+    with Dnsmasq(), Www():
+        for family in "-4", "-6":
+            with estab("get", "--packet", "vb", "--mac", MAC_A, "--addr", "auto", family,
+                       "http://www.test/file") as p:
+                expect(p.ends() == DATA, "changed", family, p.told())
+        with open("dnsmasq.log") as f:
+            expect("DHCPACK" in f.read(), "no lease was given")
+
+
+@check("rdisc6 and ndisc6 see a host that has configured itself")
+def ndisc6_of_a_slaac_address():
+    with Dnsmasq():
+        sh("rdisc6", "-1", "-q", "br0", status=None)
+        with estab(*LISTENER, "--packet", "vb", "--mac", MAC_A, "--addr", "auto", "-6", "--control",
+                   "control", "5000"):
+            def ours():
+                if not os.path.exists("control"):
+                    return None
+                out = subprocess.run([ESTAB, "ss", "--control", "control", "--links"],
+                                     capture_output=True, text=True).stdout
+                return re.search(r"fd07:[0-9a-f:]+", out)
+            address = wait_for("an address", ours).group(0)
+            is_there(address)
+            out = sh("ndisc6", "-1", "-q", address, "br0")
+            expect(MAC_A in out.lower(), out)
+
+
+# --- a scan ---
+
+
+@check("nmap -sS -sU -O sees only the open ports, and does no harm")
+def nmap():
+    if shutil.which("nmap") is None:
+        raise Skipped("there is no nmap")
+    with estab("http", *A, "--port", "80", "www") as http:
+        is_there("10.7.0.2")
+        out = sh("nmap", "-n", "-Pn", "-sS", "-O", "--max-retries", "2", "-p", "1-1000", "10.7.0.2",
+                 limit=120)
+        opened = re.findall(r"^(\d+)/tcp +open", out, re.M)
+        expect(opened == ["80"], out)
+        expect("filtered" not in out.split("OS")[0].replace("Not shown: 999 closed", ""), out)
+        out = sh("nmap", "-n", "-Pn", "-sU", "--max-retries", "2", "--max-rtt-timeout", "200ms",
+                 "-p", "7,53,67,123,161,500,5353", "10.7.0.2", limit=120)
+        expect(not re.findall(r"^\d+/udp +open +", out, re.M), out)
+        expect(http.process.poll() is None, "it has ended", http.told())
+        c = socket.create_connection(("10.7.0.2", 80), timeout=20)
+        c.sendall(b"GET /file HTTP/1.0\r\n\r\n")
+        got = b""
+        while True:
+            part = c.recv(1 << 16)
+            if not part:
+                break
+            got += part
+        c.close()
+        expect(got.endswith(DATA), "it serves no more")
+
+
+def main():
+    global ESTAB
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    if os.environ.get("ESTAB_LIVE_STATION") != "1":
+        if os.geteuid() != 0 or shutil.which("unshare") is None or subprocess.run(
+                ["unshare", "--net", "--mount", "true"]).returncode:
+            print("skip: no right to a network namespace")
+            sys.exit(77)
+        os.environ["ESTAB_LIVE_STATION"] = "1"
+        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
+    ESTAB = os.path.abspath(sys.argv[1])
+    words = sys.argv[2:]
+    if not os.path.exists("/dev/net/tun"):
+        print("skip: there is no /dev/net/tun")
+        sys.exit(77)
+    table, failures = [], 0
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+        os.mkdir("www")
+        with open("www/file", "wb") as f:
+            f.write(DATA)
+        with W:
+            for what, function in CHECKS:
+                name = function.__name__
+                if words and not any(word in name for word in words):
+                    continue
+                start = time.monotonic()
+                try:
+                    function()
+                    result = "yes"
+                    print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
+                except Skipped as why:
+                    result = f"skipped: {why}"
+                    print(f"skip {name}: {why}", flush=True)
+                except (Failed, OSError, subprocess.SubprocessError) as problem:
+                    failures += 1
+                    result = "NO"
+                    print(f"FAIL {name}: {problem}", flush=True)
+                table.append((what, result, time.monotonic() - start))
+        os.chdir("/")
+    width = max(len(what) for what, _, _ in table) if table else 0
+    print("\nestab among other hosts, Linux " + os.uname().release)
+    for what, result, seconds in table:
+        print(f"  {what:<{width}}  {result:<4} {seconds:5.1f} s")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
