@@ -48,7 +48,9 @@ add_weather(struct sim_link_config *cfg, const struct sim_path *p)
     case SIM_WEATHER_LONGER:
     case SIM_WEATHER_SHORTER:
         cfg->route_at = ESTAB_SEC(3);
-        cfg->route_delay = p->weather == SIM_WEATHER_LONGER ? cfg->delay * 3 : cfg->delay / 3;
+        cfg->route_delay = p->weather_ms != 0 ? ESTAB_US((int64_t)p->weather_ms * 500)
+                           : p->weather == SIM_WEATHER_LONGER ? cfg->delay * 3
+                                                              : cfg->delay / 3;
         break;
     case SIM_WEATHER_DUPLICATES:
         cfg->faults.duplicate_ppm = 50000;
@@ -57,7 +59,7 @@ add_weather(struct sim_link_config *cfg, const struct sim_path *p)
         cfg->faults.corrupt_ppm = 10000;
         break;
     case SIM_WEATHER_PULSES:
-        cfg->faults.shut_every = ESTAB_MS(p->pulse_ms != 0 ? p->pulse_ms : 1000);
+        cfg->faults.shut_every = ESTAB_MS(p->weather_ms != 0 ? p->weather_ms : 1000);
         cfg->faults.shut_for = ESTAB_MS(50);
         break;
     case SIM_WEATHER_ACK_LOSS:

@@ -34,8 +34,10 @@ enum sim_weather {
 
 /* A path, as a row of the grid says it. */
 struct sim_path {
-    uint8_t weather;   /* enum sim_weather */
-    uint32_t pulse_ms; /* PULSES: one in so much time; 0: in a second */
+    uint8_t weather; /* enum sim_weather */
+    uint32_t
+        weather_ms; /* PULSES: one in so much time; 0: in a second. LONGER, SHORTER: the round trip
+                            afterwards; 0: three times as long, a third */
     uint32_t rtt_ms;
     uint32_t mbit;          /* per second, at the bottleneck */
     uint32_t queue_percent; /* of the product of rate and round trip; at least four packets */

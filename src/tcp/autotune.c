@@ -4,7 +4,7 @@
  * options: the receive buffer follows what the user takes in a round trip, so that the window is no
  * limit to a sender who doubles; the send buffer follows cwnd, so that no more waits here than the
  * path can soon take. Limits only: memory comes and goes with what is really queued, and the right
- * edge of the window never moves left. Called from user_calls.c and window.c.
+ * edge of the window never moves left. Called from text.c, user_calls.c and window.c.
  */
 #include "base/mul.h"
 #include "tcp/internal.h"
@@ -56,6 +56,23 @@ estab_tcp_receive_limit_set(struct tcb *tcb)
     tcb->rcv_tuned = tcb->rcv_limit < max;
 }
 
+/* Who only receives has timed no more than the handshake, and the way may grow under a flow. The echo
+ * on text (RFC 7323 §3.2) is of the ACK that let it go: as long ago as a round trip, or longer when
+ * its sender had nothing to say, so that the shortest of a while counts. */
+void
+estab_tcp_receive_rtt(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
+{
+    uint32_t ticks = estab_tcp_ts_now(tcb, env) - seg->ts_ecr;
+    uint64_t us = ticks * (uint64_t)env->cfg->timestamp_tick / 1000;
+
+    if (!tcb->timestamps || !seg->has_ts || seg->ts_ecr == 0 || us == 0 || us > UINT32_MAX / 2)
+        return;
+    if (us < tcb->rcv_rtt)
+        tcb->rcv_rtt = (uint32_t)us;
+    if (tcb->rcv_rtt_low == 0 || us < tcb->rcv_rtt_low)
+        tcb->rcv_rtt_low = (uint32_t)us;
+}
+
 /* The user has taken `n` octets. */
 void
 estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n)
@@ -65,6 +82,8 @@ estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n)
 
     if (!tcb->rcv_tuned)
         return;
+    if (rtt < tcb->rcv_rtt)
+        rtt = tcb->rcv_rtt;
     now = (uint32_t)((uint64_t)env->now / 1000);
     if (tcb->tune_taken == 0)
         tcb->tune_at = now;
@@ -86,4 +105,9 @@ estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n)
         tcb->tune_space = tcb->tune_taken;
     }
     tcb->tune_taken = 0;
+    if (tcb->rcv_rtt_low > rtt + rtt / 4)
+        tcb->tune_space = 0; /* a longer while brings more: that is nothing in excess */
+    if (tcb->rcv_rtt_low != 0)
+        tcb->rcv_rtt = tcb->rcv_rtt_low;
+    tcb->rcv_rtt_low = 0;
 }

@@ -123,6 +123,7 @@ uint32_t estab_tcp_send_limit(const struct tcb *tcb);
 /* The options have changed, or there were none yet: tcb->rcv_limit. */
 void estab_tcp_receive_limit_set(struct tcb *tcb);
 uint32_t estab_tcp_receive_start(const struct estab_tcp_options *opt);
+void estab_tcp_receive_rtt(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg);
 void estab_tcp_receive_tune(struct tcb *tcb, const struct tcp_env *env, uint32_t n);
 
 /* challenge.c */

@@ -183,8 +183,9 @@ struct tcb {
     tcp_seq last_ack_sent; /* Last.ACK.sent, RFC 7323 §4.3 */
     uint32_t remote_uto;   /* seconds, the peer's user timeout (RFC 5482); 0: it has not told */
     /* autotune.c: the limit of the receive buffer; what the user takes since tune_at (microseconds),
-     * and the most it ever took in a round trip */
-    uint32_t rcv_limit, tune_taken, tune_at, tune_space;
+     * and the most it ever took in a round trip; the round trip as what arrives tells it, and the
+     * shortest told since tune_at, microseconds, 0: not told */
+    uint32_t rcv_limit, tune_taken, tune_at, tune_space, rcv_rtt, rcv_rtt_low;
     uint32_t rcv_mss; /* the largest text seen in one segment: what "full-sized" means */
 
     /* snd: from SND.UNA on (from ISS + 1 before the SYN is acknowledged). rcv: used octets wait

@@ -234,6 +234,8 @@ estab_tcp_process_text(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg
         *verdict = take_in_order(tcb, env, text, seg->len);
     else
         *verdict = hold_out_of_order(tcb, env, text, offset, seg->len);
+    if (tcb->rcv_tuned && offset == 0 && seg->len >= tcb->rcv_mss)
+        estab_tcp_receive_rtt(tcb, env, seg);
     if (*verdict == SEG_DROP_NO_MEMORY || *verdict == SEG_DROP_OOO_BUDGET)
         seg->ctl &= (uint8_t)~CTL_FIN;
 }

@@ -41,7 +41,7 @@ TEST(pulses_at_the_period_of_the_timer_leave_a_flow_its_share)
     for (uint8_t cc = ESTAB_CC_RENO; cc <= ESTAB_CC_BBR; cc++)
         for (unsigned i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
             struct sim_path path = { .weather = SIM_WEATHER_PULSES,
-                                     .pulse_ms = periods[i],
+                                     .weather_ms = periods[i],
                                      .rtt_ms = 20,
                                      .mbit = 10,
                                      .queue_percent = 100 };
@@ -119,4 +119,23 @@ TEST(what_is_sent_again_leaves_within_the_window)
                 fail_msg("%s, path %u: %" PRIu64 " of %" PRIu64 " beyond cwnd", estab_cc_name(cc),
                          i, r.beyond, r.sent_again);
         }
+}
+
+/* ---- a way that becomes longer ---- */
+
+/* The receiver's window follows the path also when it grows under a flow: the round trip of the
+ * handshake is 10 ms; later it is 200 ms, and what is on the way then is ten times what the buffer
+ * holds in the beginning. */
+TEST(a_longer_way_is_met_with_a_larger_window)
+{
+    struct sim_path path = { .weather = SIM_WEATHER_LONGER,
+                             .weather_ms = 200,
+                             .rtt_ms = 10,
+                             .mbit = 100,
+                             .queue_percent = 1000 };
+    struct sim_flow_result r = flow(ESTAB_CC_CUBIC, &path, 250000000, ESTAB_SEC(33));
+
+    /* 28,000 of it were left to a window of 256 KiB, and more in the time of the growth */
+    if (!r.complete || kbit(&r) < 60000)
+        fail_msg("%" PRIu64 " kbit/s", kbit(&r));
 }

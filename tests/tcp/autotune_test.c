@@ -131,3 +131,85 @@ TEST(the_maxima_may_change_on_the_way)
     (void)a_round_trip(p, 101, 60 * MSS, true);
     peer_done_quietly(p);
 }
+
+/* ---- a way that becomes longer ---- */
+
+/* After a handshake of 10 ms what the window takes comes evenly over each `rtt_ms`, and the user takes
+ * it at once. Its echo says `echo_ms` (0: there are no timestamps). What the limit is after so many
+ * round trips; it has begun with 16 KiB. */
+static uint32_t
+limit_after(unsigned rounds, uint32_t rtt_ms, uint32_t echo_ms)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct estab_status st;
+    uint32_t seq = 101, clock = 0;
+    struct peer *p;
+    estab_time at;
+
+    cfg.tcp.receive_buffer = 16 * KIB;
+    cfg.tcp.receive_buffer_max = 256 * KIB;
+    cfg.timestamps = echo_ms != 0;
+    p = peer_of_listener_with(&cfg);
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 1460, .ws = 8, .ts_val = 1000);
+    peer_forgets(p);
+    clock = p->our_ts;
+    at = p->now;
+    time_passes(p, MS(10));
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .ts_val = 1010, .ts_ecr = clock);
+    user_accepts(p);
+    for (unsigned i = 0; i < rounds; i++) {
+        uint32_t n = user_status(p).tcb.rcv_wnd / MSS;
+
+        for (uint32_t k = 0; k < n; k++, seq += MSS) {
+            time_passes(p, MS(rtt_ms) / n);
+            peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = MSS, .ts_val = 1010 + i,
+                       .ts_ecr = clock + (uint32_t)((p->now - at) / MS(1)) - echo_ms);
+            user_receives(p, MSS);
+            peer_forgets(p);
+        }
+    }
+    st = user_status(p);
+    peer_done_quietly(p);
+    return st.receive_limit;
+}
+
+/* RFC 7323 §3.2: a receiver who sends nothing learns from the echoes how long the way has become, and
+ * a sender that fills the window of the old one finds it wider; without timestamps it cannot know. */
+TEST(the_window_follows_a_way_that_becomes_longer)
+{
+    assert_int_equal(limit_after(12, 200, 200), 256 * KIB);
+    assert_in_range(limit_after(12, 200, 0), 16 * KIB, 20 * MSS);
+}
+
+/* An echo that is older than the way is long, as after a pause, is forgotten with the first that is
+ * younger: the window is tuned in each round trip again, and not once in ten seconds. */
+TEST(an_old_echo_does_not_hold_the_window_back)
+{
+    struct estab_config cfg = peer_config(NULL);
+    uint32_t seq = 101, clock;
+    struct peer *p;
+    estab_time at;
+
+    cfg.tcp.receive_buffer = 16 * KIB;
+    cfg.tcp.receive_buffer_max = 256 * KIB;
+    p = peer_of_listener_with(&cfg);
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 1460, .ws = 8, .ts_val = 1000);
+    peer_forgets(p);
+    clock = p->our_ts;
+    at = p->now;
+    time_passes(p, MS(10));
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .ts_val = 1010, .ts_ecr = clock);
+    user_accepts(p);
+    for (unsigned i = 0; i < 200; i++) {
+        uint32_t age = i < 3 ? 9000 : 200; /* the first after a pause are of before it */
+
+        time_passes(p, i == 0 ? SEC(10) : MS(12));
+        peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = MSS, .ts_val = 2000 + i,
+                   .ts_ecr = clock + (uint32_t)((p->now - at) / MS(1)) - age);
+        user_receives(p, MSS);
+        peer_forgets(p);
+        seq += MSS;
+    }
+    assert_in_range(user_status(p).receive_limit, 32 * KIB, 64 * KIB); /* 2 x 17 + 16 segments */
+    peer_done_quietly(p);
+}
