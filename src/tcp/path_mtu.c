@@ -118,7 +118,7 @@ next_mms(const struct tcb *tcb)
 uint32_t
 estab_path_mtu_probe(const struct tcb *tcb, const struct tcp_env *env)
 {
-    uint32_t mms, len;
+    uint32_t mms, len, behind;
 
     if (LIKELY(tcb->mms_s >= tcb->mms_max) || !env->cfg->path_mtu_probing || tcb->probe_mms != 0 ||
         tcb->flight == NULL || tcb->recovery != RECOVERY_NONE || tcb->flight->sb.sacked > 0 ||
@@ -131,10 +131,11 @@ estab_path_mtu_probe(const struct tcb *tcb, const struct tcp_env *env)
     if (mms < tcb->mms_s + GRAIN || tcb->opt->max_segment != 0)
         return 0;
     len = mms - header_len(tcb);
-    /* RFC 4821 §7.4: there must be text behind it that tells of its loss, and room for it all. */
-    if (snd_unsent(tcb) < len + 4u * tcb->smss ||
-        flight_pipe(tcb) + len + 4u * tcb->smss > tcb->cwnd ||
-        flight_size(tcb) + len + 4u * tcb->smss > tcb->snd_wnd)
+    /* RFC 4821 §7.4: there must be text behind it that tells of its loss, and room for it all: with
+     * RACK a segment that arrives is enough, and a window that losses keep small has no room for more. */
+    behind = (tcb->flight->by_number ? 4u : 1u) * tcb->smss;
+    if (snd_unsent(tcb) < len + behind || flight_pipe(tcb) + len + behind > tcb->cwnd ||
+        flight_size(tcb) + len + behind > tcb->snd_wnd)
         return 0;
     return len;
 }

@@ -35,6 +35,8 @@ count(struct peer *p, enum estab_recovery what)
     return st.recoveries[what];
 }
 
+static int32_t offered; /* the peer's window in units of 128 octets; 0: a large one */
+
 /* Everything that leaves is acknowledged a round trip later, for so many round trips, or until a probe
  * leaves: it is not acknowledged, and is returned. */
 static struct captured *
@@ -57,7 +59,7 @@ all_is_well(struct peer *p, unsigned round_trips, uint32_t *una)
                 end = c->seg.seq - p->iss + ISS + c->seg.len;
         }
         *una = end;
-        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = end);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = end, .wnd = offered);
         while (user_sends(p, 20000) > 0)
             ;
     }
@@ -174,4 +176,29 @@ TEST(only_large_segments_make_a_black_hole)
         (void)time_until_sent(p, SEC(60));
     assert_int_equal(user_status(p).mss, FULL);
     peer_done_quietly(p);
+}
+
+/* RFC 4821 §7.4: a window of four segments, which losses would not let grow, has room for one, a probe, and
+ * the one behind it that tells what became of it; a window of three has not. */
+TEST(a_small_window_has_room_for_a_probe)
+{
+    for (unsigned segments = 3; segments <= 4; segments++) {
+        uint32_t una;
+        struct peer *p = in_a_black_hole(&una);
+        struct captured *probe;
+
+        offered = (int32_t)(segments * BASE / 128 + 1);
+        probe = all_is_well(p, 60, &una);
+        offered = 0;
+        assert_int_equal(probe != NULL, segments == 4);
+        if (probe != NULL) {
+            assert_int_equal(probe->seg.len, FULL);
+            una = probe->seg.seq - p->iss + ISS;
+            peer_forgets(p);
+            peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = una, .sack = { { una + FULL, una + FULL + BASE } });
+            (void)time_until_sent(p, MS(100));
+            assert_int_equal(count(p, ESTAB_RECOVERY_MTU_PROBE_LOST), 1);
+        }
+        peer_done_quietly(p);
+    }
 }
