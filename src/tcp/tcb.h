@@ -104,6 +104,7 @@ struct tcb {
     uint8_t acks_owed;  /* immediate ACKs to send; RFC 5681 §4.2: never more than segments came */
     uint8_t ack_reason; /* enum send_reason of the next pure ACK */
     uint8_t quickacks;  /* full-sized segments still acknowledged at once */
+    uint8_t rcv_same;   /* segments in a row of rcv_len octets */
     uint8_t snd_wind_shift, rcv_wind_shift;
     uint8_t syn_retransmissions;
     uint8_t ip_header_len; /* 20 or 40 */
@@ -186,7 +187,8 @@ struct tcb {
      * and the most it ever took in a round trip; the round trip as what arrives tells it, and the
      * shortest told since tune_at, microseconds, 0: not told */
     uint32_t rcv_limit, tune_taken, tune_at, tune_space, rcv_rtt, rcv_rtt_low;
-    uint32_t rcv_mss; /* the largest text seen in one segment: what "full-sized" means */
+    uint32_t rcv_mss; /* text of a segment that the peer calls full-sized */
+    uint32_t rcv_len; /* text of the last shorter one */
 
     /* snd: from SND.UNA on (from ISS + 1 before the SYN is acknowledged). rcv: used octets wait
      * for the user, text out of order stands behind them, where `ooo` says. */

@@ -25,6 +25,28 @@ estab_tcp_note_duplicate(struct tcb *tcb, tcp_seq left, tcp_seq right)
     tcb->dsack_right = right;
 }
 
+/* What the peer calls full-sized: the largest segment, until so many smaller ones have come, one as
+ * long as the other: a path that has become narrower makes all of them so. */
+#define SAME_LENGTH 8
+#define RCV_MSS_MIN 536
+
+static void
+note_length(struct tcb *tcb, uint32_t len)
+{
+    if (LIKELY(len >= tcb->rcv_mss)) {
+        tcb->rcv_mss = len;
+        tcb->rcv_same = 0;
+    } else if (len < RCV_MSS_MIN) {
+        tcb->rcv_same = 0;
+    } else if (len != tcb->rcv_len) {
+        tcb->rcv_len = len;
+        tcb->rcv_same = 1;
+    } else if (++tcb->rcv_same == SAME_LENGTH) {
+        tcb->rcv_mss = len;
+        tcb->rcv_same = 0;
+    }
+}
+
 static void
 schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool filled_hole)
 {
@@ -36,8 +58,7 @@ schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool fill
         owe_one_ack(tcb, WHY_ACK_NOW);
         return;
     }
-    if (len > tcb->rcv_mss)
-        tcb->rcv_mss = len;
+    note_length(tcb, len);
     /* The first segments are acknowledged at once, however they come together: a sender whose window
      * is small waits for each. */
     if (tcb->quickacks > 0 && len >= tcb->rcv_mss) {

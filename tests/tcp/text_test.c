@@ -152,6 +152,45 @@ TEST(delayed_ack)
     peer_done(p);
 }
 
+/* SHLD-19: a path that has become narrower brings smaller segments, all as long as the other: after eight
+ * of them these are full-sized, and every second is acknowledged again. A few, or lengths that differ,
+ * or ones that no path asks for, do not make it so. */
+TEST(full_sized_is_what_a_narrower_path_brings)
+{
+    static const struct {
+        uint32_t len, alternate;
+        bool becomes;
+    } cases[] = { { 1148, 0, true }, { 536, 0, true }, { 1148, 900, false }, { 500, 0, false } };
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct peer *p = peer_in_established();
+        uint32_t seq = 101;
+
+        for (unsigned n = 0; n < 18; n++, seq += 1460)
+            peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = 1460);
+        user_receives(p, seq - 101);
+        time_passes(p, MS(40));
+        peer_forgets(p);
+        for (unsigned n = 0; n < 8; n++) {
+            uint32_t len = n % 2 && cases[i].alternate != 0 ? cases[i].alternate : cases[i].len;
+
+            peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = len);
+            seq += len;
+            if (n == 6) { /* not yet: 2,296 octets are less than two of 1,460 */
+                time_passes(p, MS(40));
+                peer_forgets(p);
+            }
+        }
+        time_passes(p, MS(40));
+        peer_forgets(p);
+        peer_sends(p, .ctl = CTL_ACK, .seq = seq, .ack = ISS + 1, .len = cases[i].len);
+        expect_nothing_sent(p);
+        peer_sends(p, .ctl = CTL_ACK, .seq = seq + cases[i].len, .ack = ISS + 1, .len = cases[i].len);
+        assert_int_equal(p->n, cases[i].becomes);
+        peer_done_quietly(p);
+    }
+}
+
 /* Sixteen full-sized segments are acknowledged at once, whether they come singly or two together:
  * an even number is left for the rule of every second. */
 TEST(the_first_segments_use_up_quick_acks_however_they_come)
