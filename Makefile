@@ -316,6 +316,11 @@ netlab: $(BUILD)/estab-netlab
 netlab-golden: $(BUILD)/estab-netlab
 	$(RUNNER) $(BUILD)/estab-netlab --quick --seeds 1 > tests/netlab/golden.txt
 
+# An hour of virtual time with every algorithm over a path that does everything wrong, a minute of ours.
+.PHONY: long-path
+long-path: $(BUILD)/tests/sim/fairness_test
+	ESTAB_LONG_PATH=3600 $(RUNNER) $(BUILD)/tests/sim/fairness_test an_hour
+
 # --- install -----------------------------------------------------------------------------------
 
 .PHONY: install uninstall
@@ -359,8 +364,9 @@ help:
 	@echo 'make bench-wan          estab and Linux over long, slow and lossy paths (root); WAN=--full for all'
 	@echo 'make fuzz SECONDS=60    coverage-guided fuzzing of every target (clang)'
 	@echo 'make swarm SEEDS=1000   the simulator over that many seeds'
-	@echo 'make netlab             the network laboratory: docs/performance (minutes)'
+	@echo 'make netlab             the network laboratory, whole: maps, and docs/performance/netlab.txt (half an hour)'
 	@echo 'make netlab-golden      the table that tests/netlab compares'
+	@echo 'make long-path          an hour of virtual time over the worst of paths, with every algorithm'
 	@echo 'make format             clang-format 14 over every C file'
 	@echo 'make tidy               the house rules'
 	@echo 'make rfc-map            docs/rfc/9293.md from the code, the tests and the last make test'
