@@ -318,8 +318,8 @@ netlab-golden: $(BUILD)/estab-netlab
 
 # An hour of virtual time with every algorithm over a path that does everything wrong, a minute of ours.
 .PHONY: long-path
-long-path: $(BUILD)/tests/sim/fairness_test
-	ESTAB_LONG_PATH=3600 $(RUNNER) $(BUILD)/tests/sim/fairness_test an_hour
+long-path: $(BUILD)/tests/sim/long_path_test
+	ESTAB_LONG_PATH=3600 $(RUNNER) $(BUILD)/tests/sim/long_path_test
 
 # --- install -----------------------------------------------------------------------------------
 
