@@ -11,13 +11,20 @@
 # --- what a user may set -----------------------------------------------------------------------
 
 BUILD ?= build
+hash := \#
 CFLAGS ?= -O2 -g
 CFLAGS_EXTRA ?=
 LDFLAGS_EXTRA ?=
 # A command put in front of every program we run: an emulator or valgrind.
 RUNNER ?=
-# Libraries the tools need beyond libc. Empty on purpose.
+# Libraries the tools need beyond libc: none. libpcap, where a program can be linked with it, gives
+# `estab trace` filters and live captures; PCAP=0 builds without.
 TOOLS_LIBS ?=
+PCAP ?= $(shell printf '%s\n' '$(hash)include <pcap/pcap.h>' 'int main(void) { return pcap_lib_version() == 0; }' | \
+    $(CC) $(CFLAGS_EXTRA) $(LDFLAGS_EXTRA) -D_GNU_SOURCE -x c - -o /dev/null -lpcap 2>/dev/null && echo 1 || echo 0)
+PCAP := $(PCAP)
+PCAP_FLAGS := $(if $(filter 1,$(PCAP)),-DESTAB_WITH_PCAP)
+TOOLS_LIBS += $(if $(filter 1,$(PCAP)),-lpcap)
 SECONDS ?= 60
 SEEDS ?= 1000
 PREFIX ?= /usr/local
@@ -80,7 +87,7 @@ TEST_FLAGS = $(COMMON) $(WARNINGS) -Isrc -I. -Itests -Itests/harness -D_GNU_SOUR
 # --- sources -----------------------------------------------------------------------------------
 
 lib_src := $(sort $(wildcard src/*.c src/*/*.c))
-pure_src := $(sort $(wildcard sim/*.c view/*.c))
+pure_src := $(sort $(wildcard sim/*.c view/*.c trace/*.c))
 tools_src := $(sort $(wildcard sock/*.c drivers/*.c run/*.c))
 cli_src := $(sort $(wildcard cli/*.c))
 sim_src := $(sort $(wildcard sim/main/*.c))
@@ -141,7 +148,7 @@ remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ |
     printf '%s\n' '$(subst ','\'',$(1))' > $@
 
 $(BUILD)/flags: FORCE
-	$(call remember,$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) $(ERRORS) $(CMOCKA_CFLAGS))
+	$(call remember,$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) $(ERRORS) $(CMOCKA_CFLAGS) $(PCAP_FLAGS))
 $(BUILD)/libestab.list: FORCE
 	$(call remember,$(lib_obj))
 $(BUILD)/tools.list: FORCE
@@ -167,6 +174,8 @@ $(BUILD)/obj/view/%.o: view/%.c $(BUILD)/flags
 	$(call compile,$(PURE_FLAGS))
 $(BUILD)/obj-lab/lab/%.o: lab/%.c $(BUILD)/flags
 	$(call compile,$(TOOLS_FLAGS) -DESTAB_LAB)
+$(BUILD)/obj/trace/%.o: trace/%.c $(BUILD)/flags
+	$(call compile,$(PURE_FLAGS))
 $(BUILD)/obj-lab/tests/%.o: tests/%.c $(BUILD)/flags
 	$(call compile,$(TEST_FLAGS) -DESTAB_LAB)
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
@@ -176,7 +185,7 @@ $(BUILD)/obj/fuzz/%.o: fuzz/%.c $(BUILD)/flags
 $(BUILD)/obj-so/%.o: %.c $(BUILD)/flags
 	$(call compile,$(TOOLS_FLAGS) $(HIDDEN))
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
-	$(call compile,$(TOOLS_FLAGS))
+	$(call compile,$(TOOLS_FLAGS) $(PCAP_FLAGS))
 
 $(LIB_A): $(lib_obj) $(BUILD)/libestab.list
 	$(archive)

@@ -21,6 +21,7 @@ static const struct {
     { "script", "play a script of hosts, segments and faults, and judge it", estab_cmd_script },
     { "set", "change a setting of a running host", estab_cmd_set },
     { "ss", "show the sockets of a running host", estab_cmd_ss },
+    { "trace", "what happened in a capture: who closed, who reset and why", estab_cmd_trace },
     { "wan", "a slow, long, bad path between two TUN devices", estab_cmd_wan },
 };
 

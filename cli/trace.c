@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * estab trace: what happened in a capture (docs/trace.md). Reading is cli/trace_source.c, thinking
+ * is trace/, drawing is view/ and trace/; here are the options and what is asked for.
+ */
+#include "cli/cli.h"
+#include "cli/numbers.h"
+#include "cli/terminal.h"
+#include "cli/trace_source.h"
+#include "drivers/random.h"
+#include "trace/list.h"
+#include "view/view.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum trace_mode { MODE_LIST, MODE_LADDER, MODE_JSON, MODE_RECORDS };
+
+struct trace_options {
+    enum trace_mode mode;
+    struct trace_source_options source;
+    uint64_t only; /* the connection of the ladder; 0: the first */
+    unsigned width, least;
+    bool ascii, colour, unfold, help, numbered;
+    uint64_t max_packets; /* 0: all */
+};
+
+struct trace_run {
+    const struct trace_options *o;
+    struct list_options list;
+    struct view_ladder *ladder;
+    struct view_json *json;
+    bool has_origin;
+    int error; /* errno of standard output */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void
+help(void)
+{
+    printf(
+        "usage: estab trace [OPTION]... FILE\n"
+        "       estab trace [OPTION]... -i DEVICE\n"
+        "Reads a capture (pcap or pcapng, `-` is standard input), follows every TCP connection in\n"
+        "it, infers the states of both ends, and says what happened: who closed, who reset and\n"
+        "why, what was lost, what it waited for. docs/trace.md explains each verdict.\n\n"
+        "  --list         a line for each connection and what there is to say (the default)\n"
+        "  --ladder [N]   draw connection N, or the first\n"
+        "  --json         connections as JSON, one object a line\n"
+        "  --records [N]  every segment of connection N, or of all, as trace records in JSON lines\n"
+        "  --all          with --list also what is merely worth knowing\n"
+        "  --unfold       draw every segment in the ladder\n"
+        "  -f, --filter EXPRESSION  only packets that tcpdump would show (libpcap)\n"
+        "  -i DEVICE      capture live, until SIGINT (libpcap)\n"
+        "  -c N           at most N packets\n"
+        "  --width N      columns of the ladder, 80 to 200\n"
+        "  --ascii        nothing but ASCII\n"
+        "  --no-color     no colours, as with NO_COLOR in the environment\n"
+        "  --help         this text\n\n"
+        "Exit status: 0, 1 the file could not be read to its end (what came before is shown),\n"
+        "2 the command line is wrong.\n");
+}
+
+static int
+usage_error(const char *option, const char *what)
+{
+    fprintf(stderr, "estab trace: %.200s: %s (estab trace --help lists the options)\n", option,
+            what);
+    return 2;
+}
+
+/* ---- the command line ---- */
+
+/* "--name value", "--name=value" or "-n value": 1 and the value (NULL: it has none). */
+static int
+has_value(const char *name, char **argv, int argc, int *i, const char **value)
+{
+    const char *arg = argv[*i];
+    size_t len = strlen(name);
+
+    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
+        return 0;
+    if (arg[len] == '=')
+        *value = arg + len + 1;
+    else
+        *value = *i + 1 < argc ? argv[++*i] : NULL;
+    return 1;
+}
+
+/* The number behind an option that may have one: --ladder 3, --ladder=3. */
+static int
+may_have_number(const char *name, char **argv, int argc, int *i, uint64_t *n)
+{
+    const char *arg = argv[*i];
+    size_t len = strlen(name);
+
+    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
+        return 0;
+    if (arg[len] == '=')
+        return estab_parse_number(arg + len + 1, 1, UINT64_MAX, n) ? 1 : -1;
+    if (*i + 1 < argc && estab_parse_number(argv[*i + 1], 1, UINT64_MAX, n))
+        ++*i;
+    return 1;
+}
+
+static int
+parse_option(struct trace_options *o, char **argv, int argc, int *i)
+{
+    const char *arg = argv[*i], *value;
+    uint64_t n;
+    int got;
+
+    if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+        o->help = true;
+    } else if (strcmp(arg, "--list") == 0) {
+        o->mode = MODE_LIST;
+    } else if (strcmp(arg, "--json") == 0) {
+        o->mode = MODE_JSON;
+    } else if ((got = may_have_number("--ladder", argv, argc, i, &o->only)) != 0) {
+        if (got < 0)
+            return usage_error("--ladder", "the number of a connection is wanted");
+        o->mode = MODE_LADDER;
+    } else if ((got = may_have_number("--records", argv, argc, i, &o->only)) != 0) {
+        if (got < 0)
+            return usage_error("--records", "the number of a connection is wanted");
+        o->mode = MODE_RECORDS;
+    } else if (strcmp(arg, "--all") == 0) {
+        o->least = 1;
+    } else if (strcmp(arg, "--unfold") == 0) {
+        o->unfold = true;
+    } else if (strcmp(arg, "--ascii") == 0) {
+        o->ascii = true;
+    } else if (strcmp(arg, "--no-color") == 0 || strcmp(arg, "--no-colour") == 0) {
+        o->colour = false;
+    } else if (has_value("-f", argv, argc, i, &value) ||
+               has_value("--filter", argv, argc, i, &value)) {
+        if (value == NULL)
+            return usage_error(arg, "a filter is wanted");
+        o->source.filter = value;
+    } else if (has_value("-i", argv, argc, i, &value)) {
+        if (value == NULL || *value == '\0')
+            return usage_error("-i", "the name of a device is wanted");
+        o->source.device = value;
+    } else if (has_value("-c", argv, argc, i, &value)) {
+        if (value == NULL || !estab_parse_number(value, 1, UINT64_MAX, &o->max_packets))
+            return usage_error("-c", "a number of packets is wanted");
+    } else if (has_value("--width", argv, argc, i, &value)) {
+        if (value == NULL || !estab_parse_number(value, 80, 200, &n))
+            return usage_error("--width", "a number of columns, 80 to 200, is wanted");
+        o->width = (unsigned)n;
+    } else {
+        return usage_error(arg, "unknown option");
+    }
+    return 0;
+}
+
+/* 0, or the exit status. */
+static int
+parse(struct trace_options *o, int argc, char **argv)
+{
+    bool only_files = false;
+
+    *o = (struct trace_options){ .least = 2 };
+    o->colour = terminal_has_colour(STDOUT_FILENO);
+    o->ascii = terminal_is_ascii_only();
+    o->width = terminal_width(STDOUT_FILENO);
+    for (int i = 1; i < argc; i++) {
+        if (!only_files && strcmp(argv[i], "--") == 0) {
+            only_files = true;
+        } else if (only_files || argv[i][0] != '-' || argv[i][1] == '\0') {
+            if (o->source.file != NULL)
+                return usage_error(argv[i], "one capture at a time");
+            o->source.file = argv[i];
+        } else {
+            int status = parse_option(o, argv, argc, &i);
+
+            if (status != 0)
+                return status;
+        }
+    }
+    if (o->help)
+        return 0;
+    if (o->source.file == NULL && o->source.device == NULL)
+        return usage_error("FILE", "which capture? `-` is standard input");
+    if (o->source.file != NULL && o->source.device != NULL)
+        return usage_error("-i", "a file or a device, not both");
+    return 0;
+}
+
+/* ---- what is shown ---- */
+
+/* A view_write_fn. */
+static int
+put(void *ctx, const void *p, size_t n)
+{
+    struct trace_run *run = ctx;
+
+    if (run->error == 0 && fwrite(p, 1, n, stdout) != n)
+        run->error = EIO;
+    return -run->error;
+}
+
+static void
+show_record(void *ctx, const struct estab_trace *record)
+{
+    struct trace_run *run = ctx;
+
+    if (run->ladder != NULL)
+        (void)estab_view_ladder_record(run->ladder, record);
+    if (run->json != NULL)
+        (void)estab_view_json_record(run->json, record);
+}
+
+static void
+show_segment(void *ctx, const struct segment_seen *s)
+{
+    struct trace_run *run = ctx;
+    uint64_t only = run->o->only;
+
+    if (run->o->mode == MODE_LADDER ? s->conn->number == (only > 0 ? only : 1)
+                                    : run->json != NULL && (only == 0 || s->conn->number == only))
+        estab_trace_records(s, run->list.origin, show_record, run);
+}
+
+static void
+show_connection(void *ctx, const struct connection *c)
+{
+    struct trace_run *run = ctx;
+
+    if (run->o->mode == MODE_LIST)
+        (void)estab_list_connection(&run->list, c, put, run);
+    else if (run->o->mode == MODE_JSON)
+        (void)estab_list_json(&run->list, c, put, run);
+}
+
+/* On a terminal, while a long file is read. */
+static void
+show_progress(const struct trace_source *source, uint64_t packets)
+{
+    uint64_t done, of;
+
+    if (!isatty(STDERR_FILENO) || packets % 262144 != 0 ||
+        !estab_trace_source_progress(source, &done, &of))
+        return;
+    fprintf(stderr, "\r%3u %%  %llu packets", (unsigned)(done / (of / 100 + 1)),
+            (unsigned long long)packets);
+}
+
+static void
+stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+/* ---- the run ---- */
+
+static int
+open_views(struct trace_run *run)
+{
+    const struct view_ladder_options ladder = {
+        .width = run->o->width,
+        .colour = run->o->colour,
+        .ascii = run->o->ascii,
+        .unfold = run->o->unfold,
+        .both = true,
+        .host = { END_A, END_B },
+        .name = { "client", "server" },
+    };
+    const struct view_json_options json = { .origin = 0 };
+
+    if (run->o->mode == MODE_LADDER)
+        run->ladder = estab_view_ladder_new(&ladder, put, run);
+    if (run->o->mode == MODE_RECORDS)
+        run->json = estab_view_json_new(&json, put, run);
+    return (run->o->mode == MODE_LADDER && run->ladder == NULL) ||
+                   (run->o->mode == MODE_RECORDS && run->json == NULL)
+               ? -1
+               : 0;
+}
+
+static int
+read_all(struct trace_run *run, struct analysis *a, struct trace_source *source,
+         struct failure *why)
+{
+    const bool is_live = run->o->source.device != NULL;
+    struct capture_packet packet;
+    uint64_t packets = 0;
+    int got;
+
+    while (!stopped && run->error == 0 &&
+           (run->o->max_packets == 0 || packets < run->o->max_packets)) {
+        got = estab_trace_source_next(source, &packet, why);
+        if (got < 0)
+            return -1;
+        if (got == 0 && !is_live)
+            break;
+        if (got == 0)
+            continue;
+        if (!run->has_origin) {
+            run->has_origin = true;
+            if (run->o->mode != MODE_RECORDS)
+                run->list.origin = packet.at;
+        }
+        estab_analysis_packet(a, &packet);
+        show_progress(source, ++packets);
+    }
+    return 0;
+}
+
+static void
+finish(struct trace_run *run, struct analysis *a)
+{
+    const struct analysis_totals *t = estab_analysis_totals(a);
+
+    if (isatty(STDERR_FILENO) && t->packets >= 262144)
+        fprintf(stderr, "\r                              \r");
+    if (run->o->mode == MODE_LIST && t->tcp > 0)
+        (void)estab_list_head(&run->list, put, run);
+    estab_analysis_finish(a);
+    if (run->ladder != NULL)
+        (void)estab_view_ladder_finish(run->ladder, NULL);
+    if (run->json != NULL)
+        (void)estab_view_json_finish(run->json);
+    if (run->o->mode == MODE_LIST)
+        (void)estab_list_totals(&run->list, t, put, run);
+    if (t->unread > 0 && t->unread == t->packets)
+        fprintf(stderr,
+                "estab trace: link type %u is not read (Ethernet, raw IP, Linux cooked and "
+                "loopback are)\n",
+                (unsigned)t->unknown_link);
+}
+
+static int
+run_trace(const struct trace_options *o)
+{
+    struct trace_run run = { .o = o };
+    struct analysis_options options = { .ctx = &run,
+                                        .segment = show_segment,
+                                        .connection = show_connection };
+    struct failure why = { "" };
+    uint8_t secret[32];
+    struct trace_source *source;
+    struct analysis *a;
+    int status = 0;
+
+    run.list = (struct list_options){ .colour = o->colour, .ascii = o->ascii, .least = o->least };
+    if (estab_random_secret(secret, &why) < 0) {
+        fprintf(stderr, "estab trace: %s\n", why.text);
+        return 1;
+    }
+    memcpy(options.key, secret, sizeof options.key);
+    source = estab_trace_source_open(&o->source, &why);
+    if (source == NULL) {
+        fprintf(stderr, "estab trace: %s\n", why.text);
+        return 1;
+    }
+    a = estab_analysis_new(&options);
+    if (a == NULL || open_views(&run) < 0) {
+        fprintf(stderr, "estab trace: out of memory\n");
+        status = 1;
+    } else {
+        if (read_all(&run, a, source, &why) < 0)
+            status = 1;
+        if (status == 0 || run.has_origin)
+            finish(&run, a);
+        if (o->mode == MODE_LADDER &&
+            estab_analysis_totals(a)->connections < (o->only > 0 ? o->only : 1) && status == 0) {
+            (void)estab_fail(&why, "there is no connection %llu",
+                             (unsigned long long)(o->only > 0 ? o->only : 1));
+            status = 1;
+        }
+        if (fflush(stdout) != 0 || run.error != 0) {
+            (void)estab_fail(&why, "cannot write to standard output");
+            status = 1;
+        }
+        if (status != 0)
+            fprintf(stderr, "estab trace: %s\n", why.text);
+    }
+    estab_analysis_free(a);
+    estab_view_ladder_free(run.ladder);
+    if (run.json != NULL)
+        estab_view_json_free(run.json);
+    estab_trace_source_close(source);
+    return status;
+}
+
+int
+estab_cmd_trace(int argc, char **argv)
+{
+    struct trace_options o;
+    struct sigaction action = { .sa_handler = stop };
+    int status = parse(&o, argc, argv);
+
+    if (status != 0)
+        return status;
+    if (o.help) {
+        help();
+        return fflush(stdout) != 0;
+    }
+    if (o.source.device != NULL) {
+        (void)sigaction(SIGINT, &action, NULL);
+        (void)sigaction(SIGTERM, &action, NULL);
+    }
+    return run_trace(&o);
+}
