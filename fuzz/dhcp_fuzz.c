@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzzes DHCP: the parser on any octets, and the client in each of its states with messages whose
- * head is right. First octet: how far the client has come; then the type, then options.
+ * Fuzzes DHCP: the parsers on any octets, as a message, in a packet and in a frame, and the client in
+ * each of its states with messages whose head is right. First octet: how far the client has come; then
+ * the type, then options.
  */
 #include "base/bytes.h"
 #include "wire/dhcp.h"
+#include "wire/ethernet.h"
+#include "wire/udp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +35,49 @@ check_message(const uint8_t *data, size_t size)
     REQUIRE(m.mtu == 0 || m.mtu >= 576);
     for (unsigned i = 0; i < m.n_routes; i++)
         REQUIRE(m.routes[i].len <= 32);
+}
+
+/* What is found lies within what was looked at. */
+static void
+check_found(const uint8_t *frame, size_t size)
+{
+    uint8_t own[6], from[6];
+    const uint8_t *m;
+    size_t len;
+
+    m = estab_dhcp_read_ip(frame, size, &len);
+    REQUIRE(m == NULL || (m >= frame + 28 && len <= size && m + len <= frame + size));
+    if (size < 6)
+        return;
+    memcpy(own, frame, 6);
+    m = estab_dhcp_read_frame(frame, size, own, from, &len);
+    REQUIRE(m == NULL || (m >= frame + 42 && len <= size && m + len <= frame + size));
+    REQUIRE(m == NULL || memcmp(from, frame + 6, 6) == 0);
+}
+
+/* The input as it comes; and in a frame that is right but for one octet: where, and what. */
+static void
+check_frame(const uint8_t *data, size_t size)
+{
+    static const uint8_t they[6] = { 2, 1 }, we[6] = { 2, 2 }, src[4] = { 192, 0, 2, 1 },
+                         dst[4] = { 192, 0, 2, 50 };
+    uint32_t len = size > 1400 ? 1400 : (uint32_t)size, at;
+    uint8_t *frame = malloc(14 + 28 + len), from[6];
+    const uint8_t *m;
+    size_t got;
+
+    REQUIRE(frame != NULL);
+    check_found(data, size);
+    at = estab_ether_write(frame, we, they, 0, ETHER_IPV4);
+    at += estab_ip_write(frame + at, 4, IP_PROTO_UDP, 64, 0, src, dst, 0, UDP_HEADER + len);
+    estab_udp_write(frame + at, 67, 68, src, dst, 4, data, len);
+    memcpy(frame + at + UDP_HEADER, data, len);
+    m = estab_dhcp_read_frame(frame, 42 + len, we, from, &got);
+    REQUIRE(m == frame + 42 && got == len);
+    frame[data[0] % 42] ^= data[size - 1];
+    check_found(frame, 42 + len);
+    check_found(frame, (42 + len) / 2);
+    free(frame);
 }
 
 /* A reply to the client's last message: fixed fields, yiaddr 192.0.2.50, then `options`. */
@@ -104,6 +150,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || size > 60000)
         return 0;
     check_message(data, size);
+    check_frame(data, size);
     check_client(data, size);
     return 0;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DHCP messages as IP packets: a client has to send from 0.0.0.0, and to take what comes, before its
- * host has an address (RFC 2131 §4.1).
+ * DHCP messages as IP packets, and as Ethernet frames: a client has to send from 0.0.0.0, and to take
+ * what comes, before its host has an address (RFC 2131 §4.1).
  */
 #include "estab/dhcp.h"
 
+#include "wire/ethernet.h"
 #include "wire/udp.h"
 
 #include <string.h>
@@ -35,4 +36,30 @@ estab_dhcp_read_ip(const uint8_t *packet, size_t packet_len, size_t *len)
         return NULL;
     *len = u.data_len;
     return u.data;
+}
+
+static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+size_t
+estab_dhcp_write_frame(const struct estab_dhcp_packet *p, const uint8_t own[6], const uint8_t *to,
+                       uint8_t out[ESTAB_DHCP_FRAME])
+{
+    bool to_all = to == NULL || memcmp(p->dst.bytes, everybody, 4) == 0;
+
+    return estab_ether_write(out, to_all ? everybody : to, own, 0, ETHER_IPV4) +
+           estab_dhcp_write_ip(p, out + ETHER_HEADER);
+}
+
+const uint8_t *
+estab_dhcp_read_frame(const uint8_t *frame, size_t frame_len, const uint8_t own[6], uint8_t from[6],
+                      size_t *len)
+{
+    struct ether_frame e;
+
+    if (frame_len > 65535 + ETHER_HEADER || !estab_ether_parse(&e, frame, (uint32_t)frame_len) ||
+        e.type != ETHER_IPV4 || e.vlan != 0 || mac_is_group(e.src) || mac_is_zero(e.src) ||
+        (memcmp(e.dst, own, 6) != 0 && memcmp(e.dst, everybody, 6) != 0))
+        return NULL;
+    memcpy(from, e.src, 6);
+    return estab_dhcp_read_ip(e.payload, e.payload_len, len);
 }

@@ -842,6 +842,46 @@ TEST(a_message_goes_out_from_0_to_everybody_and_replies_are_found)
     assert_null(estab_dhcp_read_ip(packet, n, &len));
 }
 
+/* RFC 2131 §4.1: to every station until there is a lease, and then to the one that gave it. */
+TEST(a_message_in_a_frame_is_found_when_it_is_for_us)
+{
+    static const uint8_t they[6] = { 2, 0, 0, 0, 0, 1 }, others[6] = { 2, 0, 0, 0, 0, 7 };
+    struct estab_dhcp_config cfg = config();
+    struct estab_dhcp_packet p;
+    uint8_t frame[ESTAB_DHCP_FRAME], from[6];
+    size_t n, len;
+
+    start(&cfg);
+    assert_true(estab_dhcp_next_packet(&client, &p, now));
+    n = estab_dhcp_write_frame(&p, hardware, they, frame);
+    assert_int_equal(n, 42 + p.len);
+    assert_memory_equal(frame, "\377\377\377\377\377\377\2\0\0\0\0\11\10\0", 14);
+    frame[35] = 67; /* as if it were a reply */
+    frame[37] = 68;
+    assert_ptr_equal(estab_dhcp_read_frame(frame, n, others, from, &len), frame + 42);
+    assert_int_equal(len, p.len);
+    assert_memory_equal(from, hardware, 6);
+    for (size_t cut = 0; cut < n; cut++)
+        assert_null(estab_dhcp_read_frame(frame, cut, others, from, &len));
+    memcpy(frame, others, 6);
+    assert_ptr_equal(estab_dhcp_read_frame(frame, n, others, from, &len), frame + 42);
+    assert_null(estab_dhcp_read_frame(frame, n, they, from, &len));
+    memset(frame, 0xfd, 6); /* a group, but not every station */
+    assert_null(estab_dhcp_read_frame(frame, n, others, from, &len));
+    memcpy(frame, others, 6);
+    frame[6] |= 1; /* a group does not send */
+    assert_null(estab_dhcp_read_frame(frame, n, others, from, &len));
+    frame[6] &= 0xfe;
+    frame[13] = 6; /* ARP */
+    assert_null(estab_dhcp_read_frame(frame, n, others, from, &len));
+
+    p.dst = estab_addr_v4(192, 0, 2, 1);
+    (void)estab_dhcp_write_frame(&p, hardware, they, frame);
+    assert_memory_equal(frame, they, 6);
+    (void)estab_dhcp_write_frame(&p, hardware, NULL, frame);
+    assert_memory_equal(frame, "\377\377\377\377\377\377", 6);
+}
+
 TEST(a_configuration_that_cannot_be_is_refused)
 {
     struct estab_dhcp_config cfg = config();
