@@ -168,6 +168,25 @@ check_frame(struct fuzz *z, struct estab_frame *f)
         memcpy(z->asked6, nd.target, 16);
 }
 
+/* RFC 8106: at most so many, and each can be used as it is. */
+static void
+check_names(const struct fuzz *z)
+{
+    struct estab_name_server_info s;
+    struct estab_search_domain_info d;
+    uint64_t servers = 0, domains = 0;
+
+    while (estab_stack_next_name_server(z->stack, &servers, &s)) {
+        REQUIRE(s.ifindex == 1 && s.addr.family == ESTAB_INET6 && s.valid_until > z->now);
+        REQUIRE(!estab_addr_is_multicast(&s.addr) && !estab_addr_is_any(&s.addr));
+    }
+    while (estab_stack_next_search_domain(z->stack, &domains, &d)) {
+        REQUIRE(memchr(d.text, 0, sizeof d.text) != NULL && d.text[0] != '\0');
+        REQUIRE(d.valid_until > z->now);
+    }
+    REQUIRE(servers <= 8 && domains <= 8 && (z->link.autoconf || servers + domains == 0));
+}
+
 static void
 drain(struct fuzz *z)
 {
@@ -192,6 +211,7 @@ drain(struct fuzz *z)
     estab_stack_status(z->stack, &st);
     REQUIRE(st.neighbours <= NEIGHBOURS + UNRESOLVED);
     REQUIRE(st.paths <= z->cfg.max_paths);
+    check_names(z);
     REQUIRE(z->alloc.bytes <= z->cfg.memory_budget && !z->alloc.broken);
 }
 
@@ -428,7 +448,7 @@ op_user(struct fuzz *z)
     uint8_t mac[6];
     int result = 0;
 
-    switch (what % 10) {
+    switch (what % 11) {
     case 0:
         result = estab_connect(z->stack, NULL, &to, NULL, &z->conns[which], z->now);
         break;
@@ -458,6 +478,9 @@ op_user(struct fuzz *z)
     case 8:
         mac_of(z, octet(z), mac);
         result = estab_stack_set_neighbour(z->stack, 1, &a, mac, z->now);
+        break;
+    case 9:
+        result = estab_stack_set_mtu(z->stack, 1, 8 * octet(z));
         break;
     default:
         result = estab_close(z->stack, z->conns[which], z->now);

@@ -212,6 +212,8 @@ struct estab_config {
     /* Ethernet */
     uint32_t dad_transmits; /* probes before an assigned IPv6 address is used (RFC 4862 §5.1); 1. 0:
                                 none, and none for IPv4 either, which has 3 (RFC 5227) */
+    estab_time arp_probe_time; /* between the probes for an assigned IPv4 address this and up to as
+                                  much again, and twice this after the last; 1 s (RFC 5227 §1.1) */
     bool accept_redirects; /* a router may name a better next hop (RFC 4861 §8, RFC 1122 §3.2.2.2);
                                off */
     bool strong_host; /* an address answers only on its own interface (RFC 1122 §3.3.4.2); on */

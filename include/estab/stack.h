@@ -93,7 +93,7 @@ ESTAB_API ESTAB_MUST_CHECK int estab_stack_add_address(struct estab_stack *stack
                                                        const struct estab_addr *addr,
                                                        unsigned prefix_len);
 /* The same, but on Ethernet the link is asked first (RFC 5227 §2.1, RFC 4862 §5.4), which takes up
- * to 7 s (IPv4) or 2 s (IPv6); until then the address is ADDRESS_TENTATIVE and nobody can use it. */
+ * to 7 s (IPv4; `arp_probe_time`) or 2 s (IPv6); until then the address is ADDRESS_TENTATIVE and nobody can use it. */
 ESTAB_API ESTAB_MUST_CHECK int estab_stack_assign_address(struct estab_stack *stack,
                                                           unsigned ifindex,
                                                           const struct estab_addr *addr,
@@ -120,6 +120,31 @@ struct estab_address_info {
 /* Walks all addresses: start with *cursor = 0; false: no more. */
 ESTAB_API bool estab_stack_next_address(const struct estab_stack *stack, uint64_t *cursor,
                                         struct estab_address_info *out);
+
+/* Lowers the MTU of an interface, or raises it again up to what it was added with: what a DHCP server
+ * says (RFC 2132 §5.1). Connections that are there keep theirs, and frames have room for what it was
+ * added with. -ESTAB_EINVAL: less than 68, or more than that; -ESTAB_EMSGSIZE: less than 1280, and
+ * there is IPv6. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_mtu(struct estab_stack *stack, unsigned ifindex,
+                                                   uint32_t mtu);
+
+/* Name servers and search domains that routers have advertised on Ethernets with `autoconf` (RFC
+ * 8106), 8 of each on an interface, the best first. A link-local server is on that interface. */
+struct estab_name_server_info {
+    struct estab_addr addr;
+    unsigned ifindex;
+    estab_time valid_until;
+};
+struct estab_search_domain_info {
+    char text[64]; /* letters, digits, '-', '_' and '.' only */
+    unsigned ifindex;
+    estab_time valid_until;
+};
+/* Walk them: start with *cursor = 0; false: no more. */
+ESTAB_API bool estab_stack_next_name_server(const struct estab_stack *stack, uint64_t *cursor,
+                                            struct estab_name_server_info *out);
+ESTAB_API bool estab_stack_next_search_domain(const struct estab_stack *stack, uint64_t *cursor,
+                                              struct estab_search_domain_info *out);
 
 /* Adds a route; prefix_len 0 is the default route of that family. What it covers is taken to be on
  * the link itself; on Ethernet most routes want a gateway instead. */

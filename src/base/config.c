@@ -84,6 +84,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->max_paths = 1024;
     cfg->strong_host = true;
     cfg->dad_transmits = 1;
+    cfg->arp_probe_time = ESTAB_SEC(1);
     cfg->max_neighbours = 1024;
     cfg->max_unresolved_neighbours = 64;
     cfg->neighbour_queue_bytes = 512 * 1024;

@@ -10,11 +10,11 @@
 
 #include <string.h>
 
-/* RFC 5227 §1.1 */
+/* RFC 5227 §1.1. PROBE_WAIT and PROBE_MIN are `arp_probe_time`, PROBE_MAX and ANNOUNCE_WAIT twice
+ * that. Differs from RFC 5227 §1.1 where the user sets less than a second: a program that is started
+ * to fetch something does not wait 7 s for owners who answer within milliseconds. */
 #define ARP_PROBES 3
-#define ARP_PROBE_WAIT ESTAB_SEC(1)
-#define ARP_PROBE_MIN ESTAB_SEC(1)
-#define ARP_ANNOUNCE_WAIT ESTAB_SEC(2)
+#define ARP_ANNOUNCE_INTERVAL ESTAB_SEC(2)
 #define ARP_ANNOUNCEMENTS 2
 #define DEFEND_INTERVAL ESTAB_SEC(10)
 /* RFC 4861 §10 */
@@ -66,7 +66,7 @@ estab_address_begin(struct estab_stack *s, struct ip_address *a, bool probe, est
     a->probed = false;
     a->sends = (uint8_t)probes;
     /* hosts that were switched on together do not ask together */
-    a->send_at = now + estab_link_delay(s, ARP_PROBE_WAIT);
+    a->send_at = now + estab_link_delay(s, a->addr_len == 4 ? s->cfg.arp_probe_time : ESTAB_SEC(1));
 }
 
 void
@@ -292,6 +292,7 @@ estab_addresses_router(struct estab_stack *s, unsigned ifindex, const struct nd_
     /* RFC 4861 §6.3.4: from what IPv6 needs to what the link takes */
     if (ra->mtu >= 1280 && ra->mtu <= i->link.mtu)
         i->eth->mtu6 = ra->mtu;
+    estab_name_servers_heard(i->eth, ra, now);
     for (k = 0; k < ra->prefixes; k++) {
         const struct nd_prefix *p = &ra->prefix[k];
 
@@ -358,8 +359,9 @@ send_due(struct estab_stack *s, struct ip_address *a, estab_time now)
         if (a->addr_len == 16)
             a->send_at = now + s->neighbours->times[a->ifindex].retrans;
         else
-            a->send_at = now + (a->probed ? ARP_ANNOUNCE_WAIT
-                                          : ARP_PROBE_MIN + estab_link_delay(s, ARP_PROBE_MIN));
+            a->send_at =
+                now + s->cfg.arp_probe_time +
+                (a->probed ? s->cfg.arp_probe_time : estab_link_delay(s, s->cfg.arp_probe_time));
         return;
     }
     if (a->sends > 0) {
@@ -369,7 +371,7 @@ send_due(struct estab_stack *s, struct ip_address *a, estab_time now)
         else
             estab_arp_ask(s, a->ifindex, a->octets, NULL, a->octets, WHY_ARP_ANNOUNCE);
     }
-    a->send_at = a->sends > 0 ? now + ARP_ANNOUNCE_WAIT : ESTAB_NEVER;
+    a->send_at = a->sends > 0 ? now + ARP_ANNOUNCE_INTERVAL : ESTAB_NEVER;
 }
 
 /* RFC 8981 §3.5: shortly before a temporary address is deprecated there is a newer one. */
@@ -434,7 +436,10 @@ estab_addresses_tick(struct estab_stack *s, estab_time now)
     for (i = 1; i < s->interfaces; i++) {
         struct ethernet *e = s->interface[i].eth;
 
-        if (e == NULL || e->solicit_at > now)
+        if (e == NULL)
+            continue;
+        estab_name_servers_tick(e, now);
+        if (e->solicit_at > now)
             continue;
         estab_nd_ask_routers(s, i);
         e->solicit_at = --e->solicits_left > 0 ? now + ROUTER_SOLICIT_INTERVAL : ESTAB_NEVER;
@@ -462,6 +467,12 @@ estab_addresses_deadline(const struct estab_stack *s)
     for (i = 0; i < s->routes.routes; i++)
         if (s->routes.route[i].until < at)
             at = s->routes.route[i].until;
+    for (i = 1; i < s->interfaces; i++) {
+        if (s->interface[i].eth == NULL)
+            continue;
+        next = estab_name_servers_deadline(s->interface[i].eth);
+        at = next < at ? next : at;
+    }
     return at;
 }
 

@@ -203,6 +203,7 @@ struct neighbours;
 
 struct interface {
     struct estab_link link;
+    uint32_t mtu_max;     /* what it was added with: frames have room for it */
     struct ethernet *eth; /* NULL: raw IP packets */
     struct link send;     /* connections that owe output */
     struct link released; /* neighbours whose packets wait for room in: */

@@ -19,6 +19,18 @@
 #define PREFIXES_MAX 16    /* prefixes heard of on one interface */
 #define AUTOCONF_MAX 16    /* addresses made of them */
 #define REDIRECTS_MAX 16   /* host routes made by redirects */
+#define DNS_LIST_MAX 8     /* name servers, and search domains, heard of on one interface */
+
+/* An address of 16 octets, or a domain as text, with zeros behind it. */
+struct dns_entry {
+    uint8_t octets[ND_DOMAIN_TEXT];
+    estab_time until;
+};
+
+struct dns_list {
+    uint32_t n;
+    struct dns_entry at[DNS_LIST_MAX];
+};
 
 struct member {
     uint8_t group[16];
@@ -44,6 +56,7 @@ struct ethernet {
     struct member member[LINK_GROUPS_MAX];
     estab_time report_at[2]; /* answer to a query, IPv4 and IPv6; ESTAB_NEVER */
     estab_time old_until[OLD_QUERIERS];
+    struct dns_list servers, domains;
 };
 
 /* Octets of the largest IP packet of a family. */
@@ -125,6 +138,11 @@ void estab_address_conflict(struct estab_stack *s, struct ip_address *a, estab_t
 void estab_address_end(struct estab_stack *s, struct ip_address *a, estab_time now);
 void estab_addresses_router(struct estab_stack *s, unsigned ifindex, const struct nd_message *ra,
                             const uint8_t router[16], estab_time now);
+
+/* ---- name_servers.c ---- */
+void estab_name_servers_heard(struct ethernet *e, const struct nd_message *ra, estab_time now);
+void estab_name_servers_tick(struct ethernet *e, estab_time now);
+estab_time estab_name_servers_deadline(const struct ethernet *e);
 
 /* ---- groups.c ---- */
 int estab_group_join(struct estab_stack *s, unsigned ifindex, const uint8_t *group,

@@ -413,7 +413,7 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
         if (UNLIKELY(c->tcb.fast_open_owed))
             env->fast_open = estab_fast_open_offer(s, c, env, &offer);
 
-        ESTAB_ASSERT(f->cap >= s->interface[c->ifindex].link.mtu + head);
+        ESTAB_ASSERT(f->cap >= s->interface[c->ifindex].mtu_max + head);
         if (!estab_tcp_next_segment(&c->tcb, env, &out)) {
             *more = false;
             return filled;

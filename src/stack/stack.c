@@ -128,6 +128,8 @@ estab_config_is_good(const struct estab_config *cfg)
 
     for (i = 0; i < sizeof(cfg->secret); i++)
         any |= cfg->secret[i];
+    if (cfg->arp_probe_time <= 0 || cfg->arp_probe_time > ESTAB_SEC(60))
+        return false;
     return any != 0 && cfg->alloc.get != NULL && cfg->alloc.put != NULL && cfg->msl > 0 &&
            cfg->msl <= ESTAB_SEC(3600) && cfg->rto_initial > 0 &&
            cfg->rto_initial <= cfg->rto_max && cfg->rto_min > 0 && cfg->rto_slack >= 0 &&
@@ -289,7 +291,7 @@ estab_stack_add_interface(struct estab_stack *s, const struct estab_link *link)
         return -ESTAB_ENOMEM;
     if (link->kind > ESTAB_LINK_ETHERNET || link->offload.largest_out != 0)
         return -ESTAB_EINVAL;
-    *i = (struct interface){ .link = *link };
+    *i = (struct interface){ .link = *link, .mtu_max = link->mtu };
     if (link->kind == ESTAB_LINK_ETHERNET) {
         int err = estab_link_add(s, i, link);
 
@@ -324,6 +326,34 @@ estab_stack_add_address(struct estab_stack *s, unsigned ifindex, const struct es
     if (addr->family == ESTAB_INET6 && s->interface[ifindex].link.mtu < 1280)
         return -ESTAB_EMSGSIZE;
     return estab_ip_add_address(&s->routes, addr, prefix_len, ifindex);
+}
+
+static bool
+has_ipv6(const struct estab_stack *s, unsigned ifindex)
+{
+    uint32_t k;
+
+    for (k = 0; k < s->routes.addresses; k++)
+        if (s->routes.address[k].ifindex == ifindex && s->routes.address[k].addr_len == 16)
+            return true;
+    return s->interface[ifindex].link.autoconf && s->interface[ifindex].link.mtu >= 1280;
+}
+
+int
+estab_stack_set_mtu(struct estab_stack *s, unsigned ifindex, uint32_t mtu)
+{
+    struct interface *i;
+
+    if (!is_interface(s, ifindex) || mtu < 68 || mtu > s->interface[ifindex].mtu_max)
+        return -ESTAB_EINVAL;
+    if (mtu < 1280 && has_ipv6(s, ifindex)) /* RFC 8200 §5 */
+        return -ESTAB_EMSGSIZE;
+    i = &s->interface[ifindex];
+    /* what a router has said stays, as long as the link takes it */
+    if (i->eth != NULL && (i->eth->mtu6 == i->link.mtu || i->eth->mtu6 > mtu))
+        i->eth->mtu6 = mtu;
+    i->link.mtu = mtu;
+    return 0;
 }
 
 int

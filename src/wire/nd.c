@@ -7,7 +7,14 @@
 
 #include <string.h>
 
-enum { OPT_SOURCE = 1, OPT_TARGET = 2, OPT_PREFIX = 3, OPT_MTU = 5 };
+enum {
+    OPT_SOURCE = 1,
+    OPT_TARGET = 2,
+    OPT_PREFIX = 3,
+    OPT_MTU = 5,
+    OPT_RDNSS = 25,
+    OPT_DNSSL = 31
+};
 
 static bool
 is_multicast(const uint8_t *a)
@@ -55,6 +62,92 @@ take_prefix(struct nd_message *m, const uint8_t *o)
     };
 }
 
+/* The octets of the name at *at, with its root's zero; 0: padding from here on; -1: cut off, too
+ * long, or compressed, which RFC 8106 §5.2 forbids. */
+static int
+name_length(const struct nd_dns *o, uint32_t at)
+{
+    uint32_t i = at;
+
+    while (i < o->len && o->data[i] != 0) {
+        if (o->data[i] > 63)
+            return -1;
+        i += 1u + o->data[i];
+    }
+    if (i >= o->len || i - at > 254)
+        return -1;
+    return i == at ? 0 : (int)(i + 1 - at);
+}
+
+/* RFC 8106 §5.3.1: one with a wrong length, or a broken name in it, is passed over. */
+static void
+take_dns(struct nd_message *m, const uint8_t *o, uint32_t n)
+{
+    struct nd_dns d = { .data = o + 8, .len = n - 8, .lifetime = get_be32(o + 4) };
+    uint32_t at = 0;
+    int len;
+
+    if (o[0] == OPT_RDNSS) {
+        if (n >= 24 && d.len % 16 == 0 && m->n_rdnss < ND_DNS_MAX)
+            m->rdnss[m->n_rdnss++] = d;
+        return;
+    }
+    while (at < d.len && (len = name_length(&d, at)) != 0) {
+        if (len < 0)
+            return;
+        at += (uint32_t)len;
+    }
+    if (n >= 16 && m->n_dnssl < ND_DNS_MAX)
+        m->dnssl[m->n_dnssl++] = d;
+}
+
+static bool
+is_of_a_name(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+}
+
+/* False: not a domain that is taken. */
+static bool
+domain_text(const uint8_t *name, int len, char text[ND_DOMAIN_TEXT])
+{
+    int i, label = 0;
+
+    if (len - 1 > ND_DOMAIN_TEXT)
+        return false;
+    for (i = 0; i < len - 1; i++) {
+        if (label == 0) {
+            label = name[i];
+            if (i > 0)
+                text[i - 1] = '.';
+            continue;
+        }
+        if (!is_of_a_name(name[i]))
+            return false;
+        text[i - 1] = (char)name[i];
+        label--;
+    }
+    text[len - 2] = '\0';
+    return true;
+}
+
+bool
+estab_nd_next_domain(const struct nd_dns *o, uint32_t *at, char text[ND_DOMAIN_TEXT])
+{
+    while (*at < o->len) {
+        const uint8_t *name = o->data + *at;
+        int len = name_length(o, *at);
+
+        if (len <= 0)
+            return false;
+        *at += (uint32_t)len;
+        if (domain_text(name, len, text))
+            return true;
+    }
+    return false;
+}
+
 /* RFC 4861 §4.6: an option's length counts 8 octets and is never 0, or the whole message goes; an
  * option of another kind or size than expected is passed over. */
 static bool
@@ -77,6 +170,8 @@ take_options(struct nd_message *m, const uint8_t *o, uint32_t len)
             take_prefix(m, o);
         else if (m->type == ND_ROUTER_ADVERT && o[0] == OPT_MTU && n == 8)
             m->mtu = get_be32(o + 4);
+        else if (m->type == ND_ROUTER_ADVERT && (o[0] == OPT_RDNSS || o[0] == OPT_DNSSL))
+            take_dns(m, o, n);
         o += n;
         len -= n;
     }

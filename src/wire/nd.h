@@ -20,7 +20,8 @@ enum nd_type {
     ND_REDIRECT = 137,
 };
 
-enum { ND_PREFIXES_MAX = 8, ND_MESSAGE_MAX = 64 };
+enum { ND_PREFIXES_MAX = 8, ND_DNS_MAX = 4, ND_MESSAGE_MAX = 64 };
+enum { ND_DOMAIN_TEXT = 64 }; /* a domain with its closing zero */
 
 /* RFC 4861 §4.6.2. Lifetimes are seconds; UINT32_MAX: for ever. */
 struct nd_prefix {
@@ -28,6 +29,13 @@ struct nd_prefix {
     uint8_t len;
     bool on_link, autonomous;
     uint32_t valid, preferred;
+};
+
+/* RFC 8106 §5.1, §5.2: what name servers, or search domains, an option tells. */
+struct nd_dns {
+    const uint8_t *data; /* addresses of 16 octets; names, and zeros behind them */
+    uint32_t len;
+    uint32_t lifetime;
 };
 
 struct nd_message {
@@ -46,6 +54,8 @@ struct nd_message {
     uint32_t mtu;                      /* 0: not told */
     uint32_t prefixes;                 /* those beyond ND_PREFIXES_MAX are passed over */
     struct nd_prefix prefix[ND_PREFIXES_MAX];
+    uint32_t n_rdnss, n_dnssl; /* those beyond ND_DNS_MAX are passed over */
+    struct nd_dns rdnss[ND_DNS_MAX], dnssl[ND_DNS_MAX];
 };
 
 static inline bool
@@ -62,6 +72,11 @@ enum estab_verdict estab_nd_parse(struct nd_message *m, const struct ip_header *
  * returns its length. `link` NULL: no link-layer address option. */
 uint32_t estab_nd_write(uint8_t *out, const struct nd_message *m, const uint8_t *src,
                         const uint8_t *dst);
+
+/* The domain at *at (0 at first) as text, "example.org", and *at moves on; false: no more. One of
+ * more than ND_DOMAIN_TEXT - 1 characters, or with others than letters, digits, '-' and '_', is
+ * passed over. */
+bool estab_nd_next_domain(const struct nd_dns *o, uint32_t *at, char text[ND_DOMAIN_TEXT]);
 
 /* ff02::1:ffXX:XXXX of an address (RFC 4291 §2.7.1). */
 void estab_nd_solicited_node(uint8_t group[16], const uint8_t addr[16]);

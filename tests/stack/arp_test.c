@@ -314,6 +314,84 @@ TEST(an_assigned_address_is_probed_for_before_anybody_can_use_it)
     seg_end(&g);
 }
 
+static void
+in_haste(struct estab_config *cfg, struct estab_link *link)
+{
+    (void)link;
+    cfg->arp_probe_time = ESTAB_MS(200);
+}
+
+/* `arp_probe_time`: the same probes, nearer to each other, where the user wants that. */
+TEST(a_host_in_haste_probes_as_often_but_faster)
+{
+    struct segment g;
+    struct estab_addr want = addr_of("10.0.0.7"), taken = addr_of("10.0.0.8");
+    struct arp_packet a;
+    estab_time start, last = 0;
+    unsigned probes = 0;
+
+    seg_init(&g);
+    seg_host(&g, in_haste);
+    seg_host(&g, NULL);
+    assert_int_equal(estab_stack_add_address(g.host[1], 1, &taken, 24), 0);
+    seg_run(&g, ESTAB_SEC(5));
+    seg_forget(&g);
+    start = g.now;
+    assert_int_equal(estab_stack_assign_address(g.host[0], 1, &want, 24, g.now), 0);
+    assert_int_equal(estab_stack_assign_address(g.host[0], 1, &taken, 24, g.now), 0);
+    while (!estab_stack_is_local(g.host[0], &want))
+        seg_run(&g, ESTAB_MS(1));
+    assert_true(g.now - start >= ESTAB_MS(800) && g.now - start <= ESTAB_MS(1401));
+    assert_false(estab_stack_is_local(g.host[0], &taken));
+    for (const struct heard *f; (f = seg_next(&g, 0)) != NULL;) {
+        if (as_arp(f, &a) == NULL || get_be32(a.tpa) != 0x0a000007 || get_be32(a.spa) != 0)
+            continue;
+        assert_true(++probes == 1 ||
+                    (f->at - last >= ESTAB_MS(200) && f->at - last <= ESTAB_MS(400)));
+        last = f->at;
+    }
+    assert_int_equal(probes, 3);
+    seg_end(&g);
+}
+
+/* RFC 2132 §5.1, RFC 8200 §5: what a DHCP server says of the link's MTU. */
+TEST(the_mtu_of_a_link_can_be_lowered_but_not_below_what_ipv6_needs)
+{
+    struct segment g;
+    struct estab_addr six = addr_of("2001:db8::1");
+    struct estab_status st;
+    static const uint8_t text[1400];
+    const struct heard *f;
+    estab_conn before, after;
+
+    two_hosts(&g);
+    (void)listener(&g, 1);
+    before = dial(&g, 0, "10.0.0.2");
+    seg_settle(&g);
+    assert_int_equal(estab_stack_set_mtu(g.host[0], 1, 576), 0);
+    after = dial(&g, 0, "10.0.0.2");
+    seg_settle(&g);
+    assert_int_equal(estab_status(g.host[0], before, &st), 0);
+    assert_int_equal(st.mss, 1460 - 12);
+    assert_int_equal(estab_status(g.host[0], after, &st), 0);
+    assert_int_equal(st.mss, 536 - 12);
+    /* a segment of the older one is still whole: frames have room for it */
+    seg_forget(&g);
+    assert_int_equal(estab_send(g.host[0], before, text, sizeof(text), g.now), sizeof(text));
+    seg_settle(&g);
+    f = seg_next(&g, 0);
+    assert_true(f != NULL && f->len == 14 + 40 + 12 + sizeof(text));
+    assert_int_equal(estab_stack_add_address(g.host[0], 1, &six, 64), -ESTAB_EMSGSIZE);
+    assert_int_equal(estab_stack_set_mtu(g.host[0], 1, 67), -ESTAB_EINVAL);
+    assert_int_equal(estab_stack_set_mtu(g.host[0], 1, 1501), -ESTAB_EINVAL);
+    assert_int_equal(estab_stack_set_mtu(g.host[0], 2, 1500), -ESTAB_EINVAL);
+    assert_int_equal(estab_stack_set_mtu(g.host[0], 1, 1500), 0);
+    assert_int_equal(estab_stack_add_address(g.host[0], 1, &six, 64), 0);
+    assert_int_equal(estab_stack_set_mtu(g.host[0], 1, 1279), -ESTAB_EMSGSIZE);
+    assert_int_equal(estab_stack_set_mtu(g.host[0], 1, 1280), 0);
+    seg_end(&g);
+}
+
 /* RFC 5227 §2.1.1. vuln: Duplicate-address denial */
 TEST(an_address_that_somebody_has_is_never_used_and_the_user_can_see_why)
 {
