@@ -551,7 +551,8 @@ route_of(const struct estab_stack *s, unsigned ifindex, const struct estab_addr 
     unsigned n = octets_of(prefix);
 
     if (ifindex == 0 || ifindex >= s->interfaces || n == 0 || prefix_len > 8 * n ||
-        (gateway != NULL && octets_of(gateway) != n))
+        (gateway != NULL && (octets_of(gateway) != n || estab_ip_is_multicast(gateway->bytes, n) ||
+                             estab_ip_is_unspecified(gateway->bytes, n))))
         return -ESTAB_EINVAL;
     *r = (struct ip_prefix){ .addr_len = (uint8_t)n,
                              .len = (uint8_t)prefix_len,

@@ -607,6 +607,22 @@ TEST(what_is_not_on_the_link_goes_to_its_gateway)
 }
 
 /* The user's own word: never asked for, never overwritten. */
+/* No frame can go to it: nobody answers for a group, or for no address. */
+TEST(a_gateway_is_one_station)
+{
+    static const char *const none[] = { "224.0.0.1", "0.0.0.0", "ff02::1", "::" };
+    struct segment g;
+
+    seg_init(&g);
+    seg_host(&g, NULL);
+    for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        struct estab_addr gateway = addr_of(none[i]), any = { .family = gateway.family };
+
+        assert_int_equal(estab_stack_add_gateway(g.host[0], 1, &any, 0, &gateway), -ESTAB_EINVAL);
+    }
+    seg_end(&g);
+}
+
 TEST(a_neighbour_given_by_the_user_stays_what_it_is)
 {
     struct segment g;
