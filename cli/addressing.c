@@ -107,10 +107,12 @@ estab_addressing_check(const struct options *options, struct failure *why)
             return estab_fail(why, "--mtu %u: IPv6 needs 1280 or more, and there is --addr %s",
                               options->mtu, text);
     }
-    if (options->addr_auto && (options->only_ipv6 || options->tun == NULL))
-        return estab_fail(why, options->only_ipv6 ? "--addr auto: DHCP gives no IPv6 address"
-                                                  : "--addr auto needs --tun, a device with a DHCP "
-                                                    "server behind it");
+    if (options->addr_auto && options->tun == NULL)
+        return estab_fail(why, "--addr auto needs --packet, --tap or --tun, a device with a DHCP "
+                               "server or a router behind it");
+    if (options->addr_auto && options->only_ipv6 && !options->tap && !options->packet)
+        return estab_fail(why, "--addr auto: DHCP gives no IPv6 address; routers do on Ethernet, "
+                               "--packet or --tap");
     if (options->n_addrs > 0 && n == 0)
         return estab_fail(why, "-%c leaves no --addr", options->only_ipv4 ? '4' : '6');
     if (options->n_addrs == 0 && options->only_ipv6 && options->mtu != 0 && options->mtu < 1280)

@@ -29,6 +29,40 @@ read_hosts(struct dial *dial, const char *path, struct estab_resolver_config *cf
     return 0;
 }
 
+/* RFC 8106 §5.3.1: what DHCP says first, then what routers say; where neither has said anything,
+ * resolv.conf. --dns is the user's word. */
+static void
+take_what_the_link_gives(const struct host *host, const struct options *options,
+                         struct estab_resolver_config *cfg)
+{
+    const struct estab_lease *lease = host->leased ? &host->lease.client.lease : NULL;
+    struct estab_name_server_info server;
+    struct estab_search_domain_info domain;
+    struct estab_name name;
+    uint64_t cursor = 0;
+    unsigned n = 0;
+
+    if (options->n_dns == 0) {
+        for (unsigned i = 0; lease != NULL && i < lease->n_dns; i++)
+            cfg->servers[n++] = (struct estab_endpoint){ lease->dns[i], 53 };
+        while (n < ESTAB_RESOLVER_SERVERS &&
+               estab_stack_next_name_server(host->stack, &cursor, &server))
+            cfg->servers[n++] = (struct estab_endpoint){ server.addr, 53 };
+        if (n > 0)
+            cfg->n_servers = n;
+    }
+    n = 0;
+    cursor = 0;
+    if (lease != NULL && lease->domain[0] != '\0' && estab_name_parse(&name, lease->domain))
+        cfg->search[n++] = name;
+    while (n < ESTAB_RESOLVER_SEARCH &&
+           estab_stack_next_search_domain(host->stack, &cursor, &domain))
+        if (estab_name_parse(&name, domain.text))
+            cfg->search[n++] = name;
+    if (n > 0)
+        cfg->n_search = n;
+}
+
 static int
 configure(struct dial *dial, const struct options *options, struct failure *why)
 {
@@ -49,13 +83,8 @@ configure(struct dial *dial, const struct options *options, struct failure *why)
         for (size_t i = 0; i < options->n_dns; i++)
             cfg.servers[i] = (struct estab_endpoint){ options->dns[i], 53 };
     }
-    if (options->n_dns == 0 && dial->host->leased && dial->host->lease.client.lease.n_dns > 0) {
-        const struct estab_lease *lease = &dial->host->lease.client.lease;
-
-        cfg.n_servers = lease->n_dns;
-        for (unsigned i = 0; i < lease->n_dns; i++)
-            cfg.servers[i] = (struct estab_endpoint){ lease->dns[i], 53 };
-    }
+    if (options->addr_auto)
+        take_what_the_link_gives(dial->host, options, &cfg);
     for (unsigned i = 0; i < cfg.n_servers;) {
         if (estab_host_address(dial->host, cfg.servers[i].addr.family) != NULL) {
             i++;

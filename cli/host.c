@@ -76,6 +76,7 @@ turn_ended(void *ctx, estab_time now)
     struct host *host = ctx;
     estab_time at;
 
+    estab_join_turn(&host->join, now);
     if (host->on_turn != NULL)
         host->on_turn(host->ctx, now);
     if (host->sinks == NULL)
@@ -114,41 +115,15 @@ configure_kernel_end(struct host *host, const struct options *options, struct fa
     return 0;
 }
 
-/* The address by DHCP, on a device that is there. */
-static int
-lease_address(struct host *host, const struct options *options, uint32_t mtu, uint32_t largest,
-              struct failure *why)
-{
-    struct packet_link link = estab_tun_link(&host->tun, mtu, largest);
-    const struct estab_lease *got = &host->lease.client.lease;
-
-    if (estab_addressing_check(options, why) < 0 ||
-        estab_lease_acquire(&host->lease, &link, host->tun.name, ESTAB_SEC(30), why) < 0)
-        return -1;
-    host->leased = true;
-    host->addressing = (struct addressing){ .n = 1, .chosen_here = true };
-    host->addressing.at[0].own = (struct prefix){ got->addr, got->prefix_len };
-    return 0;
-}
-
-static void
-lease_lost(void *ctx, estab_time now)
-{
-    struct host *host = ctx;
-
-    (void)now;
-    host->has_failed = true;
-    estab_fail(&host->failure, "the DHCP server has not renewed the address");
-    estab_loop_stop(host->loop);
-}
-
 /* A device that the kernel goes on using: its addresses are its own, ours must be given. */
 static int
 open_packet(struct host *host, const struct options *options, uint32_t *mtu, uint32_t *largest,
             struct failure *why)
 {
-    if (options->n_addrs == 0)
-        return estab_fail(why, "--packet %s: say with --addr which address this host has there",
+    if (options->n_addrs == 0 && !options->addr_auto)
+        return estab_fail(why,
+                          "--packet %s: say with --addr which address this host has there, or "
+                          "--addr auto",
                           options->tun);
     strncpy(host->tun.name, options->tun, sizeof(host->tun.name) - 1);
     host->packet = estab_packet_open(options->tun, host->mac, mtu, why);
@@ -160,6 +135,8 @@ open_packet(struct host *host, const struct options *options, uint32_t *mtu, uin
     if (options->mtu != 0)
         *mtu = options->mtu;
     *largest = ESTAB_PACKET_LARGEST;
+    if (options->addr_auto)
+        return estab_addressing_check(options, why);
     return estab_addressing_follow(&host->addressing, options, options->tun, why);
 }
 
@@ -193,8 +170,9 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
         if (!up)
             return estab_fail(why, "the device %s is down: bring it up with 'ip link set %s up'",
                               host->tun.name, host->tun.name);
-        if (!options->addr_auto &&
-            estab_addressing_follow(&host->addressing, options, host->tun.name, why) < 0)
+        if ((options->addr_auto
+                 ? estab_addressing_check(options, why)
+                 : estab_addressing_follow(&host->addressing, options, host->tun.name, why)) < 0)
             return -1;
     }
     if (estab_tun_mtu(&host->tun, largest, why) < 0)
@@ -204,12 +182,6 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
         *mtu = 65535;
     if (*largest < *mtu)
         *largest = *mtu;
-    if (!options->addr_auto)
-        return 0;
-    if (lease_address(host, options, *mtu, *largest, why) < 0)
-        return -1;
-    if (host->lease.client.lease.mtu != 0 && host->lease.client.lease.mtu < *mtu)
-        *mtu = host->lease.client.lease.mtu;
     return 0;
 }
 
@@ -219,40 +191,18 @@ is_ethernet(const struct options *options)
     return options->tap || options->packet;
 }
 
-/* The way to everywhere else, where there is one: --gateway, or the kernel at the other end of a
- * device that we have made. */
 static int
-add_gateway(struct host *host, const struct options *options, const struct link_address *at)
+add_interface(struct host *host, const struct options *options, struct failure *why)
 {
-    struct estab_addr any = { .family = at->own.addr.family }, gateway = at->kernel;
-    int error;
-
-    if (gateway.family == 0)
-        gateway = any.family == ESTAB_INET ? options->gateway4 : options->gateway6;
-    if (gateway.family == 0)
-        return 0;
-    if (!estab_prefix_contains(&at->own, &gateway)) {
-        error = estab_stack_add_route(host->stack, host->ifindex, &gateway,
-                                      gateway.family == ESTAB_INET ? 32 : 128);
-        if (error < 0)
-            return error;
-    }
-    return estab_stack_add_gateway(host->stack, host->ifindex, &any, 0, &gateway);
-}
-
-static int
-add_addresses(struct host *host, const struct options *options, uint32_t mtu, struct failure *why)
-{
-    struct estab_link link = { .mtu = mtu,
+    struct estab_link link = { .mtu = host->mtu,
                                .offload = options->packet ? estab_packet_offload()
                                                           : estab_tun_offload(&host->tun) };
-    bool routed4 = false, routed6 = false;
-    char text[ESTAB_ADDR_TEXT];
-    int ifindex, error;
+    int ifindex;
 
     for (size_t i = 0; i < host->addressing.n; i++)
-        if (host->addressing.at[i].own.addr.family == ESTAB_INET6 && mtu < 1280)
-            return estab_fail(why, "--mtu %u: IPv6 needs 1280 or more (-4 leaves IPv6 out)", mtu);
+        if (host->addressing.at[i].own.addr.family == ESTAB_INET6 && host->mtu < 1280)
+            return estab_fail(why, "--mtu %u: IPv6 needs 1280 or more (-4 leaves IPv6 out)",
+                              host->mtu);
     if (is_ethernet(options)) {
         link.kind = ESTAB_LINK_ETHERNET;
         memcpy(link.mac, host->mac, 6);
@@ -264,21 +214,6 @@ add_addresses(struct host *host, const struct options *options, uint32_t mtu, st
     if (ifindex < 0)
         return estab_fail(why, "cannot add the interface: %s", estab_err_text(ifindex));
     host->ifindex = (unsigned)ifindex;
-    for (size_t i = 0; i < host->addressing.n; i++) {
-        const struct prefix *own = &host->addressing.at[i].own;
-        struct estab_addr any = { .family = own->addr.family };
-        bool *routed = own->addr.family == ESTAB_INET ? &routed4 : &routed6;
-
-        error = estab_stack_add_address(host->stack, host->ifindex, &own->addr, own->len);
-        if (error == 0 && is_ethernet(options))
-            error = add_gateway(host, options, &host->addressing.at[i]);
-        else if (error == 0 && !*routed)
-            error = estab_stack_add_route(host->stack, host->ifindex, &any, 0);
-        if (error < 0)
-            return estab_fail(why, "cannot take the address %s/%u: %s",
-                              estab_addr_format(&own->addr, text), own->len, estab_err_text(error));
-        *routed = true;
-    }
     return 0;
 }
 
@@ -337,9 +272,9 @@ make(struct host *host, const struct options *options, bool keepalive, loop_even
     host->stack = estab_stack_new(&host->config);
     if (host->stack == NULL)
         return estab_fail(why, "cannot make the stack: out of memory or a setting out of range");
-    if (add_addresses(host, options, mtu, why) < 0)
+    host->mtu = host->link_mtu = mtu;
+    if (add_interface(host, options, why) < 0)
         return -1;
-    host->mtu = mtu;
     if (options->packet)
         port = estab_packet_link(host->packet, mtu + ESTAB_LINK_HEADER_MAX);
     else if (options->tap)
@@ -347,15 +282,13 @@ make(struct host *host, const struct options *options, bool keepalive, loop_even
                               largest + ESTAB_LINK_HEADER_MAX);
     else
         port = estab_tun_link(&host->tun, mtu, largest);
-    if (host->leased) {
-        port = estab_lease_link(&host->lease, host->loop);
-        port.mtu = mtu;
-        host->lease.lost = lease_lost;
-        host->lease.ctx = host;
-    }
+    if (estab_join_begin(&host->join, host, options, &port, why) < 0)
+        return -1;
     if (estab_loop_add_stack(host->loop, host->stack, events, host->ctx, why) < 0)
         return -1;
     if (estab_loop_add_link(host->loop, host->stack, host->ifindex, &port, why) < 0)
+        return -1;
+    if (estab_join_wait(&host->join, why) < 0)
         return -1;
     if (options->control != NULL)
         return estab_control_open(&host->control, host, options->control, why);
@@ -402,11 +335,11 @@ estab_host_close(struct host *host, struct failure *why)
     int result = 0;
 
     estab_control_close(&host->control);
-    estab_lease_end(&host->lease);
     if (host->stack != NULL) {
         estab_stack_shutdown(host->stack, ESTAB_SHUTDOWN_RST, estab_loop_now(host->loop));
         /* Last words; when the device has gone there is nobody to hear them. */
         (void)estab_loop_flush(host->loop, NULL);
+        estab_lease_end(&host->lease);
         estab_stack_status(host->stack, &status);
         estab_stack_free(host->stack);
         host->stack = NULL;

@@ -8,6 +8,7 @@
 
 #include "cli/addressing.h"
 #include "cli/control.h"
+#include "cli/join.h"
 #include "cli/lease.h"
 #include "cli/options.h"
 #include "cli/sinks.h"
@@ -24,7 +25,8 @@ struct host {
     struct addressing addressing;
     uint8_t mac[6]; /* ours, with --tap and --packet */
     unsigned ifindex;
-    uint32_t mtu;
+    uint32_t mtu, link_mtu; /* as it is now; what the link takes */
+    struct join join;
     struct control control;
     bool leased; /* the address is of `lease` */
     struct lease lease;

@@ -4,118 +4,29 @@
 #include "drivers/random.h"
 #include "estab/estab.h"
 
-#include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-static estab_time
-clock_now(void)
+static void go_on(struct lease *lease, estab_time now);
+
+static void
+send_all(struct lease *lease, estab_time now)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return ESTAB_SEC((estab_time)t.tv_sec) + t.tv_nsec;
-}
-
-static int
-send_all(struct lease *lease, estab_time now, struct failure *why)
-{
+    struct failure why; /* a link that has gone ends the loop by itself */
     struct estab_dhcp_packet p;
-    uint8_t octets[ESTAB_DHCP_IP_PACKET];
+    uint8_t octets[ESTAB_DHCP_FRAME];
 
     while (estab_dhcp_next_packet(&lease->client, &p, now)) {
         struct estab_frame frame = { .data = octets, .cap = sizeof octets };
 
-        frame.len = (uint32_t)estab_dhcp_write_ip(&p, octets);
+        frame.len =
+            (uint32_t)(lease->cfg.mac != NULL
+                           ? estab_dhcp_write_frame(
+                                 &p, lease->mac, lease->has_server ? lease->server : NULL, octets)
+                           : estab_dhcp_write_ip(&p, octets));
         /* One that the link does not take now is sent again by the client's clock. */
-        if (lease->inner.transmit(lease->inner.ctx, &frame, 1, now, why) < 0)
-            return -1;
+        (void)!lease->inner.transmit(lease->inner.ctx, &frame, 1, now, &why);
     }
-    return 0;
 }
-
-/* Takes the DHCP messages out of the frames; how many are left, at the front. */
-static size_t
-take_messages(struct lease *lease, struct estab_frame *frames, size_t n, estab_time now)
-{
-    size_t left = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        struct estab_frame swap = frames[i];
-        size_t len;
-        const uint8_t *message = estab_dhcp_read_ip(swap.data, swap.len, &len);
-
-        if (message != NULL) {
-            (void)estab_dhcp_arrives(&lease->client, message, len, now);
-            continue;
-        }
-        frames[i] = frames[left]; /* each buffer stays among the frames */
-        frames[left++] = swap;
-    }
-    return left;
-}
-
-/* --- before the host runs --- */
-
-int
-estab_lease_acquire(struct lease *lease, const struct packet_link *link, const char *device,
-                    estab_time patience, struct failure *why)
-{
-    struct estab_dhcp_config cfg = { .hardware_type = 1, .hardware_len = 6, .broadcast = true };
-    estab_time now = clock_now(), end = now + patience;
-    struct estab_frame frame = { .cap = link->largest };
-    uint32_t hash = 2166136261u;
-    int result = -1;
-
-    /* An address of its own for each device, the same every time: locally administered. */
-    for (const char *c = device; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619u;
-    cfg.hardware[0] = 2;
-    memcpy(cfg.hardware + 2, &hash, 4);
-    if (estab_random_secret(cfg.secret, why) < 0)
-        return -1;
-    if (estab_dhcp_init(&lease->client, &cfg) < 0)
-        return estab_fail(why, "cannot make the DHCP client");
-    frame.data = malloc(frame.cap);
-    if (frame.data == NULL)
-        return estab_fail(why, "out of memory");
-    lease->inner = *link;
-    estab_dhcp_start(&lease->client, now);
-    for (;;) {
-        struct pollfd p = { .fd = link->fd, .events = POLLIN };
-        estab_time at = estab_dhcp_deadline(&lease->client);
-        ptrdiff_t n;
-
-        if (send_all(lease, now, why) < 0)
-            break;
-        if ((estab_dhcp_take_events(&lease->client) & ESTAB_DHCP_LEASED) != 0) {
-            result = 0;
-            break;
-        }
-        if (now >= end) {
-            estab_fail(why, "no DHCP server has given an address on %s", device);
-            break;
-        }
-        at = estab_dhcp_deadline(&lease->client);
-        if (at > end)
-            at = end;
-        (void)poll(&p, 1, at > now ? (int)((at - now) / 1000000 + 1) : 0);
-        now = clock_now();
-        n = link->receive(link->ctx, &frame, 1, now, why);
-        if (n < 0)
-            break;
-        if (n > 0)
-            (void)take_messages(lease, &frame, 1, now);
-        estab_dhcp_timeouts(&lease->client, now);
-    }
-    free(frame.data);
-    return result;
-}
-
-/* --- while it runs --- */
-
-static void go_on(struct lease *lease, estab_time now);
 
 static void
 alarm_rings(void *ctx, estab_time now)
@@ -129,13 +40,45 @@ alarm_rings(void *ctx, estab_time now)
 static void
 go_on(struct lease *lease, estab_time now)
 {
-    struct failure why; /* a link that has gone ends the loop by itself */
+    unsigned events = estab_dhcp_take_events(&lease->client);
 
-    (void)send_all(lease, now, &why);
-    if ((estab_dhcp_take_events(&lease->client) & ESTAB_DHCP_LOST) != 0)
-        lease->lost(lease->ctx, now);
-    estab_loop_set_alarm(lease->loop, &lease->alarm, estab_dhcp_deadline(&lease->client),
+    if (events != 0)
+        lease->cfg.news(lease->cfg.ctx, events, now);
+    send_all(lease, now);
+    estab_loop_set_alarm(lease->cfg.loop, &lease->alarm, estab_dhcp_deadline(&lease->client),
                          alarm_rings, lease);
+}
+
+/* --- between the link and the loop --- */
+
+/* Takes the DHCP messages out of the frames; how many are left, at the front. */
+static size_t
+take_messages(struct lease *lease, struct estab_frame *frames, size_t n, estab_time now)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct estab_frame swap = frames[i];
+        uint8_t from[6];
+        size_t len;
+        const uint8_t *message =
+            lease->cfg.mac != NULL
+                ? estab_dhcp_read_frame(swap.data, swap.len, lease->mac, from, &len)
+                : estab_dhcp_read_ip(swap.data, swap.len, &len);
+
+        if (message != NULL) {
+            unsigned verdict = estab_dhcp_arrives(&lease->client, message, len, now);
+
+            if (verdict == ESTAB_DHCP_ACK && lease->cfg.mac != NULL) {
+                memcpy(lease->server, from, 6);
+                lease->has_server = true;
+            }
+            continue;
+        }
+        frames[i] = frames[left]; /* each buffer stays among the frames */
+        frames[left++] = swap;
+    }
+    return left;
 }
 
 static ptrdiff_t
@@ -165,28 +108,53 @@ transmit(void *ctx, const struct estab_frame *frames, size_t n, estab_time now, 
     return lease->inner.transmit(lease->inner.ctx, frames, n, now, why);
 }
 
-struct packet_link
-estab_lease_link(struct lease *lease, struct loop *loop)
+int
+estab_lease_begin(struct lease *lease, const struct lease_config *cfg, struct packet_link *link,
+                  struct failure *why)
 {
-    struct packet_link link = lease->inner;
+    /* RFC 2131 §4.1: a host that takes a frame for its hardware address, whatever the IP address in
+     * it, asks for no broadcast. */
+    struct estab_dhcp_config dhcp = {
+        .hardware_type = 1, .hardware_len = 6, .broadcast = cfg->mac == NULL, .probe = cfg->probe
+    };
+    estab_time now = estab_loop_now(cfg->loop);
+    uint32_t hash = 2166136261u;
 
-    lease->loop = loop;
-    link.ctx = lease;
-    link.receive = receive;
-    link.transmit = transmit;
-    estab_loop_set_alarm(loop, &lease->alarm, estab_dhcp_deadline(&lease->client), alarm_rings,
-                         lease);
-    return link;
+    /* An identity of its own for each device, the same every time: locally administered. */
+    for (const char *c = cfg->device; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619u;
+    dhcp.hardware[0] = 2;
+    memcpy(dhcp.hardware + 2, &hash, 4);
+    if (cfg->mac != NULL)
+        memcpy(dhcp.hardware, cfg->mac, 6);
+    memcpy(lease->mac, dhcp.hardware, 6);
+    if (estab_random_secret(dhcp.secret, why) < 0)
+        return -1;
+    if (estab_dhcp_init(&lease->client, &dhcp) < 0)
+        return estab_fail(why, "cannot make the DHCP client");
+    lease->cfg = *cfg;
+    lease->inner = *link;
+    link->ctx = lease;
+    link->receive = receive;
+    link->transmit = transmit;
+    estab_dhcp_start(&lease->client, now);
+    go_on(lease, now);
+    return 0;
+}
+
+void
+estab_lease_probed(struct lease *lease, bool in_use, estab_time now)
+{
+    estab_dhcp_probed(&lease->client, in_use, now);
+    go_on(lease, now);
 }
 
 void
 estab_lease_end(struct lease *lease)
 {
-    struct failure why;
-
-    if (lease->loop == NULL)
+    if (lease->cfg.loop == NULL)
         return;
-    estab_dhcp_release(&lease->client, estab_loop_now(lease->loop));
-    (void)send_all(lease, estab_loop_now(lease->loop), &why);
-    lease->loop = NULL;
+    estab_dhcp_release(&lease->client, estab_loop_now(lease->cfg.loop));
+    send_all(lease, estab_loop_now(lease->cfg.loop));
+    lease->cfg.loop = NULL;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An address by DHCP (--addr auto): the client of estab/dhcp.h beside the stack, on the same link. It
- * takes what comes to UDP port 68 out of the packets on their way to the stack, so that it works
- * before there is an address, and renews the lease while the host runs.
+ * An IPv4 address by DHCP (--addr auto): the client of estab/dhcp.h beside the stack, on the same
+ * link. It takes what comes to UDP port 68 out of the packets on their way to the stack, so that it
+ * works before there is an address, and renews the lease while the loop runs. On Ethernet its
+ * hardware address is the host's.
  */
 #ifndef ESTAB_CLI_LEASE_H
 #define ESTAB_CLI_LEASE_H
@@ -10,21 +11,29 @@
 #include "drivers/loop.h"
 #include "estab/dhcp.h"
 
-struct lease {
-    struct estab_dhcp client;
-    struct packet_link inner;
-    struct loop *loop; /* NULL: the lease is still being waited for */
-    struct loop_alarm alarm;
-    /* The lease was lost while the host ran. */
-    void (*lost)(void *ctx, estab_time now);
+struct lease_config {
+    struct loop *loop;
+    const char *device; /* makes the client's identity where there is no hardware address */
+    const uint8_t *mac; /* ours on Ethernet, or NULL: IP packets */
+    bool probe;         /* the news ESTAB_DHCP_PROBE is answered with estab_lease_probed() */
+    void (*news)(void *ctx, unsigned events, estab_time now); /* enum estab_dhcp_events */
     void *ctx;
 };
 
-/* Waits for a lease on the link, at most `patience`. `device` makes the client's identity. */
-int estab_lease_acquire(struct lease *lease, const struct packet_link *link, const char *device,
-                        estab_time patience, struct failure *why);
-/* The link as the loop is to drive it; renews from now on. */
-struct packet_link estab_lease_link(struct lease *lease, struct loop *loop);
+struct lease {
+    struct lease_config cfg; /* loop NULL: not begun */
+    struct estab_dhcp client;
+    struct packet_link inner;
+    struct loop_alarm alarm;
+    uint8_t mac[6], server[6]; /* the server's, or the router's on the way to it */
+    bool has_server;
+};
+
+/* Begins, and puts itself between the link and the loop. */
+int estab_lease_begin(struct lease *lease, const struct lease_config *cfg, struct packet_link *link,
+                      struct failure *why);
+/* Whether somebody else uses the address. */
+void estab_lease_probed(struct lease *lease, bool in_use, estab_time now);
 /* Gives it back to the server. */
 void estab_lease_end(struct lease *lease);
 

@@ -121,6 +121,22 @@ take_addr(void *into, const char *value, struct failure *why)
 }
 
 static int
+take_probe(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+
+    if (strcmp(value, "off") == 0)
+        o->probe = PROBE_OFF;
+    else if (strcmp(value, "quick") == 0)
+        o->probe = PROBE_QUICK;
+    else if (strcmp(value, "rfc") == 0)
+        o->probe = PROBE_RFC;
+    else
+        return estab_fail(why, "not one of off, quick, rfc");
+    return 0;
+}
+
+static int
 take_gateway(void *into, const char *value, struct failure *why)
 {
     struct options *o = into;
@@ -322,7 +338,10 @@ static const struct option_rule host_rules[] = {
     { "temporary", 0, NULL, "IPv6 there: addresses that change, too (RFC 8981)", take_temporary },
     { "secret", 0, "FILE", "keep addresses from run to run by the secret in it; made if not there",
       take_secret },
-    { "addr", 0, "ADDR/LEN", "an address of this host, may be repeated; auto: by DHCP", take_addr },
+    { "addr", 0, "ADDR/LEN", "an address of this host, may be repeated; auto: as the link gives",
+      take_addr },
+    { "probe", 0, "HOW", "on Ethernet, is it in use? off, quick (default), rfc (up to 7 s)",
+      take_probe },
     { "gateway", 0, "ADDR", "the kernel's address at the other end; with --packet the router's",
       take_gateway },
     { "mtu", 0, "N", "largest packet (default: the device's, 1500 if made)", take_mtu },
@@ -553,6 +572,11 @@ estab_options_apply(const struct options *host, bool keepalive, struct estab_con
 {
     if (host->profile != NULL && estab_config_profile(config, host->profile) < 0)
         return estab_fail(why, "there is no profile %s", host->profile);
+    /* Differs from RFC 5227 §1.1, unless asked not to: about a second for three probes. */
+    if (host->probe == PROBE_QUICK ||
+        (host->probe == PROBE_DEFAULT &&
+         (host->profile == NULL || strcmp(host->profile, "rfc") != 0)))
+        config->arp_probe_time = ESTAB_MS(200);
     if (host->msl != 0)
         config->msl = host->msl;
     if (host->cc_given)

@@ -17,6 +17,9 @@
 
 enum { OPTIONS_ADDRS = 8, OPTIONS_DNS = 4 };
 
+/* --probe: how an address is asked for on Ethernet before it is used. */
+enum { PROBE_DEFAULT, PROBE_OFF, PROBE_QUICK, PROBE_RFC };
+
 struct prefix {
     struct estab_addr addr;
     unsigned len;
@@ -50,7 +53,8 @@ struct options {
     bool only_ipv4, only_ipv6;
     struct estab_addr dns[OPTIONS_DNS]; /* --dns; none: those of resolv.conf */
     size_t n_dns;
-    bool addr_auto;      /* --addr auto: by DHCP */
+    bool addr_auto;      /* --addr auto: by DHCP, and of routers */
+    uint8_t probe;       /* PROBE_... */
     const char *control; /* where to make a control socket, or NULL */
     const char *hosts;   /* a file, or NULL: the system's */
 };

@@ -3,7 +3,7 @@
  * A DHCPv4 client as a value (RFC 2131, 2132, 3396, 3442): messages that arrive and the time go in;
  * messages, a lease and news of it come out. It opens no socket: whoever owns it carries its
  * messages between port 68 and port 67, and looks with ARP whether an address is in use (RFC
- * 5227). A client belongs to one thread; the caller owns its memory, and nothing is allocated.
+ * 5227): on Ethernet the stack beside it does, with estab_stack_assign_address(). A client belongs to one thread; the caller owns its memory, and nothing is allocated.
  */
 #ifndef ESTAB_DHCP_H
 #define ESTAB_DHCP_H

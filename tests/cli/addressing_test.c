@@ -132,6 +132,28 @@ TEST(contradictions_are_found_before_there_is_a_device)
     assert_int_equal(estab_addressing_check(&o, &why), -1);
 }
 
+/* DHCP over raw IP too; routers only where there are frames. */
+TEST(addresses_of_the_link_need_a_link_that_can_give_them)
+{
+    struct options o = { .addr_auto = true };
+
+    assert_int_equal(estab_addressing_check(&o, &why), -1);
+    assert_string_equal(why.text,
+                        "--addr auto needs --packet, --tap or --tun, a device with a DHCP "
+                        "server or a router behind it");
+    o.tun = "tun0";
+    assert_int_equal(estab_addressing_check(&o, &why), 0);
+    o.only_ipv6 = true;
+    assert_int_equal(estab_addressing_check(&o, &why), -1);
+    assert_string_equal(why.text,
+                        "--addr auto: DHCP gives no IPv6 address; routers do on Ethernet, "
+                        "--packet or --tap");
+    o.tap = true;
+    assert_int_equal(estab_addressing_check(&o, &why), 0);
+    o.mtu = 600;
+    assert_int_equal(estab_addressing_check(&o, &why), -1);
+}
+
 TEST(prefixes_contain_their_addresses)
 {
     struct prefix p = prefix("10.9.0.0/23");

@@ -165,6 +165,7 @@ TEST(a_wrong_value_is_named_with_its_option)
     refused("--addr 224.0.0.1/8", "--addr 224.0.0.1/8: not an address a host can have on a link");
     refused("--gateway x", "--gateway x: not an address");
     refused("--cc vegas", "--cc vegas: not one of cubic, reno");
+    refused("--probe on", "--probe on: not one of off, quick, rfc");
     refused("--profile lunix", "--profile lunix: not one of rfc, linux, bsd, lan, tiny");
     refused("--tun a23456789012345x",
             "--tun a23456789012345x: a device name has 1 to 15 characters");
@@ -218,6 +219,29 @@ TEST(help_is_not_an_error)
 {
     assert_int_equal(parse("--help"), OPTIONS_HELP);
     assert_int_equal(parse("-h"), OPTIONS_HELP);
+}
+
+/* RFC 5227 §1.1: its second with --probe rfc, or the profile of that name; less without. */
+TEST(how_an_address_is_probed_for_is_the_users_choice)
+{
+    static const struct {
+        const char *line;
+        estab_time time;
+    } cases[] = {
+        { "--profile linux", ESTAB_MS(200) },
+        { "--probe quick --profile rfc", ESTAB_MS(200) },
+        { "--probe rfc", ESTAB_SEC(1) },
+        { "--profile rfc", ESTAB_SEC(1) },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct estab_config config;
+
+        estab_config_init(&config);
+        taken(cases[i].line);
+        assert_int_equal(estab_options_apply(&host, true, &config, &why), 0);
+        assert_true(config.arp_probe_time == cases[i].time);
+    }
 }
 
 TEST(options_reach_the_configuration)
