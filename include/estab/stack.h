@@ -129,7 +129,7 @@ ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_mtu(struct estab_stack *stack, un
                                                    uint32_t mtu);
 
 /* Name servers and search domains that routers have advertised on Ethernets with `autoconf` (RFC
- * 8106), 8 of each on an interface, the best first. A link-local server is on that interface. */
+ * 8106), 8 of each on an interface, the best first. A link-local server has that interface as its zone. */
 struct estab_name_server_info {
     struct estab_addr addr;
     unsigned ifindex;

@@ -145,6 +145,9 @@ estab_stack_next_name_server(const struct estab_stack *s, uint64_t *cursor,
         return false;
     out->addr = (struct estab_addr){ .family = ESTAB_INET6 };
     memcpy(out->addr.bytes, e->octets, 16);
+    /* RFC 8106 §5.1: a link-local server is asked on the link that named it */
+    if (estab_ip_is_link_local(e->octets, 16))
+        out->addr.zone = out->ifindex;
     out->valid_until = e->until;
     return true;
 }

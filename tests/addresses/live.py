@@ -193,6 +193,12 @@ def without_dhcp_a_router_is_enough():
 
 
 @check
+def a_name_server_with_a_link_local_address_is_asked():
+    with Veth(), Dnsmasq(*Dnsmasq.V6[:2], "--dhcp-option=option6:dns-server,[fe80::]"), Server():
+        expect(get(*AUTO, "-6", "http://six.test/")[0].startswith("fd07::"))
+
+
+@check
 def without_a_router_dhcp_is_enough():
     with Veth(), Dnsmasq(*Dnsmasq.V4), Server():
         start = time.monotonic()

@@ -114,9 +114,9 @@ TEST(servers_and_domains_are_taken_in_their_order)
     server(&a, 600, "2001:db8::54");
     DOMAINS(&a, 600, "\7example\3org\0\4home\4arpa");
     says(&g, &a);
-    assert_string_equal(known(&g), "2001:db8::53 fe80::53 2001:db8::54 example.org home.arpa");
+    assert_string_equal(known(&g), "2001:db8::53 fe80::53%1 2001:db8::54 example.org home.arpa");
     says(&g, &a);
-    assert_string_equal(known(&g), "2001:db8::53 fe80::53 2001:db8::54 example.org home.arpa");
+    assert_string_equal(known(&g), "2001:db8::53 fe80::53%1 2001:db8::54 example.org home.arpa");
     seg_end(&g);
 }
 
