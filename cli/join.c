@@ -399,6 +399,7 @@ estab_join_begin(struct join *join, struct host *host, const struct options *opt
     struct lease_config lease = { .loop = host->loop,
                                   .device = host->tun.name,
                                   .mac = is_ethernet(options) ? host->mac : NULL,
+                                  .vlan = options->vlan,
                                   .probe = probe,
                                   .news = lease_news,
                                   .ctx = join };

@@ -18,11 +18,11 @@ send_all(struct lease *lease, estab_time now)
     while (estab_dhcp_next_packet(&lease->client, &p, now)) {
         struct estab_frame frame = { .data = octets, .cap = sizeof octets };
 
-        frame.len =
-            (uint32_t)(lease->cfg.mac != NULL
-                           ? estab_dhcp_write_frame(
-                                 &p, lease->mac, lease->has_server ? lease->server : NULL, octets)
-                           : estab_dhcp_write_ip(&p, octets));
+        frame.len = (uint32_t)(lease->cfg.mac != NULL
+                                   ? estab_dhcp_write_frame(
+                                         &p, lease->mac, lease->has_server ? lease->server : NULL,
+                                         lease->cfg.vlan, octets)
+                                   : estab_dhcp_write_ip(&p, octets));
         /* One that the link does not take now is sent again by the client's clock. */
         (void)!lease->inner.transmit(lease->inner.ctx, &frame, 1, now, &why);
     }
@@ -61,10 +61,10 @@ take_messages(struct lease *lease, struct estab_frame *frames, size_t n, estab_t
         struct estab_frame swap = frames[i];
         uint8_t from[6];
         size_t len;
-        const uint8_t *message =
-            lease->cfg.mac != NULL
-                ? estab_dhcp_read_frame(swap.data, swap.len, lease->mac, from, &len)
-                : estab_dhcp_read_ip(swap.data, swap.len, &len);
+        const uint8_t *message = lease->cfg.mac != NULL
+                                     ? estab_dhcp_read_frame(swap.data, swap.len, lease->mac,
+                                                             lease->cfg.vlan, from, &len)
+                                     : estab_dhcp_read_ip(swap.data, swap.len, &len);
 
         if (message != NULL) {
             unsigned verdict = estab_dhcp_arrives(&lease->client, message, len, now);

@@ -15,6 +15,7 @@ struct lease_config {
     struct loop *loop;
     const char *device; /* makes the client's identity where there is no hardware address */
     const uint8_t *mac; /* ours on Ethernet, or NULL: IP packets */
+    uint16_t vlan;      /* with it: of the frames; 0: none */
     bool probe;         /* the news ESTAB_DHCP_PROBE is answered with estab_lease_probed() */
     void (*news)(void *ctx, unsigned events, estab_time now); /* enum estab_dhcp_events */
     void *ctx;

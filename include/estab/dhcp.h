@@ -147,14 +147,17 @@ ESTAB_API size_t estab_dhcp_write_ip(const struct estab_dhcp_packet *p,
 /* The message in a whole UDP datagram from port 67 to port 68 with the right checksum; else NULL. */
 ESTAB_API const uint8_t *estab_dhcp_read_ip(const uint8_t *packet, size_t packet_len, size_t *len);
 
-/* The same as Ethernet frames without their check sequence. A message to one host goes to `to`, the
- * station from which its last one came; NULL, or to all: to every station. */
-#define ESTAB_DHCP_FRAME (14 + ESTAB_DHCP_IP_PACKET)
+/* The same as Ethernet frames without their check sequence, with the tag of a VLAN where it is not 0.
+ * A message to one host goes to `to`, the station from which its last one came; NULL, or to all: to
+ * every station. */
+#define ESTAB_DHCP_FRAME (18 + ESTAB_DHCP_IP_PACKET)
 ESTAB_API size_t estab_dhcp_write_frame(const struct estab_dhcp_packet *p, const uint8_t own[6],
-                                        const uint8_t *to, uint8_t out[ESTAB_DHCP_FRAME]);
-/* The message in a frame to `own` or to every station, and its sender; else NULL. */
+                                        const uint8_t *to, uint16_t vlan,
+                                        uint8_t out[ESTAB_DHCP_FRAME]);
+/* The message in a frame of the VLAN to `own` or to every station, and its sender; else NULL. */
 ESTAB_API const uint8_t *estab_dhcp_read_frame(const uint8_t *frame, size_t frame_len,
-                                               const uint8_t own[6], uint8_t from[6], size_t *len);
+                                               const uint8_t own[6], uint16_t vlan, uint8_t from[6],
+                                               size_t *len);
 
 /* The answer to ESTAB_DHCP_PROBE; with `in_use` at any later time: somebody else uses the address. */
 ESTAB_API void estab_dhcp_probed(struct estab_dhcp *c, bool in_use, estab_time now);

@@ -42,22 +42,24 @@ static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 size_t
 estab_dhcp_write_frame(const struct estab_dhcp_packet *p, const uint8_t own[6], const uint8_t *to,
-                       uint8_t out[ESTAB_DHCP_FRAME])
+                       uint16_t vlan, uint8_t out[ESTAB_DHCP_FRAME])
 {
     bool to_all = to == NULL || memcmp(p->dst.bytes, everybody, 4) == 0;
 
-    return estab_ether_write(out, to_all ? everybody : to, own, 0, ETHER_IPV4) +
-           estab_dhcp_write_ip(p, out + ETHER_HEADER);
+    uint32_t at = estab_ether_write(out, to_all ? everybody : to, own, vlan, ETHER_IPV4);
+
+    return at + estab_dhcp_write_ip(p, out + at);
 }
 
 const uint8_t *
-estab_dhcp_read_frame(const uint8_t *frame, size_t frame_len, const uint8_t own[6], uint8_t from[6],
-                      size_t *len)
+estab_dhcp_read_frame(const uint8_t *frame, size_t frame_len, const uint8_t own[6], uint16_t vlan,
+                      uint8_t from[6], size_t *len)
 {
     struct ether_frame e;
 
-    if (frame_len > 65535 + ETHER_HEADER || !estab_ether_parse(&e, frame, (uint32_t)frame_len) ||
-        e.type != ETHER_IPV4 || e.vlan != 0 || mac_is_group(e.src) || mac_is_zero(e.src) ||
+    if (frame_len > 65535 + ETHER_HEADER_VLAN ||
+        !estab_ether_parse(&e, frame, (uint32_t)frame_len) || e.type != ETHER_IPV4 ||
+        e.vlan != vlan || mac_is_group(e.src) || mac_is_zero(e.src) ||
         (memcmp(e.dst, own, 6) != 0 && memcmp(e.dst, everybody, 6) != 0))
         return NULL;
     memcpy(from, e.src, 6);

@@ -149,6 +149,13 @@ def the_hardware_address_of_the_lease_is_the_one_of_the_frames():
 
 
 @check
+def the_hardware_address_of_a_secret_gets_its_lease_again():
+    with Veth(), Dnsmasq(*Dnsmasq.V4), Server():
+        first = get(*AUTO, "-4", "--secret", "identity", "http://four.test/")[0]
+        expect(is_leased(first) and get(*AUTO, "-4", "--secret", "identity", "http://four.test/")[0] == first, first)
+
+
+@check
 def routes_and_mtu_of_the_lease_are_used():
     """198.51.100.1 is the kernel's, beyond a gateway that stands outside of our network."""
     with Veth(), Server():

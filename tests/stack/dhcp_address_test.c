@@ -67,10 +67,10 @@ answers(struct joined *j, uint8_t type, uint8_t last_octet)
     put_be32(p.octets + 236, 0x63825363);
     memcpy(p.octets + DHCP_FIXED, options, sizeof(options));
     p.len = DHCP_LEAST;
-    len = estab_dhcp_write_frame(&p, server_mac, NULL, frame);
+    len = estab_dhcp_write_frame(&p, server_mac, NULL, 0, frame);
     frame[35] = 67; /* the ports of a reply: the sum stays right */
     frame[37] = 68;
-    message = estab_dhcp_read_frame(frame, len, j->mac, from, &len);
+    message = estab_dhcp_read_frame(frame, len, j->mac, 0, from, &len);
     assert_non_null(message);
     assert_memory_equal(from, server_mac, 6);
     (void)estab_dhcp_arrives(&j->dhcp, message, len, j->g.now);
