@@ -194,7 +194,7 @@ open_file(struct trace_source *s, const struct trace_source_options *o, struct f
     s->reader = b;
     if (b != NULL) {
         b->source = s;
-        s->capture = estab_capture_new(read_buffered, b);
+        s->capture = estab_captured_new(read_buffered, b);
     }
     return s->capture != NULL ? 0 : estab_fail(why, "out of memory");
 }
@@ -236,12 +236,12 @@ estab_trace_source_next(struct trace_source *s, struct capture_packet *packet, s
         return next_live(s, packet, why);
 #endif
     for (;;) {
-        int n = estab_capture_next(s->capture, packet);
+        int n = estab_captured_next(s->capture, packet);
 
         if (n < 0 && s->error != 0)
             return estab_fail(why, "cannot read %.300s: %s", s->name, strerror(s->error));
         if (n < 0)
-            return estab_fail(why, "%.300s: %s", s->name, estab_capture_error(s->capture));
+            return estab_fail(why, "%.300s: %s", s->name, estab_captured_error(s->capture));
 #ifdef ESTAB_WITH_PCAP
         if (n > 0) {
             int wanted = passes(s, packet, why);
@@ -275,7 +275,7 @@ estab_trace_source_close(struct trace_source *s)
     if (s->live != NULL)
         pcap_close(s->live);
 #endif
-    estab_capture_free(s->capture);
+    estab_captured_free(s->capture);
     free(s->reader);
     if (s->fd > STDIN_FILENO)
         close(s->fd);

@@ -109,22 +109,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.max_outstanding = data[0] & 1 ? 3 : 256;
     if (data[0] & 2)
         in.step = 1;
-    capture = estab_capture_new(read_input, &in);
+    capture = estab_captured_new(read_input, &in);
     analysis = estab_analysis_new(&options);
     in.ladder = estab_view_ladder_new(&ladder, count, &in);
     REQUIRE(capture != NULL && analysis != NULL && in.ladder != NULL);
-    while ((got = estab_capture_next(capture, &packet)) > 0) {
+    while ((got = estab_captured_next(capture, &packet)) > 0) {
         REQUIRE(packet.number > number && packet.len <= packet.wire_len);
         REQUIRE(packet.at >= 0);
         number = packet.number;
         estab_analysis_packet(analysis, &packet);
     }
-    REQUIRE((got < 0) == (estab_capture_error(capture)[0] != '\0'));
+    REQUIRE((got < 0) == (estab_captured_error(capture)[0] != '\0'));
     estab_analysis_finish(analysis);
     REQUIRE(in.connections == estab_analysis_totals(analysis)->connections);
     REQUIRE(estab_view_ladder_finish(in.ladder, NULL) == 0);
     estab_view_ladder_free(in.ladder);
     estab_analysis_free(analysis);
-    estab_capture_free(capture);
+    estab_captured_free(capture);
     return 0;
 }

@@ -302,12 +302,12 @@ estab_analysis_packet(struct analysis *a, const struct capture_packet *packet)
     if (a->totals.packets++ == 0)
         a->totals.first_at = packet->at;
     a->totals.last_at = packet->at;
-    if (!estab_capture_link_is_read(packet->link)) {
+    if (!estab_captured_link_is_read(packet->link)) {
         a->totals.unread++;
         a->totals.unknown_link = packet->link;
         return;
     }
-    if (!estab_capture_ip(packet, &ip, &len, &wire_len)) {
+    if (!estab_captured_ip(packet, &ip, &len, &wire_len)) {
         a->totals.other++;
         return;
     }

@@ -411,7 +411,7 @@ start(struct capture *c)
 }
 
 struct capture *
-estab_capture_new(capture_read_fn *read, void *ctx)
+estab_captured_new(capture_read_fn *read, void *ctx)
 {
     struct capture *c = calloc(1, sizeof *c);
 
@@ -428,7 +428,7 @@ estab_capture_new(capture_read_fn *read, void *ctx)
 }
 
 int
-estab_capture_next(struct capture *c, struct capture_packet *packet)
+estab_captured_next(struct capture *c, struct capture_packet *packet)
 {
     if (c->ended)
         return c->error[0] != '\0' ? -1 : 0;
@@ -438,25 +438,25 @@ estab_capture_next(struct capture *c, struct capture_packet *packet)
 }
 
 const char *
-estab_capture_error(const struct capture *c)
+estab_captured_error(const struct capture *c)
 {
     return c->error;
 }
 
 uint64_t
-estab_capture_strays(const struct capture *c)
+estab_captured_strays(const struct capture *c)
 {
     return c->strays;
 }
 
 uint64_t
-estab_capture_backwards(const struct capture *c)
+estab_captured_backwards(const struct capture *c)
 {
     return c->backwards;
 }
 
 void
-estab_capture_free(struct capture *c)
+estab_captured_free(struct capture *c)
 {
     if (c == NULL)
         return;

@@ -50,20 +50,20 @@ typedef ptrdiff_t capture_read_fn(void *ctx, void *p, size_t n);
 struct capture;
 
 /* NULL: no memory. */
-struct capture *estab_capture_new(capture_read_fn *read, void *ctx);
-/* 1 and a packet; 0: the end; -1: estab_capture_error() says what is wrong. Packets before that
+struct capture *estab_captured_new(capture_read_fn *read, void *ctx);
+/* 1 and a packet; 0: the end; -1: estab_captured_error() says what is wrong. Packets before that
  * were good. */
-int estab_capture_next(struct capture *c, struct capture_packet *packet);
-const char *estab_capture_error(const struct capture *c);
+int estab_captured_next(struct capture *c, struct capture_packet *packet);
+const char *estab_captured_error(const struct capture *c);
 /* What could not be used: packets of interfaces never described, and instants that ran backwards. */
-uint64_t estab_capture_strays(const struct capture *c);
-uint64_t estab_capture_backwards(const struct capture *c);
-void estab_capture_free(struct capture *c);
+uint64_t estab_captured_strays(const struct capture *c);
+uint64_t estab_captured_backwards(const struct capture *c);
+void estab_captured_free(struct capture *c);
 
 /* The IP packet in a frame; false: there is none. `wire_len` is what of it was on the wire. */
-bool estab_capture_ip(const struct capture_packet *packet, const uint8_t **ip, uint32_t *len,
+bool estab_captured_ip(const struct capture_packet *packet, const uint8_t **ip, uint32_t *len,
                       uint32_t *wire_len);
 /* Is this kind of link read at all? */
-bool estab_capture_link_is_read(uint32_t link);
+bool estab_captured_link_is_read(uint32_t link);
 
 #endif

@@ -9,7 +9,7 @@
 enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd, ETHERTYPE_PPPOE = 0x8864 };
 
 bool
-estab_capture_link_is_read(uint32_t link)
+estab_captured_link_is_read(uint32_t link)
 {
     switch (link) {
     case LINK_NULL:
@@ -89,7 +89,7 @@ header_of(uint32_t link, const uint8_t *p, uint32_t len)
 }
 
 bool
-estab_capture_ip(const struct capture_packet *packet, const uint8_t **ip, uint32_t *len,
+estab_captured_ip(const struct capture_packet *packet, const uint8_t **ip, uint32_t *len,
                  uint32_t *wire_len)
 {
     uint32_t n = header_of(packet->link, packet->data, packet->len);

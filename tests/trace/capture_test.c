@@ -120,24 +120,24 @@ both_byte_orders(bool big, uint32_t magic, estab_time wanted, size_t step)
 {
     struct file f = { .big = big, .step = step };
     struct capture_packet p;
-    struct capture *c = estab_capture_new(read_it, &f);
+    struct capture *c = estab_captured_new(read_it, &f);
 
     pcap_head(&f, magic, LINK_RAW);
     pcap_packet(&f, 7, 500, "abc", 1500);
     pcap_packet(&f, 8, 0, "", 0);
     assert_non_null(c);
-    assert_int_equal(estab_capture_next(c, &p), 1);
+    assert_int_equal(estab_captured_next(c, &p), 1);
     assert_int_equal(p.number, 1);
     assert_int_equal(p.at, wanted);
     assert_int_equal(p.link, LINK_RAW);
     assert_int_equal(p.len, 3);
     assert_int_equal(p.wire_len, 1500);
     assert_memory_equal(p.data, "abc", 3);
-    assert_int_equal(estab_capture_next(c, &p), 1);
+    assert_int_equal(estab_captured_next(c, &p), 1);
     assert_int_equal(p.len, 0);
-    assert_int_equal(estab_capture_next(c, &p), 0);
-    assert_int_equal(estab_capture_next(c, &p), 0);
-    estab_capture_free(c);
+    assert_int_equal(estab_captured_next(c, &p), 0);
+    assert_int_equal(estab_captured_next(c, &p), 0);
+    estab_captured_free(c);
 }
 
 TEST(pcap_of_both_byte_orders_and_both_units_of_time)
@@ -153,7 +153,7 @@ TEST(pcapng_with_comments_sections_and_units_of_its_own)
     for (unsigned big = 0; big < 2; big++) {
         struct file f = { .big = big != 0, .step = 5 };
         struct capture_packet p;
-        struct capture *c = estab_capture_new(read_it, &f);
+        struct capture *c = estab_captured_new(read_it, &f);
 
         section(&f);
         interface(&f, LINK_RAW, 9);
@@ -173,21 +173,21 @@ TEST(pcapng_with_comments_sections_and_units_of_its_own)
         put_text(&f, "abcd", 4);
         put(&f, 20, 4);
 
-        assert_int_equal(estab_capture_next(c, &p), 1);
+        assert_int_equal(estab_captured_next(c, &p), 1);
         assert_int_equal(p.at, 1500000000123456789);
         assert_string_equal(p.comment, "why it was sent");
         assert_int_equal(p.wire_len, 6);
-        assert_int_equal(estab_capture_next(c, &p), 1);
+        assert_int_equal(estab_captured_next(c, &p), 1);
         assert_int_equal(p.number, 3); /* as others count */
         assert_int_equal(p.link, LINK_ETHERNET);
         assert_int_equal(p.at, ESTAB_SEC(1500000001) + ESTAB_MS(500));
         assert_string_equal(p.comment, "");
-        assert_int_equal(estab_capture_next(c, &p), 1);
+        assert_int_equal(estab_captured_next(c, &p), 1);
         assert_int_equal(p.len, 4);
         assert_int_equal(p.wire_len, 9);
-        assert_int_equal(estab_capture_next(c, &p), 0);
-        assert_int_equal(estab_capture_strays(c), 1);
-        estab_capture_free(c);
+        assert_int_equal(estab_captured_next(c, &p), 0);
+        assert_int_equal(estab_captured_strays(c), 1);
+        estab_captured_free(c);
     }
 }
 
@@ -195,14 +195,14 @@ static void
 expect_error(struct file *f, unsigned good, const char *text)
 {
     struct capture_packet p;
-    struct capture *c = estab_capture_new(read_it, f);
+    struct capture *c = estab_captured_new(read_it, f);
 
     for (unsigned i = 0; i < good; i++)
-        assert_int_equal(estab_capture_next(c, &p), 1);
-    assert_int_equal(estab_capture_next(c, &p), -1);
-    assert_non_null(strstr(estab_capture_error(c), text));
-    assert_int_equal(estab_capture_next(c, &p), -1);
-    estab_capture_free(c);
+        assert_int_equal(estab_captured_next(c, &p), 1);
+    assert_int_equal(estab_captured_next(c, &p), -1);
+    assert_non_null(strstr(estab_captured_error(c), text));
+    assert_int_equal(estab_captured_next(c, &p), -1);
+    estab_captured_free(c);
 }
 
 TEST(files_that_lie_are_refused_after_what_was_good)
@@ -244,16 +244,16 @@ TEST(time_never_runs_backwards)
 {
     struct file f = { .len = 0 };
     struct capture_packet p;
-    struct capture *c = estab_capture_new(read_it, &f);
+    struct capture *c = estab_captured_new(read_it, &f);
 
     pcap_head(&f, 0xa1b2c3d4, LINK_RAW);
     pcap_packet(&f, 9, 0, "x", 1);
     pcap_packet(&f, 8, 0, "y", 1);
-    assert_int_equal(estab_capture_next(c, &p), 1);
-    assert_int_equal(estab_capture_next(c, &p), 1);
+    assert_int_equal(estab_captured_next(c, &p), 1);
+    assert_int_equal(estab_captured_next(c, &p), 1);
     assert_int_equal(p.at, ESTAB_SEC(9));
-    assert_int_equal(estab_capture_backwards(c), 1);
-    estab_capture_free(c);
+    assert_int_equal(estab_captured_backwards(c), 1);
+    estab_captured_free(c);
 }
 
 /* ---- links ---- */
@@ -267,7 +267,7 @@ ip_in(uint32_t link, const char *octets, uint32_t len, uint32_t *at)
     const uint8_t *ip;
     uint32_t ip_len, wire_len;
 
-    if (!estab_capture_ip(&p, &ip, &ip_len, &wire_len))
+    if (!estab_captured_ip(&p, &ip, &ip_len, &wire_len))
         return false;
     *at = (uint32_t)(ip - p.data);
     assert_int_equal(ip_len, len - *at);
@@ -370,5 +370,5 @@ TEST(what_is_no_ip_is_none)
                        "mmmmmm\0\0"
                        "\x45",
                        &at));
-    assert_false(estab_capture_link_is_read(105)); /* 802.11 */
+    assert_false(estab_captured_link_is_read(105)); /* 802.11 */
 }
