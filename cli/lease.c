@@ -61,10 +61,11 @@ take_messages(struct lease *lease, struct estab_frame *frames, size_t n, estab_t
         struct estab_frame swap = frames[i];
         uint8_t from[6];
         size_t len;
-        const uint8_t *message = lease->cfg.mac != NULL
-                                     ? estab_dhcp_read_frame(swap.data, swap.len, lease->mac,
-                                                             lease->cfg.vlan, from, &len)
-                                     : estab_dhcp_read_ip(swap.data, swap.len, &len);
+        const uint8_t *message =
+            lease->cfg.mac != NULL
+                ? estab_dhcp_read_frame(swap.data, swap.len, lease->mac, lease->cfg.vlan,
+                                        (swap.flags & ESTAB_FRAME_CSUM_VERIFIED) != 0, from, &len)
+                : estab_dhcp_read_ip(swap.data, swap.len, &len);
 
         if (message != NULL) {
             unsigned verdict = estab_dhcp_arrives(&lease->client, message, len, now);

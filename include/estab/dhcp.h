@@ -154,10 +154,11 @@ ESTAB_API const uint8_t *estab_dhcp_read_ip(const uint8_t *packet, size_t packet
 ESTAB_API size_t estab_dhcp_write_frame(const struct estab_dhcp_packet *p, const uint8_t own[6],
                                         const uint8_t *to, uint16_t vlan,
                                         uint8_t out[ESTAB_DHCP_FRAME]);
-/* The message in a frame of the VLAN to `own` or to every station, and its sender; else NULL. */
+/* The message in a frame of the VLAN to `own` or to every station, and its sender; else NULL.
+ * `csum_verified`: the link has looked at the checksum (ESTAB_FRAME_CSUM_VERIFIED). */
 ESTAB_API const uint8_t *estab_dhcp_read_frame(const uint8_t *frame, size_t frame_len,
-                                               const uint8_t own[6], uint16_t vlan, uint8_t from[6],
-                                               size_t *len);
+                                               const uint8_t own[6], uint16_t vlan,
+                                               bool csum_verified, uint8_t from[6], size_t *len);
 
 /* The answer to ESTAB_DHCP_PROBE; with `in_use` at any later time: somebody else uses the address. */
 ESTAB_API void estab_dhcp_probed(struct estab_dhcp *c, bool in_use, estab_time now);

@@ -23,8 +23,8 @@ estab_dhcp_write_ip(const struct estab_dhcp_packet *p, uint8_t out[ESTAB_DHCP_IP
     return at + UDP_HEADER + p->len;
 }
 
-const uint8_t *
-estab_dhcp_read_ip(const uint8_t *packet, size_t packet_len, size_t *len)
+static const uint8_t *
+find(const uint8_t *packet, size_t packet_len, bool csum_verified, size_t *len)
 {
     struct ip_header ip;
     struct udp_header u;
@@ -32,10 +32,16 @@ estab_dhcp_read_ip(const uint8_t *packet, size_t packet_len, size_t *len)
     if (packet_len < 28 || packet_len > 65535 || packet[0] >> 4 != 4 || packet[9] != IP_PROTO_UDP ||
         estab_ip_parse(&ip, packet, (uint32_t)packet_len, false) != ESTAB_SEG_NONE ||
         estab_udp_parse(&u, &ip) != ESTAB_SEG_NONE || u.src_port != SERVER_PORT ||
-        u.dst_port != CLIENT_PORT || !estab_udp_checksum_is_right(&u, &ip))
+        u.dst_port != CLIENT_PORT || (!csum_verified && !estab_udp_checksum_is_right(&u, &ip)))
         return NULL;
     *len = u.data_len;
     return u.data;
+}
+
+const uint8_t *
+estab_dhcp_read_ip(const uint8_t *packet, size_t packet_len, size_t *len)
+{
+    return find(packet, packet_len, false, len);
 }
 
 static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -53,7 +59,7 @@ estab_dhcp_write_frame(const struct estab_dhcp_packet *p, const uint8_t own[6], 
 
 const uint8_t *
 estab_dhcp_read_frame(const uint8_t *frame, size_t frame_len, const uint8_t own[6], uint16_t vlan,
-                      uint8_t from[6], size_t *len)
+                      bool csum_verified, uint8_t from[6], size_t *len)
 {
     struct ether_frame e;
 
@@ -63,5 +69,5 @@ estab_dhcp_read_frame(const uint8_t *frame, size_t frame_len, const uint8_t own[
         (memcmp(e.dst, own, 6) != 0 && memcmp(e.dst, everybody, 6) != 0))
         return NULL;
     memcpy(from, e.src, 6);
-    return estab_dhcp_read_ip(e.payload, e.payload_len, len);
+    return find(e.payload, e.payload_len, csum_verified, len);
 }

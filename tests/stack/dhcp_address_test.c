@@ -70,7 +70,7 @@ answers(struct joined *j, uint8_t type, uint8_t last_octet)
     len = estab_dhcp_write_frame(&p, server_mac, NULL, 0, frame);
     frame[35] = 67; /* the ports of a reply: the sum stays right */
     frame[37] = 68;
-    message = estab_dhcp_read_frame(frame, len, j->mac, 0, from, &len);
+    message = estab_dhcp_read_frame(frame, len, j->mac, 0, false, from, &len);
     assert_non_null(message);
     assert_memory_equal(from, server_mac, 6);
     (void)estab_dhcp_arrives(&j->dhcp, message, len, j->g.now);
