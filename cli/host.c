@@ -199,6 +199,9 @@ add_interface(struct host *host, const struct options *options, struct failure *
                                                           : estab_tun_offload(&host->tun) };
     int ifindex;
 
+    /* a capture is to show what is on the link, checksums too */
+    if (options->pcap != NULL)
+        link.offload.csum_out = false;
     for (size_t i = 0; i < host->addressing.n; i++)
         if (host->addressing.at[i].own.addr.family == ESTAB_INET6 && host->mtu < 1280)
             return estab_fail(why, "--mtu %u: IPv6 needs 1280 or more (-4 leaves IPv6 out)",
