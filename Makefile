@@ -194,6 +194,8 @@ $(LIB_LAB_A): $(lab_lib_obj) $(BUILD)/libestab.list
 $(TOOLS_A): $(tools_obj) $(BUILD)/tools.list
 	$(archive)
 
+$(BUILD)/obj/trace/html.o: trace/report.html
+
 # The commands without their main(), so that tests can link their parts.
 $(CLI_A): $(cli_obj) $(BUILD)/programs.list
 	$(archive)
@@ -329,6 +331,11 @@ netlab-golden: $(BUILD)/estab-netlab
 .PHONY: long-path
 long-path: $(BUILD)/tests/sim/long_path_test
 	ESTAB_LONG_PATH=3600 $(RUNNER) $(BUILD)/tests/sim/long_path_test
+
+# The moving pictures of README.md, of real runs, and a still beside each where there is a Chromium.
+.PHONY: pictures
+pictures: $(ESTAB)
+	@BUILD=$(BUILD) tools/pictures
 
 # --- install -----------------------------------------------------------------------------------
 

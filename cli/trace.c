@@ -4,11 +4,14 @@
  * is trace/, drawing is view/ and trace/; here are the options and what is asked for.
  */
 #include "cli/cli.h"
+#include "cli/new_file.h"
 #include "cli/numbers.h"
 #include "cli/terminal.h"
 #include "cli/trace_source.h"
 #include "drivers/random.h"
+#include "trace/html.h"
 #include "trace/list.h"
+#include "trace/story.h"
 #include "view/view.h"
 
 #include <errno.h>
@@ -18,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum trace_mode { MODE_LIST, MODE_LADDER, MODE_JSON, MODE_RECORDS };
+enum trace_mode { MODE_LIST, MODE_LADDER, MODE_JSON, MODE_RECORDS, MODE_SVG, MODE_HTML };
 
 struct trace_options {
     enum trace_mode mode;
@@ -26,7 +29,8 @@ struct trace_options {
     uint64_t only; /* the connection of the ladder; 0: the first */
     unsigned width, least;
     bool ascii, colour, unfold, help, numbered;
-    uint64_t max_packets; /* 0: all */
+    uint64_t max_packets;    /* 0: all */
+    const char *out, *title; /* --svg */
 };
 
 struct trace_run {
@@ -34,6 +38,9 @@ struct trace_run {
     struct list_options list;
     struct view_ladder *ladder;
     struct view_json *json;
+    struct story story;
+    struct html_report html;
+    struct new_file file;
     bool has_origin;
     int error; /* errno of standard output */
 };
@@ -53,6 +60,9 @@ help(void)
         "  --ladder [N]   draw connection N, or the first\n"
         "  --json         connections as JSON, one object a line\n"
         "  --records [N]  every segment of connection N, or of all, as trace records in JSON lines\n"
+        "  --svg FILE     connection -n, or the first, as a moving picture; --title TEXT above it\n"
+        "  --html FILE    everything as one page for a browser: list, ladder, replay, plots\n"
+        "  -n N           which connection\n"
         "  --all          with --list also what is merely worth knowing\n"
         "  --unfold       draw every segment in the ladder\n"
         "  -f, --filter EXPRESSION  only packets that tcpdump would show (libpcap)\n"
@@ -129,6 +139,23 @@ parse_option(struct trace_options *o, char **argv, int argc, int *i)
         if (got < 0)
             return usage_error("--records", "the number of a connection is wanted");
         o->mode = MODE_RECORDS;
+    } else if (has_value("--svg", argv, argc, i, &value)) {
+        if (value == NULL || *value == '\0')
+            return usage_error("--svg", "the name of a file is wanted");
+        o->out = value;
+        o->mode = MODE_SVG;
+    } else if (has_value("--html", argv, argc, i, &value)) {
+        if (value == NULL || *value == '\0')
+            return usage_error("--html", "the name of a file is wanted");
+        o->out = value;
+        o->mode = MODE_HTML;
+    } else if (has_value("--title", argv, argc, i, &value)) {
+        if (value == NULL)
+            return usage_error("--title", "a text is wanted");
+        o->title = value;
+    } else if (has_value("-n", argv, argc, i, &value)) {
+        if (value == NULL || !estab_parse_number(value, 1, UINT64_MAX, &o->only))
+            return usage_error("-n", "the number of a connection is wanted");
     } else if (strcmp(arg, "--all") == 0) {
         o->least = 1;
     } else if (strcmp(arg, "--unfold") == 0) {
@@ -205,6 +232,26 @@ put(void *ctx, const void *p, size_t n)
     return -run->error;
 }
 
+/* A view_write_fn. */
+static int
+put_file(void *ctx, const void *p, size_t n)
+{
+    struct trace_run *run = ctx;
+    const char *at = p;
+
+    while (n > 0 && run->error == 0) {
+        ssize_t done = write(run->file.fd, at, n);
+
+        if (done > 0) {
+            at += done;
+            n -= (size_t)done;
+        } else if (done == 0 || errno != EINTR) {
+            run->error = done == 0 ? EIO : errno;
+        }
+    }
+    return -run->error;
+}
+
 static void
 show_record(void *ctx, const struct estab_trace *record)
 {
@@ -222,6 +269,11 @@ show_segment(void *ctx, const struct segment_seen *s)
     struct trace_run *run = ctx;
     uint64_t only = run->o->only;
 
+    if (run->o->mode == MODE_SVG || run->o->mode == MODE_HTML) {
+        if (!estab_story_take(&run->story, s))
+            run->error = ENOMEM;
+        return;
+    }
     if (run->o->mode == MODE_LADDER ? s->conn->number == (only > 0 ? only : 1)
                                     : run->json != NULL && (only == 0 || s->conn->number == only))
         estab_trace_records(s, run->list.origin, show_record, run);
@@ -236,6 +288,10 @@ show_connection(void *ctx, const struct connection *c)
         (void)estab_list_connection(&run->list, c, put, run);
     else if (run->o->mode == MODE_JSON)
         (void)estab_list_json(&run->list, c, put, run);
+    else if (run->o->mode == MODE_SVG)
+        estab_story_end(&run->story, c);
+    else if (run->o->mode == MODE_HTML)
+        (void)estab_html_connection(&run->html, c);
 }
 
 /* On a terminal, while a long file is read. */
@@ -313,6 +369,51 @@ read_all(struct trace_run *run, struct analysis *a, struct trace_source *source,
     return 0;
 }
 
+/* The file of --svg or --html, whole or not at all. */
+static int
+write_picture(struct trace_run *run, struct failure *why)
+{
+    const struct svg_options svg = { .title = run->o->title };
+
+    if (run->o->mode == MODE_HTML) {
+        (void)estab_html_end(&run->html, &run->story, run->list.origin);
+    } else if (run->story.n == 0) {
+        return estab_fail(why, "there is no connection %llu",
+                          (unsigned long long)(run->o->only > 0 ? run->o->only : 1));
+    } else {
+        (void)estab_story_svg(&run->story, &svg, put_file, run);
+    }
+    if (run->error != 0)
+        return estab_fail(why, "cannot write %.300s: %s", run->o->out, strerror(run->error));
+    return estab_new_file_keep(&run->file, why);
+}
+
+/* The name of the capture without its directories. */
+static const char *
+base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static int
+open_picture(struct trace_run *run, struct failure *why)
+{
+    const struct trace_options *o = run->o;
+
+    if (o->out == NULL)
+        return 0;
+    if (estab_new_file_open(&run->file, o->out, why) < 0)
+        return -1;
+    run->story.all = o->mode == MODE_HTML;
+    if (o->mode == MODE_HTML)
+        (void)estab_html_begin(
+            &run->html, base_name(o->source.file != NULL ? o->source.file : o->source.device),
+            put_file, run);
+    return 0;
+}
+
 static void
 finish(struct trace_run *run, struct analysis *a)
 {
@@ -339,7 +440,9 @@ finish(struct trace_run *run, struct analysis *a)
 static int
 run_trace(const struct trace_options *o)
 {
-    struct trace_run run = { .o = o };
+    struct trace_run run = { .o = o,
+                             .story = { .wanted = o->only },
+                             .file = { .fd = -1, .directory = -1 } };
     struct analysis_options options = { .ctx = &run,
                                         .segment = show_segment,
                                         .connection = show_connection };
@@ -364,6 +467,9 @@ run_trace(const struct trace_options *o)
     if (a == NULL || open_views(&run) < 0) {
         fprintf(stderr, "estab trace: out of memory\n");
         status = 1;
+    } else if (open_picture(&run, &why) < 0) {
+        fprintf(stderr, "estab trace: %s\n", why.text);
+        status = 1;
     } else {
         if (read_all(&run, a, source, &why) < 0)
             status = 1;
@@ -375,13 +481,18 @@ run_trace(const struct trace_options *o)
                              (unsigned long long)(o->only > 0 ? o->only : 1));
             status = 1;
         }
-        if (fflush(stdout) != 0 || run.error != 0) {
+        if (o->out != NULL && run.has_origin) {
+            if (write_picture(&run, &why) < 0)
+                status = 1;
+        } else if (fflush(stdout) != 0 || run.error != 0) {
             (void)estab_fail(&why, "cannot write to standard output");
             status = 1;
         }
         if (status != 0)
             fprintf(stderr, "estab trace: %s\n", why.text);
     }
+    estab_story_free(&run.story);
+    estab_new_file_drop(&run.file);
     estab_analysis_free(a);
     estab_view_ladder_free(run.ladder);
     if (run.json != NULL)

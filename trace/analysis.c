@@ -244,8 +244,7 @@ segment(struct analysis *a, const struct packet_seen *p)
     c->segments++;
     c->last_at = p->at;
     c->last_number = p->number;
-    if (p->damaged && e->good_checksums > 0) {
-        e->bad_checksums++;
+    if (p->damaged && e->good_checksums > e->bad_checksums) {
         a->totals.damaged++;
         estab_trace_saw(&e->saw[SAW_DAMAGED], p->number);
         s.verdict = ESTAB_SEG_DROP_CHECKSUM;

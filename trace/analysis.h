@@ -120,9 +120,10 @@ struct end_seen {
     uint32_t largest;               /* text of a segment */
     estab_time first_text_at, last_text_at, zero_time, limited_since, limited_time, busy_since,
         busy_time;
-    estab_time srtt, rttvar, rtt_min, rtt_max, rtt_sum; /* from here to the other end and back */
-    uint64_t rtt_samples;
-    estab_time waits_since; /* in CLOSE-WAIT */
+    estab_time srtt, rttvar, rtt_min, rtt_max, rtt_sum,
+        rtt_last;                     /* from here to the other end and back */
+    uint64_t rtt_samples, rtt_number; /* of the last: which ACK gave it */
+    estab_time waits_since;           /* in CLOSE-WAIT */
     estab_time close_wait_time;
     estab_time asked_at; /* its text that nothing has answered */
     uint64_t asked_number;

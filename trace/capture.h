@@ -62,7 +62,7 @@ void estab_captured_free(struct capture *c);
 
 /* The IP packet in a frame; false: there is none. `wire_len` is what of it was on the wire. */
 bool estab_captured_ip(const struct capture_packet *packet, const uint8_t **ip, uint32_t *len,
-                      uint32_t *wire_len);
+                       uint32_t *wire_len);
 /* Is this kind of link read at all? */
 bool estab_captured_link_is_read(uint32_t link);
 

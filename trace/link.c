@@ -90,7 +90,7 @@ header_of(uint32_t link, const uint8_t *p, uint32_t len)
 
 bool
 estab_captured_ip(const struct capture_packet *packet, const uint8_t **ip, uint32_t *len,
-                 uint32_t *wire_len)
+                  uint32_t *wire_len)
 {
     uint32_t n = header_of(packet->link, packet->data, packet->len);
 

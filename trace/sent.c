@@ -186,6 +186,7 @@ sample(struct end_seen *e, estab_time rtt)
         e->rttvar += (delta - e->rttvar) / 4;
         e->srtt += (rtt - e->srtt) / 8;
     }
+    e->rtt_last = rtt;
     e->rtt_min = rtt < e->rtt_min ? rtt : e->rtt_min;
     e->rtt_max = rtt > e->rtt_max ? rtt : e->rtt_max;
     if (e->rtt_sum < INT64_MAX / 2)
@@ -526,8 +527,10 @@ take_new_ack(struct end_seen *o, const struct packet_seen *p, uint32_t ack,
             estab_trace_saw(&o->saw[SAW_SPURIOUS], p->number);
         drop_oldest(o, pool);
     }
-    if (rtt >= 0)
+    if (rtt >= 0) {
         sample(o, rtt);
+        o->rtt_number = p->number;
+    }
     o->snd_una = ack;
     o->una_at = p->at;
     o->duplicate_acks = 0;
@@ -770,6 +773,8 @@ estab_trace_sent(struct connection *c, struct segment_seen *s, struct outstandin
         return;
     }
     take_sequence(c, s, pool);
+    if ((seg->ctl & (ESTAB_CTL_SYN | ESTAB_CTL_ACK)) == ESTAB_CTL_SYN)
+        e->last_wnd = seg->wnd; /* RFC 7323 §2.2: never scaled */
     if (seg->ctl & ESTAB_CTL_ACK) {
         take_ack(c, s, pool);
         take_window(c, s);
