@@ -536,7 +536,7 @@ def ping_waits_for_what_a_router_says():
         # An address that was given does not wait for those that are not.
         start = time.monotonic()
         run("ping", *PACKET, "-c", "1", "fd07::1")
-        expect(time.monotonic() - start < 1, time.monotonic() - start)
+        expect(time.monotonic() - start < 6, time.monotonic() - start)  # those: 10 s
         out, _ = run("ping", *PACKET, "-c", "1", "-W", "5", "ff02::1")
         expect("64 bytes from fe80::1" in out, out)
 
