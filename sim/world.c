@@ -239,6 +239,7 @@ carry(struct sim_world *w, struct sim_joint *j, unsigned side, const struct esta
             continue;
         copies[kept] = copies[i];
         copies[kept].corrupt &= !damaged;
+        copies[kept].marked &= !damaged; /* or the new header checksum would hide it */
         copies[kept].must_drop = damaged || (copies[kept].corrupt && copies[kept].must_drop);
         kept++;
     }

@@ -36,6 +36,7 @@ build(struct stage *s, uint64_t seed, unsigned hosts, const struct sim_link_conf
 
     memset(s, 0, sizeof *s);
     estab_config_init(&cfg);
+    cfg.ecn = ESTAB_ECN_ASK;
     assert_true(sim_world_init(&s->w, &heap, seed, 1500));
     assert_true(sim_apps_init(&s->apps, &s->w, 64));
     for (unsigned i = 0; i < hosts; i++)
@@ -160,6 +161,24 @@ TEST(many_hosts_talk_over_one_bad_switch)
             for (unsigned b = 0; b < 5; b++)
                 if (a != b)
                     talk(&s, a, b, (a + b) & 1 ? ESTAB_INET6 : ESTAB_INET, 5000);
+        end(&s);
+        take_down(&s);
+    }
+}
+
+/* Who marks a packet on its second link writes its header checksum anew; that must not make a packet
+ * whole that was damaged on the first. */
+TEST(what_was_damaged_before_the_switch_is_not_repaired_behind_it)
+{
+    struct sim_link_config marks = bad;
+
+    marks.faults = (struct sim_faults){ .corrupt_ppm = 300000, .mark_ppm = 1000000 };
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        static struct stage s;
+
+        build(&s, seed, 3, &marks);
+        talk(&s, 0, 1, ESTAB_INET, 20000);
+        talk(&s, 1, 2, ESTAB_INET, 20000);
         end(&s);
         take_down(&s);
     }
