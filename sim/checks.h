@@ -20,6 +20,16 @@ violated(const struct sim_view *v, enum sim_rule rule, uint64_t a, uint64_t b)
     sim_violated(v->c->world, rule, v->host->number, v->r != NULL ? v->r->conn : v->f->conn, a, b);
 }
 
+/* Packets of no connection may wait there for their next hop, and leave behind younger ones. */
+static inline bool
+has_ethernet(const struct sim_host *host)
+{
+    for (unsigned i = 0; i < host->n_interfaces; i++)
+        if (host->interfaces[i].ethernet)
+            return true;
+    return false;
+}
+
 /* A set of states. */
 #define TO(state) (1u << ESTAB_TCPS_##state)
 

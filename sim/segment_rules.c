@@ -278,7 +278,9 @@ check_options_out(const struct sim_view *v)
             violated(v, SIM_RULE_OPTION_AGREED, 4, s->ctl);
     }
     if (s->has_ts) {
-        if (f->has_ts && sim_seq_lt(s->ts_val, f->ts_val))
+        bool waited = (s->ctl & ESTAB_CTL_SYN) != 0 && has_ethernet(v->host);
+
+        if (f->has_ts && sim_seq_lt(s->ts_val, f->ts_val) && !waited)
             violated(v, SIM_RULE_TS_FORWARD, s->ts_val, f->ts_val);
         f->ts_val = s->ts_val;
         f->has_ts = true;

@@ -234,6 +234,9 @@ plan_hold(struct plan *p, struct sim_link_config *cfg)
     unsigned i = (unsigned)between(p, 0, 4);
 
     p->strays = true;
+    if (cfg->delay < ESTAB_US(10))
+        cfg->delay =
+            ESTAB_US(10); /* as in plan_faults(): what is doubled may be an old duplicate */
 
     *h = (struct sim_hold){
         .direction = (uint8_t)between(p, 0, 1),

@@ -298,6 +298,17 @@ advance(struct wheel *w, estab_time now)
     w->earliest_known = false;
 }
 
+estab_time
+estab_wheel_deadline_after(struct wheel *w, estab_time now)
+{
+    estab_time at = estab_wheel_deadline(w);
+
+    if (at > now || now <= w->now)
+        return at;
+    advance(w, now);
+    return estab_wheel_deadline(w);
+}
+
 struct wheel_timer *
 estab_wheel_expire(struct wheel *w, estab_time now)
 {

@@ -45,6 +45,10 @@ void estab_wheel_cancel(struct wheel *w, struct wheel_timer *t);
  * earliest timer if that lies in the lowest level's current turn, otherwise never later than it
  * (an earlier one only means that timers move down a level). ESTAB_NEVER: none armed. */
 estab_time estab_wheel_deadline(struct wheel *w);
+/* The same for a caller who knows that it is `now`: the wheel stands still while nothing comes due, so
+ * that an instant that is only not later than a timer may have passed unseen. What it gives lies
+ * behind `now`, or a timer is due. */
+estab_time estab_wheel_deadline_after(struct wheel *w, estab_time now);
 /* Takes out one timer whose instant is not after `now`; NULL: none (left). Callers repeat until
  * NULL; a timer may be armed again, cancelled or freed in between. */
 struct wheel_timer *estab_wheel_expire(struct wheel *w, estab_time now);

@@ -395,7 +395,7 @@ estab_link_deadline(struct estab_stack *s)
 
     if (s->neighbours == NULL)
         return ESTAB_NEVER;
-    at = estab_wheel_deadline(&s->neighbours->wheel);
+    at = estab_wheel_deadline_after(&s->neighbours->wheel, s->now);
     other = estab_addresses_deadline(s);
     at = other < at ? other : at;
     for (i = 1; i < s->interfaces; i++) {

@@ -381,8 +381,8 @@ estab_stack_deadline(const struct estab_stack *cs)
 
     if (estab_stack_loopback_waits(s))
         return s->now;
-    at = estab_wheel_deadline(&s->conn_wheel);
-    other = estab_wheel_deadline(&s->half_wheel);
+    at = estab_wheel_deadline_after(&s->conn_wheel, s->now);
+    other = estab_wheel_deadline_after(&s->half_wheel, s->now);
     if (other < at)
         at = other;
     other = estab_link_deadline(s);

@@ -278,6 +278,28 @@ TEST(cancelling_the_earliest_moves_the_deadline)
     assert_null(estab_wheel_expire(&w->wheel, ESTAB_SEC(1)));
 }
 
+/* Nothing came due for long, so the wheel stands where it stood; what is armed then must not be announced
+ * for an instant that has passed. */
+TEST(a_deadline_of_a_wheel_that_stood_still_is_not_in_the_past)
+{
+    struct world *w = world_at(0, 0);
+    estab_time now = ESTAB_MS(13095);
+
+    arm(w, &w->entry[0], ESTAB_SEC(100));
+    assert_true(estab_wheel_deadline(&w->wheel) <= ESTAB_SEC(100));
+    assert_null(estab_wheel_expire(&w->wheel, now));
+    cancel(w, &w->entry[0]);
+    arm(w, &w->entry[1], now + 2000);
+    cancel(w, &w->entry[1]);
+    arm(w, &w->entry[1], now + 5000);
+    assert_true(estab_wheel_deadline_after(&w->wheel, now) > now);
+    assert_true(estab_wheel_deadline_after(&w->wheel, now) <= now + 5000);
+    assert_null(estab_wheel_expire(&w->wheel, now + 4999));
+    assert_int_equal(estab_wheel_deadline_after(&w->wheel, now + 5000), now + 5000);
+    assert_ptr_equal(estab_wheel_expire(&w->wheel, now + 5000), &w->entry[1].timer);
+    assert_int_equal(estab_wheel_deadline_after(&w->wheel, now + 5000), ESTAB_NEVER);
+}
+
 /* A timer that comes due again and again within one call must let the caller go on. */
 TEST(a_timer_armed_for_now_while_firing_fires_in_the_same_call)
 {
