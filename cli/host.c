@@ -148,8 +148,9 @@ open_device(struct host *host, const struct options *options, uint32_t *mtu, uin
 
     if (options->packet)
         return open_packet(host, options, mtu, largest, why);
-    /* The DHCP client looks at packets before the stack does, with their checksums. */
-    if (options->addr_auto) {
+    /* The DHCP client looks at packets before the stack does, with their checksums; and a capture is to
+     * show them whole, those of the kernel too. */
+    if (options->addr_auto || options->pcap != NULL) {
         if ((options->tap ? estab_tap_open : estab_tun_open)(&host->tun, options->tun, why) < 0)
             return -1;
     } else if (estab_tun_open_offload(&host->tun, options->tun, options->tap, why) < 0)
@@ -199,9 +200,6 @@ add_interface(struct host *host, const struct options *options, struct failure *
                                                           : estab_tun_offload(&host->tun) };
     int ifindex;
 
-    /* a capture is to show what is on the link, checksums too */
-    if (options->pcap != NULL)
-        link.offload.csum_out = false;
     for (size_t i = 0; i < host->addressing.n; i++)
         if (host->addressing.at[i].own.addr.family == ESTAB_INET6 && host->mtu < 1280)
             return estab_fail(why, "--mtu %u: IPv6 needs 1280 or more (-4 leaves IPv6 out)",
