@@ -1,199 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BBR, version 3, as draft-ietf-ccwg-bbr describes it: a model of the path, the largest delivery
- * rate and the smallest round trip seen of late, says how fast to send and how much may be in the
- * network; losses bound it only where they come often. cwnd and the pacing rate are its own, so
- * neither ssthresh nor PRR apply. It needs SACK and the scoreboard; without them the connection
- * goes on with CUBIC. Names are the draft's. Called from ack.c, emit.c, loss.c and rack.c through
- * cc.h.
+ * BBR, version 3, as draft-ietf-ccwg-bbr describes it: a model of the path (bbr_model.c), the largest
+ * delivery rate and the smallest round trip seen of late, says how fast to send and how much may be
+ * in the network; losses bound it only where they come often. Here are its states (§5.3) and what
+ * comes of them (§5.6). cwnd and the pacing rate are its own, so neither ssthresh nor PRR apply. It
+ * needs SACK and the scoreboard; without them the connection goes on with CUBIC. Names are the
+ * draft's. Called from ack.c, emit.c, loss.c, rack.c, sack.c and undo.c through cc.h.
  */
+#include "tcp/bbr.h"
+
 #include "base/mul.h"
-#include "tcp/cc.h"
-#include "tcp/delivery_rate.h"
 #include "tcp/pacing.h"
 #include "tcp/rack.h"
 
 #include <string.h>
 
-#define INFINITE UINT32_MAX
-#define SECOND 1000000u /* microseconds */
-
-/* percent */
-#define STARTUP_PACING_GAIN 277
-#define DRAIN_PACING_GAIN 50
-#define DOWN_PACING_GAIN 90
-#define UP_PACING_GAIN 125
-#define CWND_GAIN 200
-#define UP_CWND_GAIN 225
-#define PROBE_RTT_CWND_GAIN 50
-#define PACING_MARGIN 99
-#define LOSS_THRESH 2
-#define BETA 70
-#define HEADROOM 15
-#define FULL_BW_THRESH 125
-
-#define FULL_BW_COUNT 3
-#define FULL_LOSS_COUNT 6
-#define MIN_RTT_FILTER (10 * SECOND)
-#define PROBE_RTT_INTERVAL (5 * SECOND)
-#define PROBE_RTT_DURATION (SECOND / 5)
-#define EXTRA_ACKED_ROUNDS 5 /* of each of the two windows */
-
-enum bbr_phase { STARTUP, DRAIN, DOWN, CRUISE, REFILL, UP, PROBE_RTT };
-enum ack_phase { ACKS_INIT, ACKS_REFILLING, ACKS_STARTING, ACKS_FEEDBACK, ACKS_STOPPING };
-
-struct bbr {
-    uint8_t phase, ack_phase;
-    bool round_start, loss_round_start, loss_in_round;
-    bool full_bw_reached, full_bw_now;
-    bool bw_probe_samples;
-    bool idle_restart;
-    bool probe_rtt_round_done, probe_rtt_timed;
-    bool has_min_rtt;
-    uint8_t full_bw_count, loss_events, extra_rounds;
-    uint8_t bw_probe_up_rounds;
-
-    /* octets per second */
-    uint64_t bw, bw_filter[2], bw_lo, bw_latest, full_bw;
-    /* octets */
-    uint32_t inflight_lo, inflight_hi, inflight_latest;
-    uint32_t next_round_delivered, loss_round_delivered;
-    uint32_t bw_probe_up_acks, probe_up_cnt;
-    uint32_t extra_acked[2], extra_acked_delivered;
-    uint32_t prior_cwnd;
-    uint32_t rounds_since_bw_probe, cycles;
-    /* microseconds */
-    uint32_t min_rtt, min_rtt_at, probe_rtt_min, probe_rtt_min_at, probe_rtt_done_at;
-    uint32_t cycle_at, bw_probe_wait, extra_acked_at;
-    struct delivery_rate rate;
-};
-
-#define BBR_SIZE 2048u
-_Static_assert(sizeof(struct bbr) <= BBR_SIZE, "a chunk of its own");
-
-static uint32_t
-now_us(const struct tcp_env *env)
-{
-    return (uint32_t)(uint64_t)(env->now / 1000);
-}
-
-static uint32_t
-least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint32_t
-most(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
-static uint32_t
-percent(uint32_t n, uint32_t of)
-{
-    uint64_t p = (uint64_t)n * of / 100;
-
-    return p < CC_CWND_MAX ? (uint32_t)p : CC_CWND_MAX;
-}
-
-static uint64_t
-max_bw(const struct bbr *b)
-{
-    return b->bw_filter[0] > b->bw_filter[1] ? b->bw_filter[0] : b->bw_filter[1];
-}
-
-static bool
-is_in_probe_bw(const struct bbr *b)
-{
-    return b->phase >= DOWN && b->phase <= UP;
-}
-
-static uint32_t
-min_pipe_cwnd(const struct tcb *tcb)
-{
-    return 4u * tcb->smss;
-}
-
-/* ---- what the model says may be in the network ---- */
-
-static uint32_t
-bdp_multiple(const struct tcb *tcb, const struct tcp_env *env, uint64_t bw, uint32_t gain)
-{
-    const struct bbr *b = tcb->ca.bbr;
-    uint64_t bdp;
-
-    if (!b->has_min_rtt)
-        return estab_cc_initial_window(tcb, env);
-    bdp = estab_muldiv64(bw, b->min_rtt, SECOND);
-    return percent(bdp < CC_CWND_MAX ? (uint32_t)bdp : CC_CWND_MAX, gain);
-}
-
-/* Room for the bursts that pacing makes, and for delayed ACKs. */
-static uint32_t
-quantized(const struct tcb *tcb, uint32_t inflight)
-{
-    inflight = most(inflight, 3 * estab_pace_burst(tcb));
-    inflight = most(inflight, min_pipe_cwnd(tcb));
-    return tcb->ca.bbr->phase == UP ? inflight + 2u * tcb->smss : inflight;
-}
-
+/* BBRInflight(): what `gain` percent of the model's path and the bursts of sending ask for. */
 static uint32_t
 inflight_at(const struct tcb *tcb, const struct tcp_env *env, uint64_t bw, uint32_t gain)
 {
-    return quantized(tcb, bdp_multiple(tcb, env, bw, gain));
+    return estab_bbr_quantized(tcb, estab_bbr_bdp(tcb, env, bw, gain));
 }
 
-static uint32_t
-target_inflight(const struct tcb *tcb, const struct tcp_env *env)
+/* C.is_cwnd_limited: has cwnd been all used at some time in the last round? */
+static bool
+is_cwnd_limited(const struct bbr *b)
 {
-    return least(bdp_multiple(tcb, env, tcb->ca.bbr->bw, 100), tcb->cwnd);
+    return b->limited || b->limited_before;
 }
 
-static uint32_t
-inflight_with_headroom(const struct tcb *tcb)
-{
-    const struct bbr *b = tcb->ca.bbr;
-    uint32_t headroom;
-
-    if (b->inflight_hi == INFINITE)
-        return INFINITE;
-    headroom = most(tcb->smss, percent(b->inflight_hi, HEADROOM));
-    return b->inflight_hi > headroom + min_pipe_cwnd(tcb) ? b->inflight_hi - headroom
-                                                          : min_pipe_cwnd(tcb);
-}
-
-/* ---- the states ---- */
-
-static void
-start_round(struct bbr *b)
-{
-    b->next_round_delivered = b->rate.delivered;
-}
-
-static void
-reset_full_bw(struct bbr *b, uint64_t bw)
-{
-    b->full_bw = bw;
-    b->full_bw_count = 0;
-    b->full_bw_now = false;
-}
-
-static void
-reset_lower_bounds(struct bbr *b)
-{
-    b->bw_lo = UINT64_MAX;
-    b->inflight_lo = INFINITE;
-}
-
-static void
-reset_congestion_signals(struct bbr *b)
-{
-    b->loss_in_round = false;
-    b->loss_events = 0;
-    b->bw_latest = 0;
-    b->inflight_latest = 0;
-}
+/* ---- ProbeBW ---- */
 
 /* A little chance, so that flows do not probe in step: our ISN is as good a die as any. */
 static uint32_t
@@ -208,47 +44,52 @@ dice(const struct tcb *tcb)
     return x ^ x >> 16;
 }
 
+/* BBRPickProbeWait(): two to three seconds, or as many round trips as Reno needs. */
+static void
+pick_probe_wait(struct tcb *tcb)
+{
+    struct bbr *b = tcb->ca.bbr;
+
+    b->cycles++;
+    b->rounds_since_bw_probe = dice(tcb) >> 31;
+    b->bw_probe_wait = 2 * BBR_SECOND + dice(tcb) % BBR_SECOND;
+}
+
 static void
 start_down(struct tcb *tcb, uint32_t now)
 {
     struct bbr *b = tcb->ca.bbr;
 
-    reset_congestion_signals(b);
-    b->probe_up_cnt = INFINITE;
-    /* two to three seconds until the next probe for bandwidth, or as many round trips as Reno needs */
-    b->cycles++;
-    b->rounds_since_bw_probe = dice(tcb) & 1;
-    b->bw_probe_wait = 2 * SECOND + dice(tcb) % SECOND;
+    estab_bbr_reset_congestion_signals(b);
+    b->probe_up_cnt = BBR_INFINITE;
+    pick_probe_wait(tcb);
     b->cycle_at = now;
-    b->ack_phase = ACKS_STOPPING;
-    start_round(b);
-    b->phase = DOWN;
+    b->ack_phase = BBR_ACKS_PROBE_STOPPING;
+    estab_bbr_start_round(b);
+    b->phase = BBR_PROBE_BW_DOWN;
 }
 
 static void
 start_refill(struct bbr *b)
 {
-    reset_lower_bounds(b);
+    estab_bbr_reset_shortterm(b);
     b->bw_probe_up_rounds = 0;
     b->bw_probe_up_acks = 0;
-    b->ack_phase = ACKS_REFILLING;
-    start_round(b);
-    b->phase = REFILL;
+    b->ack_phase = BBR_ACKS_REFILLING;
+    estab_bbr_start_round(b);
+    b->phase = BBR_PROBE_BW_REFILL;
 }
 
-/* The slope of inflight_hi doubles each round while nothing is lost. */
+/* BBRRaiseInflightLongtermSlope(): inflight_longterm grows by one segment in the first round, and by
+ * twice as many in each that follows while nothing is lost; at most by what is acknowledged. */
 static void
-raise_inflight_hi_slope(struct tcb *tcb)
+raise_slope(struct tcb *tcb)
 {
     struct bbr *b = tcb->ca.bbr;
-    uint64_t growth = (uint64_t)tcb->smss << b->bw_probe_up_rounds;
 
-    if (b->bw_probe_up_rounds < 30)
-        b->bw_probe_up_rounds++;
-    /* octets acknowledged for each segment that inflight_hi grows by */
-    b->probe_up_cnt = (uint32_t)((uint64_t)tcb->cwnd * tcb->smss / growth);
-    if (b->probe_up_cnt == 0)
-        b->probe_up_cnt = 1;
+    /* octets acknowledged for each segment of growth */
+    b->probe_up_cnt = bbr_most(tcb->cwnd >> b->bw_probe_up_rounds, tcb->smss);
+    b->bw_probe_up_rounds = (uint8_t)bbr_least(b->bw_probe_up_rounds + 1u, 30);
 }
 
 static void
@@ -256,33 +97,47 @@ start_up(struct tcb *tcb, uint64_t rate, uint32_t now)
 {
     struct bbr *b = tcb->ca.bbr;
 
-    b->ack_phase = ACKS_STARTING;
-    start_round(b);
-    reset_full_bw(b, rate);
+    b->ack_phase = BBR_ACKS_PROBE_STARTING;
+    estab_bbr_start_round(b);
+    estab_bbr_reset_full_bw(b, rate);
     b->cycle_at = now;
-    b->phase = UP;
-    raise_inflight_hi_slope(tcb);
+    b->phase = BBR_PROBE_BW_UP;
+    raise_slope(tcb);
 }
 
+/* BBRIsTimeToProbeBW(): the wait is over, or Reno would have filled the path by now
+ * (BBRIsRenoCoexistenceProbeTime()). */
 static bool
-is_time_to_probe_bw(struct tcb *tcb, const struct tcp_env *env)
+is_time_to_probe_bw(const struct tcb *tcb, const struct tcp_env *env)
 {
-    struct bbr *b = tcb->ca.bbr;
-    uint32_t reno_rounds = least(target_inflight(tcb, env) / tcb->smss, 63);
+    const struct bbr *b = tcb->ca.bbr;
+    uint32_t reno_rounds = bbr_least(estab_bbr_target_inflight(tcb, env) / tcb->smss, 63);
 
-    if (now_us(env) - b->cycle_at <= b->bw_probe_wait && b->rounds_since_bw_probe < reno_rounds)
-        return false;
-    start_refill(b);
-    return true;
+    return bbr_now(env) - b->cycle_at > b->bw_probe_wait || b->rounds_since_bw_probe >= reno_rounds;
 }
 
 static bool
 is_time_to_cruise(const struct tcb *tcb, const struct tcp_env *env, uint32_t pipe)
 {
-    return pipe <= inflight_with_headroom(tcb) &&
-           pipe <= inflight_at(tcb, env, max_bw(tcb->ca.bbr), 100);
+    return pipe <= estab_bbr_inflight_with_headroom(tcb) &&
+           pipe <= inflight_at(tcb, env, bbr_max_bw(tcb->ca.bbr), 100);
 }
 
+/* BBRIsTimeToGoDown(): three rounds have not brought a quarter more, and it was not
+ * inflight_longterm that held us. */
+static bool
+is_time_to_go_down(const struct tcb *tcb, const struct rate_sample *rs)
+{
+    struct bbr *b = tcb->ca.bbr;
+
+    if (is_cwnd_limited(b) && tcb->cwnd >= b->inflight_longterm) {
+        estab_bbr_reset_full_bw(b, rs->rate);
+        return false;
+    }
+    return b->full_bw_now;
+}
+
+/* BBRHandleInflightTooHigh(): once for each probe. */
 static void
 handle_inflight_too_high(struct tcb *tcb, const struct tcp_env *env, const struct rate_sample *rs)
 {
@@ -290,210 +145,165 @@ handle_inflight_too_high(struct tcb *tcb, const struct tcp_env *env, const struc
 
     b->bw_probe_samples = false;
     if (!rs->app_limited)
-        b->inflight_hi = most(rs->tx_in_flight, percent(target_inflight(tcb, env), BETA));
-    if (b->phase == UP)
-        start_down(tcb, now_us(env));
+        b->inflight_longterm =
+            bbr_most(rs->tx_in_flight, bbr_percent(estab_bbr_target_inflight(tcb, env), BBR_BETA));
+    if (b->phase == BBR_PROBE_BW_UP)
+        start_down(tcb, bbr_now(env));
 }
 
+/* BBRProbeInflightLongtermUpward() */
 static void
-probe_inflight_hi_upward(struct tcb *tcb, uint32_t acked, bool cwnd_limited)
+probe_upward(struct tcb *tcb, uint32_t acked)
 {
     struct bbr *b = tcb->ca.bbr;
-    uint32_t steps;
+    uint64_t grown;
 
-    if (!cwnd_limited || tcb->cwnd < b->inflight_hi)
+    if (!is_cwnd_limited(b) || tcb->cwnd < b->inflight_longterm)
         return;
     b->bw_probe_up_acks += acked;
     if (b->bw_probe_up_acks >= b->probe_up_cnt) {
-        steps = b->bw_probe_up_acks / b->probe_up_cnt;
-        b->bw_probe_up_acks -= steps * b->probe_up_cnt;
-        b->inflight_hi = least(b->inflight_hi + steps * tcb->smss, CC_CWND_MAX);
+        grown =
+            b->inflight_longterm + (uint64_t)(b->bw_probe_up_acks / b->probe_up_cnt) * tcb->smss;
+        b->bw_probe_up_acks %= b->probe_up_cnt;
+        b->inflight_longterm = grown < CC_CWND_MAX ? (uint32_t)grown : CC_CWND_MAX;
     }
     if (b->round_start)
-        raise_inflight_hi_slope(tcb);
+        raise_slope(tcb);
 }
 
-/* BBRAdaptLongTermModel */
+/* BBRAdaptLongTermModel() */
 static void
-adapt_long_term(struct tcb *tcb, const struct tcp_env *env, const struct rate_sample *rs,
-                uint32_t acked, bool cwnd_limited)
+adapt_long_term(struct tcb *tcb, const struct rate_sample *rs, uint32_t acked)
 {
     struct bbr *b = tcb->ca.bbr;
 
-    if (b->ack_phase == ACKS_STARTING && b->round_start)
-        b->ack_phase = ACKS_FEEDBACK;
-    if (b->ack_phase == ACKS_STOPPING && b->round_start) {
+    if (b->ack_phase == BBR_ACKS_PROBE_STARTING && b->round_start)
+        b->ack_phase = BBR_ACKS_PROBE_FEEDBACK;
+    if (b->ack_phase == BBR_ACKS_PROBE_STOPPING && b->round_start) {
         b->bw_probe_samples = false;
-        b->ack_phase = ACKS_INIT;
-        /* the bandwidth filter holds two cycles */
-        if (is_in_probe_bw(b) && !rs->app_limited && b->bw_filter[1] != 0) {
-            b->bw_filter[0] = b->bw_filter[1];
-            b->bw_filter[1] = 0;
+        b->ack_phase = BBR_ACKS_INIT;
+        /* BBRAdvanceMaxBwFilter(): it holds two cycles */
+        if (bbr_is_in_probe_bw(b) && !rs->app_limited && b->max_bw[1] != 0) {
+            b->max_bw[0] = b->max_bw[1];
+            b->max_bw[1] = 0;
         }
     }
-    if ((uint64_t)rs->lost * 100 > (uint64_t)rs->tx_in_flight * LOSS_THRESH) {
-        if (b->bw_probe_samples)
-            handle_inflight_too_high(tcb, env, rs);
+    if (!rs->valid || bbr_is_inflight_too_high(rs) || b->inflight_longterm == BBR_INFINITE)
         return;
-    }
-    if (b->inflight_hi == INFINITE)
-        return;
-    if (rs->tx_in_flight > b->inflight_hi)
-        b->inflight_hi = rs->tx_in_flight;
-    if (b->phase == UP)
-        probe_inflight_hi_upward(tcb, acked, cwnd_limited);
+    /* as much was in flight, and few were lost: so much is safe, in whatever state */
+    b->inflight_longterm = bbr_most(b->inflight_longterm, rs->tx_in_flight);
+    if (b->phase == BBR_PROBE_BW_UP)
+        probe_upward(tcb, acked);
 }
 
+/* BBRUpdateProbeBWCyclePhase() */
 static void
-update_cycle_phase(struct tcb *tcb, const struct tcp_env *env, const struct rate_sample *rs,
-                   uint32_t pipe, uint32_t acked, bool cwnd_limited)
+update_cycle(struct tcb *tcb, const struct tcp_env *env, const struct rate_sample *rs,
+             const struct cc_news *n)
 {
     struct bbr *b = tcb->ca.bbr;
 
     if (!b->full_bw_reached)
         return;
-    adapt_long_term(tcb, env, rs, acked, cwnd_limited);
+    adapt_long_term(tcb, rs, n->rate.delivered);
     switch (b->phase) {
-    case DOWN:
-        if (!is_time_to_probe_bw(tcb, env) && is_time_to_cruise(tcb, env, pipe))
-            b->phase = CRUISE;
+    case BBR_PROBE_BW_DOWN:
+        if (is_time_to_probe_bw(tcb, env))
+            start_refill(b);
+        else if (is_time_to_cruise(tcb, env, n->pipe))
+            b->phase = BBR_PROBE_BW_CRUISE;
         break;
-    case CRUISE:
-        (void)is_time_to_probe_bw(tcb, env);
+    case BBR_PROBE_BW_CRUISE:
+        if (is_time_to_probe_bw(tcb, env))
+            start_refill(b);
         break;
-    case REFILL:
+    case BBR_PROBE_BW_REFILL:
         /* after one round of a full pipe, what is seen is of the path and not of us */
         if (b->round_start) {
             b->bw_probe_samples = true;
-            start_up(tcb, rs->rate, now_us(env));
+            start_up(tcb, rs->rate, n->rate.now);
         }
         break;
-    case UP:
-        if (cwnd_limited && tcb->cwnd >= b->inflight_hi)
-            reset_full_bw(b, rs->rate);
-        else if (b->full_bw_now)
-            start_down(tcb, now_us(env));
+    case BBR_PROBE_BW_UP:
+        if (is_time_to_go_down(tcb, rs))
+            start_down(tcb, n->rate.now);
         break;
     default:
         break;
     }
 }
 
-/* ---- the model ---- */
+/* ---- Startup and Drain ---- */
 
+/* BBRCheckFullBWReached(): three rounds have not brought a quarter more. */
 static void
-update_round(struct bbr *b, const struct rate_sample *rs)
+check_full_bw(struct bbr *b, const struct rate_sample *rs)
 {
-    b->round_start = false;
-    b->loss_round_start = false;
-    if (!rs->valid)
+    if (b->full_bw_now || !b->round_start || rs->app_limited || rs->rate == 0)
         return;
-    if ((int32_t)(rs->prior_delivered - b->next_round_delivered) >= 0) {
-        start_round(b);
-        b->rounds_since_bw_probe++;
-        b->round_start = true;
+    if (rs->rate >= b->full_bw + b->full_bw / 4) {
+        estab_bbr_reset_full_bw(b, rs->rate);
+        return;
     }
-    if ((int32_t)(rs->prior_delivered - b->loss_round_delivered) >= 0) {
-        b->loss_round_delivered = b->rate.delivered;
-        b->loss_round_start = true;
-    }
+    b->full_bw_count++;
+    b->full_bw_now = b->full_bw_count >= BBR_FULL_BW_COUNT;
+    b->full_bw_reached |= b->full_bw_now;
 }
 
-/* BBRUpdateCongestionSignals: losses lower the short-term bounds, once a round, unless we probe. */
 static void
-update_congestion(struct tcb *tcb, const struct rate_sample *rs, uint32_t lost)
+end_startup_at(struct tcb *tcb, const struct tcp_env *env)
 {
     struct bbr *b = tcb->ca.bbr;
-    uint64_t beta_bw;
 
-    if (rs->rate > b->bw_latest)
-        b->bw_latest = rs->rate;
-    b->inflight_latest = most(b->inflight_latest, rs->delivered);
-    if (rs->rate > 0 && (rs->rate >= max_bw(b) || !rs->app_limited) && rs->rate > b->bw_filter[1])
-        b->bw_filter[1] = rs->rate;
-    if (lost > 0) {
-        b->loss_in_round = true;
-        if (b->loss_events < UINT8_MAX)
-            b->loss_events++;
-    }
-    if (!b->loss_round_start)
-        return;
-    if (b->loss_in_round && b->phase != STARTUP && b->phase != REFILL && b->phase != UP) {
-        if (b->bw_lo == UINT64_MAX)
-            b->bw_lo = max_bw(b);
-        if (b->inflight_lo == INFINITE)
-            b->inflight_lo = tcb->cwnd;
-        beta_bw = b->bw_lo / 100 * BETA;
-        b->bw_lo = b->bw_latest > beta_bw ? b->bw_latest : beta_bw;
-        b->inflight_lo = most(b->inflight_latest, percent(b->inflight_lo, BETA));
-    }
+    b->full_bw_reached = true;
+    b->inflight_longterm =
+        bbr_most(estab_bbr_bdp(tcb, env, bbr_max_bw(b), 100), b->inflight_latest);
 }
 
-/* BBRUpdateACKAggregation: what ACKs that come in clumps ask for beyond bw * time. */
-static void
-update_aggregation(struct tcb *tcb, uint32_t now, uint32_t acked)
-{
-    struct bbr *b = tcb->ca.bbr;
-    uint64_t expected = estab_muldiv64(b->bw, now - b->extra_acked_at, SECOND);
-
-    if (b->round_start && ++b->extra_rounds >= EXTRA_ACKED_ROUNDS) {
-        b->extra_rounds = 0;
-        b->extra_acked[0] = b->extra_acked[1];
-        b->extra_acked[1] = 0;
-    }
-    if (b->extra_acked_delivered <= expected) {
-        b->extra_acked_delivered = 0;
-        b->extra_acked_at = now;
-        expected = 0;
-    }
-    b->extra_acked_delivered += acked;
-    b->extra_acked[1] =
-        most(b->extra_acked[1], least(b->extra_acked_delivered - (uint32_t)expected, tcb->cwnd));
-}
-
-/* Startup is over when three rounds have not brought a quarter more, or when losses tell. */
+/* BBRCheckStartupHighLoss(): a whole round in fast recovery, more lost in it than the threshold, and
+ * that in at least six places: no burst of bad luck. */
 static void
 check_startup(struct tcb *tcb, const struct tcp_env *env, const struct rate_sample *rs)
 {
     struct bbr *b = tcb->ca.bbr;
 
-    if (!b->full_bw_now && b->round_start && !rs->app_limited && rs->rate > 0) {
-        if (rs->rate >= b->full_bw / 100 * FULL_BW_THRESH) {
-            reset_full_bw(b, rs->rate);
-        } else if (++b->full_bw_count >= FULL_BW_COUNT) {
-            b->full_bw_now = true;
-            b->full_bw_reached = true;
-        }
-    }
     if (!b->full_bw_reached && b->loss_round_start && tcb->recovery == RECOVERY_FAST &&
-        b->loss_events >= FULL_LOSS_COUNT &&
-        (uint64_t)rs->lost * 100 > (uint64_t)rs->tx_in_flight * LOSS_THRESH) {
-        b->full_bw_reached = true;
-        b->inflight_hi = most(bdp_multiple(tcb, env, max_bw(b), 100), b->inflight_latest);
-    }
+        b->loss_events_in_round >= BBR_FULL_LOSS_COUNT && bbr_is_inflight_too_high(rs))
+        end_startup_at(tcb, env);
     if (b->loss_round_start)
-        b->loss_events = 0;
-    if (b->phase == STARTUP && b->full_bw_reached)
-        b->phase = DRAIN;
+        b->loss_events_in_round = 0;
+    if (b->phase == BBR_STARTUP && b->full_bw_reached)
+        b->phase = BBR_DRAIN;
 }
 
+/* ---- ProbeRTT ---- */
+
+/* BBRSaveCwnd(), BBRRestoreCwnd() */
 static void
 save_cwnd(struct tcb *tcb)
 {
     struct bbr *b = tcb->ca.bbr;
 
-    b->prior_cwnd = most(b->prior_cwnd, tcb->cwnd);
+    if (!b->in_recovery && b->phase != BBR_PROBE_RTT)
+        b->prior_cwnd = tcb->cwnd;
+    else
+        b->prior_cwnd = bbr_most(b->prior_cwnd, tcb->cwnd);
 }
 
 static void
 restore_cwnd(struct tcb *tcb)
 {
-    struct bbr *b = tcb->ca.bbr;
-
-    tcb->cwnd = most(tcb->cwnd, b->prior_cwnd);
-    b->prior_cwnd = 0;
+    tcb->cwnd = bbr_most(tcb->cwnd, tcb->ca.bbr->prior_cwnd);
 }
 
+static uint32_t
+probe_rtt_cwnd(const struct tcb *tcb, const struct tcp_env *env)
+{
+    return bbr_most(estab_bbr_bdp(tcb, env, tcb->ca.bbr->bw, BBR_PROBE_RTT_CWND_GAIN),
+                    bbr_min_pipe_cwnd(tcb));
+}
+
+/* BBRCheckProbeRTTDone(), BBRExitProbeRTT() */
 static void
 check_probe_rtt_done(struct tcb *tcb, uint32_t now)
 {
@@ -503,61 +313,42 @@ check_probe_rtt_done(struct tcb *tcb, uint32_t now)
         return;
     b->probe_rtt_min_at = now;
     restore_cwnd(tcb);
-    reset_lower_bounds(b);
+    estab_bbr_reset_shortterm(b);
     if (b->full_bw_reached) {
         start_down(tcb, now);
-        b->phase = CRUISE;
+        b->phase = BBR_PROBE_BW_CRUISE;
     } else {
-        b->phase = STARTUP;
+        b->phase = BBR_STARTUP;
     }
 }
 
-static uint32_t
-probe_rtt_cwnd(const struct tcb *tcb, const struct tcp_env *env)
-{
-    return most(bdp_multiple(tcb, env, tcb->ca.bbr->bw, PROBE_RTT_CWND_GAIN), min_pipe_cwnd(tcb));
-}
-
+/* BBRCheckProbeRTT(), BBRHandleProbeRTT() */
 static void
-update_min_rtt(struct tcb *tcb, const struct tcp_env *env, uint32_t rtt, uint32_t pipe,
-               uint32_t acked)
+check_probe_rtt(struct tcb *tcb, const struct tcp_env *env, bool expired, const struct cc_news *n)
 {
     struct bbr *b = tcb->ca.bbr;
-    uint32_t now = now_us(env);
-    bool expired = b->has_min_rtt && now - b->probe_rtt_min_at > PROBE_RTT_INTERVAL;
 
-    if (rtt > 0 && (!b->has_min_rtt || rtt < b->probe_rtt_min || expired)) {
-        b->probe_rtt_min = rtt;
-        b->probe_rtt_min_at = now;
-    }
-    if (b->probe_rtt_min > 0 && (!b->has_min_rtt || b->probe_rtt_min < b->min_rtt ||
-                                 now - b->min_rtt_at > MIN_RTT_FILTER)) {
-        b->min_rtt = b->probe_rtt_min;
-        b->min_rtt_at = b->probe_rtt_min_at;
-        b->has_min_rtt = true;
-    }
-
-    if (b->phase != PROBE_RTT && expired && !b->idle_restart) {
+    if (b->phase != BBR_PROBE_RTT && expired && !b->idle_restart) {
         save_cwnd(tcb);
-        b->phase = PROBE_RTT;
+        b->phase = BBR_PROBE_RTT;
         b->probe_rtt_timed = false;
-        b->ack_phase = ACKS_STOPPING;
-        start_round(b);
+        b->ack_phase = BBR_ACKS_PROBE_STOPPING;
+        estab_bbr_start_round(b);
     }
-    if (b->phase == PROBE_RTT) {
-        estab_rate_dry(&b->rate, pipe); /* what is seen now is not what the path could do */
-        if (!b->probe_rtt_timed && pipe <= probe_rtt_cwnd(tcb, env)) {
+    if (b->phase == BBR_PROBE_RTT) {
+        estab_rate_dry(&b->rate, n->pipe); /* what is seen now is not what the path could do */
+        if (!b->probe_rtt_timed && n->pipe <= probe_rtt_cwnd(tcb, env)) {
             b->probe_rtt_timed = true;
-            b->probe_rtt_done_at = now + PROBE_RTT_DURATION;
+            b->probe_rtt_done_at = n->rate.now + BBR_PROBE_RTT_DURATION;
             b->probe_rtt_round_done = false;
-            start_round(b);
+            estab_bbr_start_round(b);
         } else if (b->probe_rtt_timed) {
             b->probe_rtt_round_done |= b->round_start;
             if (b->probe_rtt_round_done)
-                check_probe_rtt_done(tcb, now);
+                check_probe_rtt_done(tcb, n->rate.now);
         }
     }
-    if (acked > 0)
+    if (n->rate.delivered > 0)
         b->idle_restart = false;
 }
 
@@ -567,72 +358,82 @@ static void
 set_pacing_rate(struct tcb *tcb)
 {
     static const uint16_t gain[] = {
-        [STARTUP] = STARTUP_PACING_GAIN,
-        [DRAIN] = DRAIN_PACING_GAIN,
-        [DOWN] = DOWN_PACING_GAIN,
-        [CRUISE] = 100,
-        [REFILL] = 100,
-        [UP] = UP_PACING_GAIN,
-        [PROBE_RTT] = 100,
+        [BBR_STARTUP] = BBR_STARTUP_PACING_GAIN,
+        [BBR_DRAIN] = BBR_DRAIN_PACING_GAIN,
+        [BBR_PROBE_BW_DOWN] = BBR_DOWN_PACING_GAIN,
+        [BBR_PROBE_BW_CRUISE] = 100,
+        [BBR_PROBE_BW_REFILL] = 100,
+        [BBR_PROBE_BW_UP] = BBR_UP_PACING_GAIN,
+        [BBR_PROBE_RTT] = 100,
     };
     const struct bbr *b = tcb->ca.bbr;
-    uint64_t rate = estab_muldiv64(b->bw, gain[b->phase] * PACING_MARGIN, 100 * 100);
+    uint64_t rate = estab_muldiv64(b->bw, gain[b->phase] * BBR_PACING_MARGIN, 100 * 100);
 
     if (rate > 0 && (b->full_bw_reached || rate > tcb->pacing_rate))
         tcb->pacing_rate = rate;
+}
+
+/* BBRBoundCwndForModel() */
+static uint32_t
+model_bound(const struct tcb *tcb)
+{
+    const struct bbr *b = tcb->ca.bbr;
+    uint32_t cap = BBR_INFINITE;
+
+    if (b->phase == BBR_PROBE_BW_CRUISE || b->phase == BBR_PROBE_RTT)
+        cap = estab_bbr_inflight_with_headroom(tcb);
+    else if (bbr_is_in_probe_bw(b))
+        cap = b->inflight_longterm;
+    return bbr_most(bbr_least(cap, b->inflight_shortterm), bbr_min_pipe_cwnd(tcb));
 }
 
 static void
 set_cwnd(struct tcb *tcb, const struct tcp_env *env, uint32_t acked)
 {
     const struct bbr *b = tcb->ca.bbr;
-    uint32_t gain = b->phase == UP          ? UP_CWND_GAIN
-                    : b->phase == PROBE_RTT ? PROBE_RTT_CWND_GAIN
-                                            : CWND_GAIN;
-    uint32_t extra = most(b->extra_acked[0], b->extra_acked[1]);
-    uint32_t limit = quantized(tcb, bdp_multiple(tcb, env, b->bw, gain) + extra), cap = INFINITE;
+    uint32_t gain = b->phase == BBR_PROBE_BW_UP ? BBR_UP_CWND_GAIN
+                    : b->phase == BBR_PROBE_RTT ? BBR_PROBE_RTT_CWND_GAIN
+                                                : BBR_CWND_GAIN;
+    uint32_t extra = bbr_most(b->extra_acked[0], b->extra_acked[1]);
+    uint32_t max_inflight = estab_bbr_quantized(tcb, estab_bbr_bdp(tcb, env, b->bw, gain) + extra);
     uint32_t cwnd = tcb->cwnd;
 
     if (b->full_bw_reached)
-        cwnd = least(cwnd + acked, limit);
-    else if (cwnd < limit || b->rate.delivered < estab_cc_initial_window(tcb, env))
+        cwnd = bbr_least(cwnd + acked, max_inflight);
+    else if (cwnd < max_inflight || b->rate.delivered < estab_cc_initial_window(tcb, env))
         cwnd += acked;
-    cwnd = most(cwnd, min_pipe_cwnd(tcb));
-    if (b->phase == PROBE_RTT)
-        cwnd = least(cwnd, probe_rtt_cwnd(tcb, env));
-    /* BBRBoundCwndForModel */
-    if (b->phase == CRUISE || b->phase == PROBE_RTT)
-        cap = inflight_with_headroom(tcb);
-    else if (is_in_probe_bw(b))
-        cap = b->inflight_hi;
-    cap = most(least(cap, b->inflight_lo), min_pipe_cwnd(tcb));
-    tcb->cwnd = least(least(cwnd, cap), CC_CWND_MAX);
+    cwnd = bbr_most(cwnd, bbr_min_pipe_cwnd(tcb));
+    if (b->phase == BBR_PROBE_RTT) /* BBRBoundCwndForProbeRTT() */
+        cwnd = bbr_least(cwnd, probe_rtt_cwnd(tcb, env));
+    tcb->cwnd = bbr_least(bbr_least(cwnd, model_bound(tcb)), CC_CWND_MAX);
 }
 
+/* BBRUpdateModelAndState(), BBRUpdateControlParameters() */
 static void
 bbr_model(struct tcb *tcb, struct tcp_env *env, const struct cc_news *n)
 {
     struct bbr *b = tcb->ca.bbr;
     struct rate_sample rs;
-    bool limited = n->pipe + n->rate.delivered + tcb->smss > tcb->cwnd;
+    bool expired;
 
     if (b == NULL)
         return;
-    estab_rate_delivered(&b->rate, &n->rate, b->has_min_rtt ? b->min_rtt : 0, &rs);
-    update_round(b, &rs);
-    update_congestion(tcb, &rs, n->rate.lost);
-    update_aggregation(tcb, n->rate.now, n->rate.delivered);
+    if (tcb->recovery == RECOVERY_NONE)
+        b->undo_saved = false;
+    estab_rate_delivered(&b->rate, &n->rate, b->min_rtt != BBR_INFINITE ? b->min_rtt : 0, &rs);
+    estab_bbr_update_round(b, &rs);
+    estab_bbr_update_congestion(tcb, &rs);
+    estab_bbr_update_aggregation(tcb, n->rate.now, n->rate.delivered);
+    check_full_bw(b, &rs);
     check_startup(tcb, env, &rs);
-    if (b->phase == DRAIN && n->pipe <= inflight_at(tcb, env, max_bw(b), 100))
+    if (b->phase == BBR_DRAIN && n->pipe <= inflight_at(tcb, env, bbr_max_bw(b), 100))
         start_down(tcb, n->rate.now);
-    update_cycle_phase(tcb, env, &rs, n->pipe, n->rate.delivered, limited);
-    update_min_rtt(tcb, env, n->rate.rtt, n->pipe, n->rate.delivered);
-    if (b->loss_round_start) {
-        b->bw_latest = rs.rate;
-        b->inflight_latest = rs.delivered;
-        b->loss_in_round = false;
-    }
-    b->bw = max_bw(b) < b->bw_lo ? max_bw(b) : b->bw_lo;
+    update_cycle(tcb, env, &rs, n);
+    expired = n->rate.now - b->probe_rtt_min_at > BBR_PROBE_RTT_INTERVAL;
+    estab_bbr_update_min_rtt(b, n->rate.rtt, n->rate.now);
+    check_probe_rtt(tcb, env, expired, n);
+    estab_bbr_advance_signals(b, &rs);
+    b->bw = bbr_max_bw(b) < b->bw_shortterm ? bbr_max_bw(b) : b->bw_shortterm;
     set_pacing_rate(tcb);
     if (n->rate.delivered > 0)
         set_cwnd(tcb, env, n->rate.delivered);
@@ -640,11 +441,12 @@ bbr_model(struct tcb *tcb, struct tcp_env *env, const struct cc_news *n)
 
 /* ---- what else happens ---- */
 
+/* BBROnInit() */
 static bool
 bbr_begin(struct tcb *tcb, struct tcp_env *env)
 {
     struct bbr *b;
-    uint32_t rtt = tcb->srtt > 0 ? tcb->srtt / 8 : 1000;
+    uint32_t rtt = tcb->srtt / 8;
 
     if (!tcb->sack)
         return false;
@@ -654,16 +456,19 @@ bbr_begin(struct tcb *tcb, struct tcp_env *env)
     memset(b, 0, sizeof(*b));
     tcb->ca.bbr = b;
     estab_tcp_trace_memory(tcb, env, ESTAB_MEM_MODEL, BBR_SIZE);
-    reset_lower_bounds(b);
-    b->inflight_hi = INFINITE;
-    b->probe_up_cnt = INFINITE;
-    b->min_rtt_at = now_us(env);
+    estab_bbr_reset_shortterm(b);
+    b->inflight_longterm = BBR_INFINITE;
+    b->probe_up_cnt = BBR_INFINITE;
+    b->probe_rtt_min = BBR_INFINITE;
+    b->min_rtt = rtt > 0 ? rtt : BBR_INFINITE;
+    b->min_rtt_at = bbr_now(env);
     b->probe_rtt_min_at = b->min_rtt_at;
     b->cycle_at = b->min_rtt_at;
     b->extra_acked_at = b->min_rtt_at;
     b->rate.delivered_at = b->min_rtt_at;
-    tcb->pacing_rate =
-        estab_muldiv64((uint64_t)tcb->cwnd * STARTUP_PACING_GAIN, SECOND / 100, rtt > 0 ? rtt : 1);
+    /* BBRInitPacingRate(): the window there is in a round trip, or in a millisecond */
+    tcb->pacing_rate = estab_muldiv64((uint64_t)tcb->cwnd * BBR_STARTUP_PACING_GAIN,
+                                      BBR_SECOND / 100, rtt > 0 ? rtt : 1000);
     return true;
 }
 
@@ -679,11 +484,28 @@ bbr_release(struct tcb *tcb, struct tcp_env *env)
     estab_tcp_trace_memory(tcb, env, ESTAB_MEM_MODEL, -(int64_t)BBR_SIZE);
 }
 
+/* BBRHandleRestartFromIdle() */
+static void
+restart_from_idle(struct tcb *tcb, uint32_t now)
+{
+    struct bbr *b = tcb->ca.bbr;
+
+    b->idle_restart = true;
+    b->extra_acked_at = now;
+    if (bbr_is_in_probe_bw(b) && b->bw > 0)
+        tcb->pacing_rate = estab_muldiv64(b->bw, BBR_PACING_MARGIN, 100);
+    else if (b->phase == BBR_PROBE_RTT)
+        check_probe_rtt_done(tcb, now);
+    if (tcb->pacing_rate == 0)
+        tcb->pacing_rate = 1;
+}
+
+/* BBROnTransmit() */
 static void
 bbr_sent(struct tcb *tcb, struct tcp_env *env, uint32_t octets)
 {
     struct bbr *b = tcb->ca.bbr;
-    uint32_t pipe, now = now_us(env);
+    uint32_t pipe, rtt;
 
     if (b == NULL) {
         if (!bbr_begin(tcb, env)) {
@@ -693,59 +515,118 @@ bbr_sent(struct tcb *tcb, struct tcp_env *env, uint32_t octets)
         b = tcb->ca.bbr;
     }
     pipe = estab_tcp_pipe(tcb);
-    if (pipe == 0 && b->rate.app_limited) {
-        /* BBRHandleRestartFromIdle */
-        b->idle_restart = true;
-        b->extra_acked_at = now;
-        if (is_in_probe_bw(b))
-            tcb->pacing_rate = estab_muldiv64(b->bw, PACING_MARGIN, 100);
-        else if (b->phase == PROBE_RTT)
-            check_probe_rtt_done(tcb, now);
-        if (tcb->pacing_rate == 0)
-            tcb->pacing_rate = 1;
-    }
-    estab_rate_sent(&b->rate, now, pipe, octets, b->has_min_rtt ? b->min_rtt / 32 : 0);
+    if (pipe == 0 && b->rate.app_limited)
+        restart_from_idle(tcb, bbr_now(env));
+    b->limited |= pipe + octets + tcb->smss > tcb->cwnd;
+    rtt = bbr_most(tcb->srtt / 8, b->min_rtt != BBR_INFINITE ? b->min_rtt : 0);
+    estab_rate_sent(&b->rate, bbr_now(env), pipe, octets, rtt / 32);
 }
 
+/* CheckIfApplicationLimited(): nothing waits to be sent, new or again, and cwnd would let more go. */
 static void
 bbr_dry(struct tcb *tcb)
 {
     struct bbr *b = tcb->ca.bbr;
     uint32_t pipe = estab_tcp_pipe(tcb);
 
-    if (b != NULL && pipe < tcb->cwnd)
+    if (b != NULL && pipe < tcb->cwnd && (tcb->flight == NULL || tcb->flight->sb.lost == 0))
         estab_rate_dry(&b->rate, pipe);
 }
 
+/* BBRHandleLostPacket() */
 static void
-bbr_recovery(struct tcb *tcb, enum cc_recovery what)
+bbr_lost(struct tcb *tcb, const struct tcp_env *env, const struct cc_loss *loss)
 {
     struct bbr *b = tcb->ca.bbr;
-    uint32_t pipe = estab_tcp_pipe(tcb);
+    uint32_t size = loss->right - loss->left;
+    struct rate_sample rs;
+    bool known;
+
+    if (b == NULL)
+        return;
+    if (!b->undo_saved)
+        estab_bbr_save_state(b);
+    b->undo_saved = true;
+    known = estab_rate_lost(&b->rate, loss->at, size, &rs);
+    estab_bbr_note_loss(b);
+    if (b->loss_events_in_round == 0 || loss->left != b->loss_end)
+        b->loss_events_in_round = (uint8_t)bbr_least(b->loss_events_in_round + 1u, UINT8_MAX);
+    b->loss_end = loss->right;
+    if (!known || !b->bw_probe_samples || !bbr_is_inflight_too_high(&rs))
+        return;
+    rs.tx_in_flight = estab_bbr_inflight_at_loss(&rs, size);
+    handle_inflight_too_high(tcb, env, &rs);
+}
+
+/*
+ * A mark of RFC 3168, at most one in a round, is answered as a loss is (RFC3168-6.1.2-CUT): in the
+ * rounds in between through the short-term bounds, while a probe for bandwidth is judged by its end,
+ * and in Startup, where a mark in each of two rounds says that the path is full.
+ */
+static void
+marked(struct tcb *tcb, const struct tcp_env *env)
+{
+    struct bbr *b = tcb->ca.bbr;
+    struct rate_sample rs = { .tx_in_flight = estab_tcp_pipe(tcb) };
+
+    estab_bbr_note_loss(b);
+    if (b->bw_probe_samples)
+        handle_inflight_too_high(tcb, env, &rs);
+    if (b->marked_rounds == 0 || b->round_count - b->marked_round > 1)
+        b->marked_rounds = 1;
+    else if (b->round_count != b->marked_round)
+        b->marked_rounds = (uint8_t)bbr_least(b->marked_rounds + 1u, BBR_FULL_MARK_COUNT);
+    b->marked_round = b->round_count;
+    if (!b->full_bw_reached && b->marked_rounds >= BBR_FULL_MARK_COUNT)
+        end_startup_at(tcb, env);
+}
+
+/* BBRHandleSpuriousLossDetection(): back to where we were, if that was a probe. The draft leaves
+ * full_bw_reached alone; but it was the losses, which were none, that said so. */
+static void
+handle_spurious_loss(struct tcb *tcb, const struct tcp_env *env)
+{
+    struct bbr *b = tcb->ca.bbr;
+
+    restore_cwnd(tcb);
+    if (b->undo_bw_shortterm == 0)
+        return; /* never saved */
+    estab_bbr_restore_bounds(b);
+    if (b->phase == BBR_PROBE_RTT || b->phase == b->undo_phase)
+        return;
+    if (b->undo_phase == BBR_STARTUP) {
+        b->full_bw_reached = false;
+        b->phase = BBR_STARTUP;
+    } else if (b->undo_phase == BBR_PROBE_BW_UP) {
+        b->bw_probe_samples = true;
+        start_up(tcb, 0, bbr_now(env));
+    }
+}
+
+static void
+bbr_recovery(struct tcb *tcb, const struct tcp_env *env, enum cc_recovery what)
+{
+    struct bbr *b = tcb->ca.bbr;
 
     if (b == NULL)
         return;
     switch (what) {
-    case CC_RECOVERY_BEGINS:
-        /* for what the ACK has freed one segment may go; the model says the rest */
+    case CC_RECOVERY_BEGINS:  /* BBROnEnterFastRecovery(): for what has left, one may go */
+    case CC_RECOVERY_TIMEOUT: /* BBROnEnterRTO() */
         save_cwnd(tcb);
-        tcb->cwnd = most(pipe + tcb->smss, min_pipe_cwnd(tcb));
-        break;
-    case CC_RECOVERY_TIMEOUT:
-        save_cwnd(tcb);
-        tcb->cwnd = pipe + tcb->smss;
+        b->in_recovery = true;
+        tcb->cwnd = estab_tcp_pipe(tcb) + tcb->smss;
         break;
     case CC_RECOVERY_ENDS:
+        b->in_recovery = false;
         restore_cwnd(tcb);
         break;
     case CC_RECOVERY_UNDONE:
-        restore_cwnd(tcb);
-        reset_lower_bounds(b);
-        b->loss_in_round = false;
-        reset_full_bw(b, 0);
+        b->in_recovery = false;
+        handle_spurious_loss(tcb, env);
         break;
     case CC_MARKED:
-        b->loss_in_round = true; /* as a loss would be */
+        marked(tcb, env);
         break;
     }
 }
@@ -769,6 +650,7 @@ const struct cc_ops estab_cc_bbr = {
     .sent = bbr_sent,
     .model = bbr_model,
     .dry = bbr_dry,
+    .lost = bbr_lost,
     .recovery = bbr_recovery,
     .release = bbr_release,
 };

@@ -24,6 +24,12 @@ enum cc_recovery {
     CC_MARKED,          /* congestion without a loss to repair */
 };
 
+/* [left, right), sent last at `at` (microseconds), is taken for lost. */
+struct cc_loss {
+    tcp_seq left, right;
+    uint32_t at;
+};
+
 /* What an ACK has told, after the scoreboard has been brought up to date. */
 struct cc_news {
     struct rate_news rate;
@@ -47,7 +53,9 @@ struct cc_ops {
     /* Not NULL: cwnd is the algorithm's own while there is a scoreboard, and this sets it after each
      * ACK; neither ssthresh nor PRR apply, and recovery() tells the rest. */
     void (*model)(struct tcb *tcb, struct tcp_env *env, const struct cc_news *news);
-    void (*recovery)(struct tcb *tcb, enum cc_recovery what);
+    void (*recovery)(struct tcb *tcb, const struct tcp_env *env, enum cc_recovery what);
+    /* Each run of octets that is lost, in ascending order, before recovery() and model(). */
+    void (*lost)(struct tcb *tcb, const struct tcp_env *env, const struct cc_loss *loss);
     /* The user has given nothing more to send. */
     void (*dry)(struct tcb *tcb);
     /* Returns memory. */

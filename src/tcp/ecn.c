@@ -110,7 +110,7 @@ estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, tcp_seq old_una)
     tcb->ecn_high = tcb->snd_nxt;
     tcb->cwr_owed = !tcb->accecn; /* (RFC9768-3.1.5-NOCWR) */
     if (cc_has_model(tcb)) {
-        tcb->cc->recovery(tcb, CC_MARKED);
+        tcb->cc->recovery(tcb, env, CC_MARKED);
         estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MARKED);
         return;
     }

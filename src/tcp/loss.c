@@ -124,6 +124,6 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
     tcb->loss_probe_owed = false;
     estab_rack_retransmission_timeout(tcb, env);
     if (has_model)
-        tcb->cc->recovery(tcb, CC_RECOVERY_TIMEOUT);
+        tcb->cc->recovery(tcb, env, CC_RECOVERY_TIMEOUT);
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_TIMEOUT);
 }

@@ -210,6 +210,19 @@ count_dsack(struct tcb *tcb)
     tcb->reo_wnd_persist = 16;
 }
 
+void
+estab_rack_lose(struct tcb *tcb, const struct tcp_env *env, uint32_t i)
+{
+    struct scoreboard *sb = &tcb->flight->sb;
+    struct cc_loss loss = { .left = run_start(sb, tcb->snd_una, i),
+                            .right = sb->run[i].end,
+                            .at = sb->run[i].at };
+
+    estab_scoreboard_mark_lost(sb, tcb->snd_una, i);
+    if (tcb->cc->lost != NULL)
+        tcb->cc->lost(tcb, env, &loss);
+}
+
 /* Step 5: marks what is lost (RFC8985-6.2-5); how long until more may be, 0: nothing waits. */
 static uint32_t
 detect_loss(struct tcb *tcb, const struct tcp_env *env)
@@ -220,7 +233,7 @@ detect_loss(struct tcb *tcb, const struct tcp_env *env)
     if (!RULE(env, rack))
         return 0;
     if (f->by_number) {
-        estab_sack_detect_loss(tcb);
+        estab_sack_detect_loss(tcb, env);
         return 0;
     }
     if (!f->rack_valid)
@@ -235,7 +248,7 @@ detect_loss(struct tcb *tcb, const struct tcp_env *env)
             continue;
         remaining = (int32_t)(r->at + f->rack_rtt + wnd - now);
         if (remaining <= 0)
-            f->lost_untold += estab_scoreboard_mark_lost(&f->sb, tcb->snd_una, i);
+            estab_rack_lose(tcb, env, i);
         else if ((uint32_t)remaining > timeout)
             timeout = (uint32_t)remaining;
     }
@@ -252,7 +265,7 @@ enter_recovery(struct tcb *tcb, struct tcp_env *env, uint32_t newly_acked, uint3
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
     if (cc_has_model(tcb))
-        tcb->cc->recovery(tcb, CC_RECOVERY_BEGINS);
+        tcb->cc->recovery(tcb, env, CC_RECOVERY_BEGINS);
     else
         tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
     /* RFC 9937 §6.1 (RFC9937-6.1) */
@@ -273,7 +286,7 @@ leave_recovery(struct tcb *tcb, const struct tcp_env *env)
 {
     /* RFC 9937 §6.4 (RFC9937-6.4): cwnd = ssthresh */
     if (cc_has_model(tcb))
-        tcb->cc->recovery(tcb, CC_RECOVERY_ENDS);
+        tcb->cc->recovery(tcb, env, CC_RECOVERY_ENDS);
     else if (tcb->recovery == RECOVERY_FAST)
         tcb->cwnd = tcb->ssthresh;
     tcb->recovery = RECOVERY_NONE;
@@ -333,7 +346,7 @@ judge_probe(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *se
         /* the probe has repaired a loss that nobody else has seen: answer it all the same */
         f->probe_out = false;
         if (cc_has_model(tcb)) {
-            tcb->cc->recovery(tcb, CC_MARKED);
+            tcb->cc->recovery(tcb, env, CC_MARKED);
         } else {
             tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, f->probe_flight);
             if (tcb->cwnd > tcb->ssthresh)
@@ -368,14 +381,10 @@ is_dsack(const struct tcb *tcb, const struct tcp_seg *seg, unsigned i)
 static void
 tell_model(struct tcb *tcb, struct tcp_env *env, struct cc_news *news, uint32_t delivered)
 {
-    struct flight *f = tcb->flight;
-
-    if (LIKELY(tcb->cc->model == NULL) || (delivered == 0 && f->lost_untold == 0))
+    if (LIKELY(tcb->cc->model == NULL) || delivered == 0)
         return;
     news->rate.delivered = delivered;
-    news->rate.lost = f->lost_untold;
     news->pipe = flight_pipe(tcb);
-    f->lost_untold = 0;
     tcb->cc->model(tcb, env, news);
 }
 
@@ -423,7 +432,7 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     lost_before = f->sb.lost;
     timeout = d->octets > 0 || dsack ? detect_loss(tcb, env) : 0;
     if (f->by_number)
-        estab_sack_count_duplicate(tcb, moved, d->octets > acked);
+        estab_sack_count_duplicate(tcb, env, moved, d->octets > acked);
     if (f->sb.lost > lost_before && tcb->recovery == RECOVERY_NONE &&
         !estab_path_mtu_probe_lost(tcb, env))
         enter_recovery(tcb, env, tcb->snd_una - old, d->octets - acked);
@@ -527,6 +536,6 @@ estab_rack_retransmission_timeout(struct tcb *tcb, struct tcp_env *env)
         if (r->fate & (RUN_SACKED | RUN_LOST))
             continue;
         if (i == 0 || f->by_number || (int32_t)(r->at + f->rack_rtt + wnd - now) <= 0)
-            f->lost_untold += estab_scoreboard_mark_lost(&f->sb, tcb->snd_una, i);
+            estab_rack_lose(tcb, env, i);
     }
 }

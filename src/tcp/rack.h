@@ -29,8 +29,6 @@ struct flight {
     tcp_seq probe_end;
     uint32_t probe_flight; /* octets out when it left */
 
-    uint32_t lost_untold; /* octets marked lost of which the algorithm has not heard */
-
     /* RFC 9937 §6: since recovery began */
     uint32_t prr_delivered, prr_out, recover_fs;
 
@@ -59,6 +57,8 @@ void estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
                     struct delivered *d);
 /* The next segment to send again: lost, and allowed by cwnd; [*left, *right), at most SMSS. */
 bool estab_rack_next_lost(const struct tcb *tcb, tcp_seq *left, tcp_seq *right);
+/* Run i of the scoreboard is lost; the algorithm is told. */
+void estab_rack_lose(struct tcb *tcb, const struct tcp_env *env, uint32_t i);
 /* The timers RACK.reorder, TLP's PTO, and the RTO's part that concerns the scoreboard. */
 void estab_rack_reorder_timeout(struct tcb *tcb, struct tcp_env *env);
 void estab_rack_probe_timeout(struct tcb *tcb, struct tcp_env *env);
@@ -74,8 +74,8 @@ sack_may_resort(const struct tcb *tcb)
 {
     return tcb->flight->by_number && tcb->recovery == RECOVERY_FAST;
 }
-void estab_sack_detect_loss(struct tcb *tcb);
-void estab_sack_count_duplicate(struct tcb *tcb, bool moved, bool news);
+void estab_sack_detect_loss(struct tcb *tcb, const struct tcp_env *env);
+void estab_sack_count_duplicate(struct tcb *tcb, const struct tcp_env *env, bool moved, bool news);
 bool estab_sack_last_resort(struct tcb *tcb, tcp_seq *left, tcp_seq *right);
 
 #endif

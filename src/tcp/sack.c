@@ -14,7 +14,7 @@
  * (DupThresh - 1) * SMSS octets that are SACKed, lie above S. From the right to the left, counting.
  */
 void
-estab_sack_detect_loss(struct tcb *tcb)
+estab_sack_detect_loss(struct tcb *tcb, const struct tcp_env *env)
 {
     struct scoreboard *sb = &tcb->flight->sb;
     uint32_t octets = 0, ranges = 0, i;
@@ -27,7 +27,7 @@ estab_sack_detect_loss(struct tcb *tcb)
             ranges++;
         } else if (!(r->fate & (RUN_LOST | RUN_AGAIN)) &&
                    (ranges >= DUP_THRESH || octets > (DUP_THRESH - 1) * (uint32_t)tcb->smss)) {
-            tcb->flight->lost_untold += estab_scoreboard_mark_lost(sb, tcb->snd_una, i);
+            estab_rack_lose(tcb, env, i);
         }
     }
 }
@@ -37,7 +37,7 @@ estab_sack_detect_loss(struct tcb *tcb)
  * of segments too small for IsLost().
  */
 void
-estab_sack_count_duplicate(struct tcb *tcb, bool moved, bool news)
+estab_sack_count_duplicate(struct tcb *tcb, const struct tcp_env *env, bool moved, bool news)
 {
     struct scoreboard *sb = &tcb->flight->sb;
 
@@ -48,8 +48,10 @@ estab_sack_count_duplicate(struct tcb *tcb, bool moved, bool news)
     if (tcb->flight->sack_dupacks < DUP_THRESH)
         tcb->flight->sack_dupacks++;
     if (tcb->flight->sack_dupacks >= DUP_THRESH && sb->n > 0 &&
-        !(sb->run[0].fate & (RUN_SACKED | RUN_LOST | RUN_AGAIN)))
-        tcb->flight->lost_untold += estab_scoreboard_mark_first_lost(sb, tcb->snd_una, tcb->smss);
+        !(sb->run[0].fate & (RUN_SACKED | RUN_LOST | RUN_AGAIN))) {
+        estab_scoreboard_split_first(sb, tcb->snd_una, tcb->smss);
+        estab_rack_lose(tcb, env, 0);
+    }
 }
 
 /* Nothing is known to be lost, and nothing new may leave: is there something to send all the same?

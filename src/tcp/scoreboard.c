@@ -203,21 +203,17 @@ estab_scoreboard_sacked(struct scoreboard *sb, tcp_seq una, tcp_seq left, tcp_se
     return d->octets != before;
 }
 
-uint32_t
+void
 estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i)
 {
-    uint32_t len = sb->run[i].end - run_start(sb, una, i);
-
-    set_fate(sb, i, len, sb->run[i].fate | RUN_LOST);
-    return len;
+    set_fate(sb, i, sb->run[i].end - run_start(sb, una, i), sb->run[i].fate | RUN_LOST);
 }
 
-uint32_t
-estab_scoreboard_mark_first_lost(struct scoreboard *sb, tcp_seq una, uint32_t limit)
+void
+estab_scoreboard_split_first(struct scoreboard *sb, tcp_seq una, uint32_t limit)
 {
     if (!scoreboard_is_full(sb))
         (void)split(sb, una, seq_min(una + limit, sb->run[0].end));
-    return estab_scoreboard_mark_lost(sb, una, 0);
 }
 
 void

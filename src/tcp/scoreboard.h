@@ -75,10 +75,9 @@ void estab_scoreboard_acked(struct scoreboard *sb, tcp_seq old, tcp_seq una, str
 /* A SACK block, within (SND.UNA, SND.NXT]; false: it said nothing new. */
 bool estab_scoreboard_sacked(struct scoreboard *sb, tcp_seq una, tcp_seq left, tcp_seq right,
                              struct delivered *d);
-/* Its octets. */
-uint32_t estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i);
-/* The first octets alone, at most `limit`; how many. */
-uint32_t estab_scoreboard_mark_first_lost(struct scoreboard *sb, tcp_seq una, uint32_t limit);
+void estab_scoreboard_mark_lost(struct scoreboard *sb, tcp_seq una, uint32_t i);
+/* Run 0 ends after at most `limit` octets, if there is room. */
+void estab_scoreboard_split_first(struct scoreboard *sb, tcp_seq una, uint32_t limit);
 /* The peer has gone back on its SACKs, or may have (RFC 2018 §8): nothing is SACKed any more. */
 void estab_scoreboard_forget_sacks(struct scoreboard *sb);
 /* Nothing is lost after all. */

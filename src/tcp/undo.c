@@ -139,7 +139,7 @@ undo(struct tcb *tcb, struct tcp_env *env, uint32_t acked, enum estab_recovery w
         tcb->recover = tcb->snd_una;
     }
     if (cc_has_model(tcb)) {
-        tcb->cc->recovery(tcb, CC_RECOVERY_UNDONE);
+        tcb->cc->recovery(tcb, env, CC_RECOVERY_UNDONE);
     } else {
         /* (9) cwnd <- FlightSize + min(bytes_acked, IW): no burst, and from there ssthresh <- pipe_prev
      * leads back in slow start. */
