@@ -53,6 +53,41 @@ TEST(cubic_flows_share_a_bottleneck_evenly)
     equals_share("cubic");
 }
 
+TEST(bbr_flows_share_a_bottleneck_evenly)
+{
+    equals_share("bbr");
+}
+
+/* RFC9743-NEWCC: CUBIC, BBR and Reno through one bottleneck with a queue of one BDP, one of each or two:
+ * BBR has more than CUBIC, and CUBIC than Reno, but nobody is starved: each has at least two fifths
+ * of an equal share, and at most twice one; and nothing is wasted. */
+TEST(nobody_is_starved_among_different_algorithms)
+{
+    static const uint8_t cc[3] = { ESTAB_CC_CUBIC, ESTAB_CC_BBR, ESTAB_CC_RENO };
+
+    for (unsigned n = 3; n <= 6; n += 3) {
+        struct sim_fair_plan plan = { .path = { .rtt_ms = 20, .mbit = 50, .queue_percent = 100 },
+                                      .seed = 1,
+                                      .n = n,
+                                      .from = ESTAB_SEC(20),
+                                      .until = ESTAB_SEC(100) };
+        struct sim_fair_result r;
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+            plan.cc[i] = cc[i % 3];
+            plan.start[i] = ESTAB_MS(37 * i);
+        }
+        assert_true(sim_fair_run(&heap, &plan, &r));
+        assert_null(r.failure);
+        for (unsigned i = 0; i < n; i++)
+            sum += r.heard[i];
+        for (unsigned i = 0; i < n; i++)
+            assert_in_range(r.heard[i] * 100 * n / sum, 40, 200);
+        assert_true(r.use_ppm > 950000);
+    }
+}
+
 /* RFC 9438 §5.4: a flow that finds another in full possession comes to its share. */
 TEST(cubic_gives_way_to_a_late_starter)
 {
