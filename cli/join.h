@@ -17,7 +17,8 @@ struct host;
 enum {
     JOIN_PATIENCE_S = 10, /* when nobody has answered */
     JOIN_PATIENCE_HEARD_S = 30,
-    JOIN_OTHER_FAMILY_S = 4, /* with an address of one family, when nobody offers the other */
+    JOIN_OTHER_FAMILY_S = 6, /* with an address of one family, when nobody offers the other: a
+                                DISCOVER that was lost is repeated after 5 s at the latest */
 };
 
 struct join {
