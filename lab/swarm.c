@@ -7,13 +7,13 @@
 #include "sim/swarm.h"
 
 #include "cli/numbers.h"
-#include "drivers/alloc.h"
 #include "lab/lab.h"
 #include "lab/rules.h"
 #include "view/view.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -187,6 +187,22 @@ parse(struct swarm *s, int argc, char **argv)
     return 0;
 }
 
+/* The C library's heap: faster here than pages from the system, which a world returns at once. */
+static void *
+heap_get(void *ctx, size_t size, size_t align)
+{
+    (void)ctx;
+    return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void
+heap_put(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    free(ptr);
+}
+
 static void
 take_rules_away(void *ctx, struct estab_stack *stack)
 {
@@ -222,10 +238,20 @@ add(struct report *sum, uint64_t seed, const struct sim_result *r)
     sum->seconds += r->lasted / 1000000000;
 }
 
+/* A world takes and returns slabs by the thousand: they stay with the process. */
+static void
+keep_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 25);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 28);
+#endif
+}
+
 static void
 hunt(const struct swarm *s, uint64_t job, int64_t until, struct report *sum)
 {
-    const struct estab_alloc from = estab_alloc_system();
+    const struct estab_alloc from = { .get = heap_get, .put = heap_put };
     struct sim_result r;
 
     for (uint64_t i = job; s->endless || i < s->seeds; i += s->jobs) {
@@ -247,7 +273,7 @@ hunt(const struct swarm *s, uint64_t job, int64_t until, struct report *sum)
 static bool
 fails_alike(const struct sim_swarm_options *options, uint64_t seed, const char *rule)
 {
-    const struct estab_alloc from = estab_alloc_system();
+    const struct estab_alloc from = { .get = heap_get, .put = heap_put };
     struct sim_result r;
 
     sim_swarm_run(&from, seed, options, &r);
@@ -350,7 +376,7 @@ draw(void *ctx, const struct estab_trace *r)
 static void
 print_ladder(const struct sim_swarm_options *options, uint64_t seed, uint32_t host)
 {
-    const struct estab_alloc from = estab_alloc_system();
+    const struct estab_alloc from = { .get = heap_get, .put = heap_put };
     struct sim_swarm_options o = *options;
     const struct view_ladder_options look = {
         .width = 100, .both = true, .host = { host, host == 0 }, .name = { "failed", "other" }
@@ -399,7 +425,7 @@ print_again(const struct swarm *s, const struct sim_swarm_options *o, uint64_t s
 static void
 tell_failure(const struct swarm *s, uint64_t seed, const char *rule)
 {
-    const struct estab_alloc from = estab_alloc_system();
+    const struct estab_alloc from = { .get = heap_get, .put = heap_put };
     struct sim_swarm_options o = s->options;
     struct sim_result r;
 
@@ -530,6 +556,7 @@ lab_swarm(int argc, char **argv)
 
     if (status != 0)
         return status < 0 ? 0 : status;
+    keep_memory();
     s.rules = lab_rules_without(s.without);
     s.options.made = take_rules_away;
     s.options.made_ctx = &s;
