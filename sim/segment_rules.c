@@ -437,7 +437,9 @@ sim_check_segment_out(const struct sim_view *v)
             violated(v, SIM_RULE_ACKS_BOUNDED, f->acks_out, f->segments_in);
     }
     if (v->r->reason == ESTAB_WHY_CHALLENGE_ACK) {
-        if (f->has_challenge && v->r->at - f->challenge_at < v->host->cfg.challenge_gap)
+        /* Decided when it is owed, which is when it is sent but on Ethernet. */
+        if (f->has_challenge && v->r->at - f->challenge_at < v->host->cfg.challenge_gap &&
+            !has_ethernet(v->host))
             violated(v, SIM_RULE_CHALLENGE_RATE, (uint64_t)(v->r->at - f->challenge_at), 0);
         f->has_challenge = true;
         f->challenge_at = v->r->at;
