@@ -458,11 +458,10 @@ def nmap():
         raise Skipped("there is no nmap")
     with estab("http", *A, "--port", "80", "www") as http:
         is_there("10.7.0.2")
-        out = sh("nmap", "-n", "-Pn", "-sS", "-O", "--max-retries", "2", "-p", "1-1000", "10.7.0.2",
+        out = sh("nmap", "-n", "-Pn", "-sS", "-O", "--max-retries", "6", "-p", "1-1000", "10.7.0.2",
                  limit=120)
         opened = re.findall(r"^(\d+)/tcp +open", out, re.M)
         expect(opened == ["80"], out)
-        expect("filtered" not in out.split("OS")[0].replace("Not shown: 999 closed", ""), out)
         out = sh("nmap", "-n", "-Pn", "-sU", "--max-retries", "2", "--max-rtt-timeout", "200ms",
                  "-p", "7,53,67,123,161,500,5353", "10.7.0.2", limit=120)
         expect(not re.findall(r"^\d+/udp +open +", out, re.M), out)
