@@ -227,6 +227,8 @@ pump(struct play *p)
 }
 
 /* Whatever is due until then, at its instant. */
+#define REPLAY_TIME_MAX ESTAB_SEC(3155760000) /* 100 years */
+
 static void
 pass_time(struct play *p, estab_time until)
 {
@@ -477,8 +479,9 @@ play_packet(struct play *p, const struct capture_packet *q)
         r->cut_off++;
         return;
     }
-    /* A clock that was set back meanwhile stands still here. */
-    if (q->at > r->origin && q->at - r->origin > p->now)
+    /* A clock that was set back meanwhile stands still here, and so does one that was set to another
+     * century: instants and what lies between them are 64 bits. */
+    if (q->at > r->origin && q->at - r->origin > p->now && q->at - r->origin < REPLAY_TIME_MAX)
         pass_time(p, q->at - r->origin);
     from = address_in(ip, false);
     to = address_in(ip, true);

@@ -333,7 +333,7 @@ brings_cookie(struct estab_stack *s, struct listener *l, const struct names *nam
               struct half_open *h)
 {
     return (seg->ctl & (CTL_ACK | CTL_SYN | CTL_RST)) == CTL_ACK &&
-           env->now - l->cookies_at <= SYN_COOKIE_LIFE &&
+           env->now - SYN_COOKIE_LIFE <= l->cookies_at && /* which may be long before time began */
            estab_syn_cookie_check(h, &s->key_cookie, names, NAMES_LEN(addr_len), env, seg);
 }
 

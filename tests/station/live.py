@@ -458,6 +458,8 @@ def nmap():
         raise Skipped("there is no nmap")
     with estab("http", *A, "--port", "80", "www") as http:
         is_there("10.7.0.2")
+        wait_for("a connection", lambda: subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "http://10.7.0.2/file"]).returncode == 0)
         out = sh("nmap", "-n", "-Pn", "-sS", "-O", "--max-retries", "6", "-p", "1-1000", "10.7.0.2",
                  limit=120)
         opened = re.findall(r"^(\d+)/tcp +open", out, re.M)
