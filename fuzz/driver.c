@@ -24,6 +24,10 @@
 #define MAX_FILES 20000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+/* A target's own, which calls the former and repairs what a blind change has broken. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+    __attribute__((weak));
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
@@ -149,7 +153,7 @@ below(uint64_t *state, size_t n)
 }
 
 static size_t
-mutate(uint8_t *buf, size_t size, uint64_t *r)
+mutate(uint8_t *buf, size_t size, size_t max, uint64_t *r)
 {
     static const uint8_t edges[] = { 0,    1,    2,    4,    5,    8,    0x0f,
                                      0x10, 0x40, 0x45, 0x7f, 0x80, 0xfe, 0xff };
@@ -175,7 +179,7 @@ mutate(uint8_t *buf, size_t size, uint64_t *r)
             size = below(r, size + 1);
             break;
         case 4: /* add random bytes */
-            for (; len > 0 && size < INPUT_MAX; len--)
+            for (; len > 0 && size < max; len--)
                 buf[size++] = (uint8_t)next_random(r);
             break;
         case 5: /* take a run of bytes out */
@@ -185,7 +189,7 @@ mutate(uint8_t *buf, size_t size, uint64_t *r)
             }
             break;
         default: /* say a run of bytes twice */
-            if (size > 0 && at + len <= size && size + len <= INPUT_MAX) {
+            if (size > 0 && at + len <= size && size + len <= max) {
                 memmove(buf + at + len, buf + at, size - at);
                 size += len;
             }
@@ -195,13 +199,20 @@ mutate(uint8_t *buf, size_t size, uint64_t *r)
     return size;
 }
 
+static uint64_t state = 1;
+
+size_t
+LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max)
+{
+    return mutate(data, size, max, &state);
+}
+
 int
 main(int argc, char **argv)
 {
     static const int fatal[] = { SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE };
     static uint8_t buf[INPUT_MAX];
     const char *name = strrchr(argv[0], '/');
-    uint64_t state = 1;
     size_t runs = 20000, done = 0;
     time_t seconds = 10, end;
 
@@ -236,7 +247,10 @@ main(int argc, char **argv)
             size = in->size;
             memcpy(buf, in->data, size);
         }
-        size = mutate(buf, size, &state);
+        if (LLVMFuzzerCustomMutator != NULL)
+            size = LLVMFuzzerCustomMutator(buf, size, INPUT_MAX, (unsigned)next_random(&state));
+        else
+            size = LLVMFuzzerMutate(buf, size, INPUT_MAX);
         run(buf, size);
     }
     printf("%zu files, %zu mutations\n", n_corpus, done);
