@@ -78,30 +78,59 @@ sim_prng_log(struct sim_prng *r, unsigned max_log2)
 }
 
 /* Octet i of a stream is octet i % 8, lowest first, of the word mixed from (id, i / 8). */
+static uint8_t
+stream_octet(uint64_t id, uint64_t offset)
+{
+    return (uint8_t)(sim_mix(id, offset / 8) >> 8 * (offset % 8));
+}
+
+/* The lowest octet comes first on every machine; compilers make one load or store of it. */
+static void
+put_word(uint8_t *p, uint64_t w)
+{
+    p[0] = (uint8_t)w;
+    p[1] = (uint8_t)(w >> 8);
+    p[2] = (uint8_t)(w >> 16);
+    p[3] = (uint8_t)(w >> 24);
+    p[4] = (uint8_t)(w >> 32);
+    p[5] = (uint8_t)(w >> 40);
+    p[6] = (uint8_t)(w >> 48);
+    p[7] = (uint8_t)(w >> 56);
+}
+
+static uint64_t
+get_word(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
 void
 sim_stream_fill(uint64_t id, uint64_t offset, uint8_t *buf, size_t len)
 {
-    uint64_t word = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < len; i++, offset++) {
-        if (i == 0 || offset % 8 == 0)
-            word = sim_mix(id, offset / 8) >> 8 * (offset % 8);
-        buf[i] = (uint8_t)word;
-        word >>= 8;
-    }
+    for (; i < len && (offset + i) % 8 != 0; i++)
+        buf[i] = stream_octet(id, offset + i);
+    for (; len - i >= 8; i += 8)
+        put_word(buf + i, sim_mix(id, (offset + i) / 8));
+    for (; i < len; i++)
+        buf[i] = stream_octet(id, offset + i);
 }
 
 size_t
 sim_stream_match(uint64_t id, uint64_t offset, const uint8_t *buf, size_t len)
 {
-    uint64_t word = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < len; i++, offset++) {
-        if (i == 0 || offset % 8 == 0)
-            word = sim_mix(id, offset / 8) >> 8 * (offset % 8);
-        if (buf[i] != (uint8_t)word)
+    for (; i < len && (offset + i) % 8 != 0; i++)
+        if (buf[i] != stream_octet(id, offset + i))
             return i;
-        word >>= 8;
-    }
+    while (len - i >= 8 && get_word(buf + i) == sim_mix(id, (offset + i) / 8))
+        i += 8;
+    for (; i < len; i++)
+        if (buf[i] != stream_octet(id, offset + i))
+            return i;
     return len;
 }

@@ -198,6 +198,7 @@ runs(const struct sim_link_config *link, bool ecn, estab_time until, void (*also
     }
     d.options[0].cc = ESTAB_CC_BBR;
     d.part[0].total = (uint64_t)1 << 40;
+    d.part[0].chunk = 8192; /* what the ring has no room for is made in vain */
     sim_apps_add(&l->apps, &d);
     (void)sim_world_run(&l->w, until, 100000000);
     if (l->w.failure.rule != NULL)

@@ -83,6 +83,7 @@ add_flow(struct stage *s, uint8_t cc)
     }
     d.options[0].cc = cc;
     d.part[0].total = (uint64_t)1 << 40;
+    d.part[0].chunk = 8192; /* what the ring has no room for is made in vain */
     sim_apps_add(&s->apps, &d);
 }
 
@@ -256,18 +257,23 @@ bottleneck(uint8_t cc, uint64_t bits_per_second, estab_time delay, estab_time qu
     return heard;
 }
 
-/* BBR sends as fast as the path delivers, and leaves the queue nearly empty where Reno fills it. */
+/* BBR sends as fast as the path delivers, and leaves the queue nearly empty where Reno, whose slow start
+ * goes on until something is lost, fills it. CUBIC's ends before that (HyStart++), and in five
+ * seconds it has not yet filled the queue either: it must stand between the two. */
 TEST(bbr_fills_the_path_and_not_the_queue)
 {
-    uint32_t bbr, reno;
+    uint32_t bbr, cubic, reno;
     uint64_t whole = 5 * 20000000 / 8;
 
     assert_true(bottleneck(ESTAB_CC_BBR, 20000000, ESTAB_MS(10), ESTAB_MS(100), 0, &bbr) >
                 whole / 100 * 85);
     assert_true(bottleneck(ESTAB_CC_RENO, 20000000, ESTAB_MS(10), ESTAB_MS(100), 0, &reno) >
                 whole / 100 * 85);
+    assert_true(bottleneck(ESTAB_CC_CUBIC, 20000000, ESTAB_MS(10), ESTAB_MS(100), 0, &cubic) >
+                whole / 100 * 85);
     assert_true(bbr < 50000);
     assert_true(reno > 80000);
+    assert_true(bbr < cubic && cubic < reno);
 }
 
 /* Losses by chance, 1 %, say nothing of congestion, and BBR's rate does not fall for them. */

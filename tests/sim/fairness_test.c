@@ -8,16 +8,19 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* `n` flows over 20 ms and 50 Mbit/s with a queue of one BDP; what is heard between `from` and
- * `until` counts. The last one starts at `last_starts`, 0: with the others. */
+/* `n` flows over 20 ms and 10 Mbit/s, and 2 more for each, with a queue of one BDP;
+ * what is heard between `from` and `until` counts. The last one starts at `last_starts`, 0: with the
+ * others. */
 static struct sim_fair_result
 share(const char *cc, unsigned n, estab_time last_starts, estab_time from, estab_time until)
 {
-    struct sim_fair_plan plan = { .path = { .rtt_ms = 20, .mbit = 50, .queue_percent = 100 },
-                                  .seed = 1,
-                                  .n = n,
-                                  .from = from,
-                                  .until = until };
+    struct sim_fair_plan plan = {
+        .path = { .rtt_ms = 20, .mbit = 10 + 2 * n, .queue_percent = 100 },
+        .seed = 1,
+        .n = n,
+        .from = from,
+        .until = until
+    };
     struct sim_fair_result r;
 
     for (unsigned i = 0; i < n; i++) {
@@ -34,7 +37,7 @@ static void
 equals_share(const char *cc)
 {
     for (unsigned n = 2; n <= SIM_FAIR_MAX; n *= 2) {
-        struct sim_fair_result r = share(cc, n, 0, ESTAB_SEC(10), ESTAB_SEC(50));
+        struct sim_fair_result r = share(cc, n, 0, ESTAB_SEC(5), ESTAB_SEC(25));
 
         if (r.jain_ppm < 950000 || r.use_ppm < 900000)
             fail_msg("%s, %u flows: Jain %" PRIu32 " ppm, use %" PRIu32 " ppm", cc, n, r.jain_ppm,
@@ -66,7 +69,7 @@ TEST(nobody_is_starved_among_different_algorithms)
     static const uint8_t cc[3] = { ESTAB_CC_CUBIC, ESTAB_CC_BBR, ESTAB_CC_RENO };
 
     for (unsigned n = 3; n <= 6; n += 3) {
-        struct sim_fair_plan plan = { .path = { .rtt_ms = 20, .mbit = 50, .queue_percent = 100 },
+        struct sim_fair_plan plan = { .path = { .rtt_ms = 20, .mbit = 20, .queue_percent = 100 },
                                       .seed = 1,
                                       .n = n,
                                       .from = ESTAB_SEC(20),

@@ -78,10 +78,19 @@ TEST(stream_is_a_function_of_its_offset)
     for (size_t at = 0; at < 20; at++) {
         sim_stream_fill(9, 100 + at, part, 40);
         assert_memory_equal(part, whole + at, 40);
+        memset(part, 0xa5, sizeof part);
+        sim_stream_fill(9, 100 + at, part, at);
+        assert_memory_equal(part, whole + at, at);
+        assert_int_equal(part[at], 0xa5);
     }
     assert_int_equal(sim_stream_match(9, 100, whole, sizeof whole), sizeof whole);
-    whole[33] ^= 1;
-    assert_int_equal(sim_stream_match(9, 100, whole, sizeof whole), 33);
+    for (size_t at = 0; at < sizeof whole; at++) {
+        whole[at] ^= 1;
+        assert_int_equal(sim_stream_match(9, 100, whole, sizeof whole), at);
+        assert_int_equal(sim_stream_match(9, 100, whole, at), at);
+        whole[at] ^= 1;
+    }
+    whole[0] ^= 1;
     assert_true(sim_stream_match(10, 100, whole, sizeof whole) < 8);
 }
 
