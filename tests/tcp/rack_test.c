@@ -1,45 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Loss recovery with SACK: RACK-TLP (RFC 8985) and PRR (RFC 9937). The round trip is 100 ms, a
  * segment 1,000 octets; T(n) is the first octet of the n-th. */
-#include "harness/peer.h"
-
-#define MSS 1000u
-#define T(n) (ISS + 1 + (n) * MSS)
-#define RTT MS(100)
+#include "harness/segments.h"
 
 /* Established after a handshake of one RTT; cwnd is ten segments. */
 static struct peer *
 established(void)
 {
     struct estab_config cfg = peer_config(NULL);
-    struct peer *p;
 
     cfg.tcp.cc = ESTAB_CC_RENO; /* halves the window: round numbers */
-    p = peer_of_listener_with(&cfg);
-    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .sackok = true);
-    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .sackok = true);
-    time_passes(p, RTT);
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-    user_accepts(p);
-    return p;
+    return peer_after_one_rtt(&cfg, (struct step){ .mss = MSS, .sackok = true });
 }
 
-static void
-expect_text(struct peer *p, unsigned n, uint8_t reason)
-{
-    expect_sent(p, .ctl = CTL_ACK, .seq = T(n), .ack = 101, .len = MSS, .reason = reason);
-}
-
-static void
-expect_texts(struct peer *p, unsigned from, unsigned to)
-{
-    for (unsigned n = from; n < to; n++)
-        expect_text(p, n, 0);
-}
-
-#define peer_acks(p, n, ...)                                                                       \
-    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n), .sack = { __VA_ARGS__ })
-#define peer_acks_all(p, n) peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n))
 #define RACK ESTAB_WHY_RETRANSMIT_RACK
 
 /* RFC8985-6.2-4, RFC8985-6.2-5, RFC6675-2-DUP: with no reordering seen, three segments SACKed are
@@ -51,10 +24,10 @@ TEST(three_sacked_segments_say_that_the_one_before_is_lost)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(2) });
-    peer_acks(p, 0, { T(1), T(3) });
+    peer_sacks(p, 0, { T(1), T(2) });
+    peer_sacks(p, 0, { T(1), T(3) });
     expect_nothing_sent(p);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, RACK);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
@@ -69,13 +42,13 @@ TEST(the_reordering_timer_declares_the_loss_by_itself)
     user_sends(p, 3 * MSS);
     expect_texts(p, 0, 3);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(2), T(3) });
+    peer_sacks(p, 0, { T(2), T(3) });
     expect_nothing_sent(p);
     assert_int_equal(user_status(p).tcb.timer, ESTAB_TIMER_REORDER);
     assert_int_equal(time_until_sent(p, SEC(5)), MS(25));
     expect_text(p, 0, RACK); /* the next with the next ACK */
     expect_nothing_sent(p);
-    peer_acks(p, 1, { T(2), T(3) });
+    peer_sacks(p, 1, { T(2), T(3) });
     expect_text(p, 1, RACK);
     peer_done(p);
 }
@@ -89,14 +62,14 @@ TEST(reordered_segments_are_not_sent_again)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(2) });
+    peer_sacks(p, 0, { T(1), T(2) });
     time_passes(p, MS(5));
-    peer_acks_all(p, 2);
+    peer_acks(p, 2);
     expect_nothing_sent(p);
-    peer_acks(p, 2, { T(3), T(6) });
+    peer_sacks(p, 2, { T(3), T(6) });
     expect_nothing_sent(p);
     time_passes(p, MS(10));
-    peer_acks_all(p, 6);
+    peer_acks(p, 6);
     expect_nothing_sent(p);
     time_passes(p, SEC(1));
     peer_done_quietly(p);
@@ -111,14 +84,14 @@ TEST(a_lost_retransmission_is_found_without_a_timeout)
     user_sends(p, 20 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, RACK); /* lost again */
     for (unsigned n = 5; n <= 10; n++)
-        peer_acks(p, 0, { T(1), T(n) });
+        peer_sacks(p, 0, { T(1), T(n) });
     assert_true(p->n > 0); /* new text, as PRR allows */
     peer_forgets(p);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(11) });
+    peer_sacks(p, 0, { T(1), T(11) });
     expect_text(p, 0, RACK);
     peer_done_quietly(p);
 }
@@ -131,10 +104,10 @@ TEST(one_window_is_reduced_once)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, RACK);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
-    peer_acks(p, 0, { T(6), T(9) }, { T(1), T(4) });
+    peer_sacks(p, 0, { T(6), T(9) }, { T(1), T(4) });
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
 }
@@ -149,11 +122,11 @@ TEST(one_segment_leaves_for_two_that_arrive)
     user_sends(p, 30 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, RACK);
     sent = 1;
     for (unsigned n = 5; n <= 10; n++) {
-        peer_acks(p, 0, { T(1), T(n) });
+        peer_sacks(p, 0, { T(1), T(n) });
         while (p->n > 0) {
             (void)peer_takes(p);
             sent++;
@@ -171,10 +144,10 @@ TEST(replayed_acks_release_nothing)
     user_sends(p, 30 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, RACK);
     for (unsigned i = 0; i < 50; i++)
-        peer_acks(p, 0, { T(1), T(4) });
+        peer_sacks(p, 0, { T(1), T(4) });
     expect_nothing_sent(p);
     peer_done_quietly(p);
 }
@@ -188,11 +161,11 @@ TEST(recovery_ends_at_ssthresh)
     user_sends(p, 11 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(10) });
+    peer_sacks(p, 0, { T(1), T(10) });
     expect_text(p, 0, RACK);
     expect_text(p, 10, 0);
     time_passes(p, RTT);
-    peer_acks_all(p, 10);
+    peer_acks(p, 10);
     assert_int_equal(user_status(p).tcb.cwnd, 5 * MSS);
     peer_done_quietly(p);
 }
@@ -265,8 +238,8 @@ TEST(a_loss_repaired_by_the_probe_is_answered)
         expect_text(p, 4, 0);
         time_passes(p, RTT);
         if (!lost)
-            peer_acks(p, 4, { T(3), T(4) }); /* RFC 2883: it has come twice */
-        peer_acks_all(p, 5);
+            peer_sacks(p, 4, { T(3), T(4) }); /* RFC 2883: it has come twice */
+        peer_acks(p, 5);
         assert_int_equal(user_status(p).tcb.ssthresh < 10 * MSS, lost);
         peer_done_quietly(p);
     }
@@ -301,17 +274,17 @@ TEST(a_peer_that_goes_back_on_its_sacks_is_served)
     user_sends(p, 5 * MSS);
     expect_texts(p, 0, 5);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(5) });
+    peer_sacks(p, 0, { T(1), T(5) });
     expect_text(p, 0, RACK);
     assert_int_equal(user_status(p).tcb.send_queued, 5 * MSS);
     time_passes(p, MS(50));
-    peer_acks_all(p, 1); /* and not 5: the rest is gone */
+    peer_acks(p, 1); /* and not 5: the rest is gone */
     expect_nothing_sent(p);
     for (unsigned n = 1; n < 5; n++) {
         (void)time_until_sent(p, SEC(30));
         expect_text(p, n, 0);
         peer_forgets(p);
-        peer_acks_all(p, n + 1);
+        peer_acks(p, n + 1);
     }
     assert_int_equal(user_status(p).tcb.send_queued, 0);
     peer_done_quietly(p);
@@ -325,8 +298,8 @@ TEST(nonsense_blocks_change_nothing)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(20), T(30) }, { T(4), T(2) }, { T(5), T(5) }, { T(5), T(5) + 0x80000000u });
-    peer_acks(p, 0, { T(9), T(11) }, { ISS - 9000000, ISS + 1 });
+    peer_sacks(p, 0, { T(20), T(30) }, { T(4), T(2) }, { T(5), T(5) }, { T(5), T(5) + 0x80000000u });
+    peer_sacks(p, 0, { T(9), T(11) }, { ISS - 9000000, ISS + 1 });
     expect_nothing_sent(p);
     assert_int_equal(user_status(p).tcb.pipe, 10 * MSS);
     peer_done_quietly(p);
@@ -345,7 +318,7 @@ TEST(without_sack_it_is_newreno)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     for (unsigned i = 0; i < 3; i++)
-        peer_acks_all(p, 0);
+        peer_acks(p, 0);
     expect_text(p, 0, ESTAB_WHY_RETRANSMIT_FAST);
     peer_done_quietly(p);
 }
@@ -360,9 +333,9 @@ TEST(the_pipe_holds_what_is_neither_sacked_nor_lost)
     expect_texts(p, 0, 10);
     assert_int_equal(user_status(p).tcb.pipe, 10 * MSS);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(2) });
+    peer_sacks(p, 0, { T(1), T(2) });
     assert_int_equal(user_status(p).tcb.pipe, 9 * MSS);
-    peer_acks(p, 0, { T(5), T(8) }, { T(1), T(2) });
+    peer_sacks(p, 0, { T(5), T(8) }, { T(1), T(2) });
     /* SACKed: 1, 5, 6, 7; lost: 0, 2, 3, 4; on the way: 8, 9, and what was sent again */
     again = p->n;
     assert_in_range(again, 1, 3);
@@ -383,7 +356,7 @@ TEST(a_shower_of_tiny_sacks_costs_a_bounded_scoreboard)
     expect_texts(p, 0, 10);
     heap = p->heap;
     for (uint32_t at = 1; at + 8 < 10 * MSS; at += 8) {
-        peer_acks(p, 0, { T(0) + at + 6, T(0) + at + 7 }, { T(0) + at + 4, T(0) + at + 5 },
+        peer_sacks(p, 0, { T(0) + at + 6, T(0) + at + 7 }, { T(0) + at + 4, T(0) + at + 5 },
                   { T(0) + at + 2, T(0) + at + 3 }, { T(0) + at, T(0) + at + 1 });
         if (p->n > 100)
             peer_forgets(p);
@@ -393,7 +366,7 @@ TEST(a_shower_of_tiny_sacks_costs_a_bounded_scoreboard)
     peer_forgets(p);
     time_passes(p, SEC(1));
     peer_forgets(p);
-    peer_acks_all(p, 10);
+    peer_acks(p, 10);
     assert_int_equal(user_status(p).tcb.send_queued, 0);
     user_sends(p, MSS);
     expect_text(p, 10, 0);
@@ -410,11 +383,11 @@ TEST(the_handshake_counts_for_min_rtt)
     user_sends(p, 6 * MSS);
     expect_texts(p, 0, 6);
     time_passes(p, RTT + MS(90));
-    peer_acks_all(p, 2);
+    peer_acks(p, 2);
     (void)time_until_sent(p, SEC(1));
     expect_text(p, 5, ESTAB_WHY_LOSS_PROBE);
     time_passes(p, RTT + RTT / 2);
-    peer_acks(p, 2, { T(5), T(6) });
+    peer_sacks(p, 2, { T(5), T(6) });
     expect_text(p, 2, RACK);
     peer_done(p);
 }
@@ -454,12 +427,12 @@ TEST(dsacks_widen_the_reordering_window)
     user_sends(p, 2 * MSS);
     expect_texts(p, 0, 2);
     time_passes(p, RTT);
-    peer_acks_all(p, 2);
+    peer_acks(p, 2);
     user_sends(p, 3 * MSS);
     expect_texts(p, 2, 5);
     time_passes(p, RTT);
-    peer_acks(p, 3, { T(1), T(2) }); /* came twice */
-    peer_acks(p, 3, { T(4), T(5) });
+    peer_sacks(p, 3, { T(1), T(2) }); /* came twice */
+    peer_sacks(p, 3, { T(4), T(5) });
     assert_int_equal(time_until_sent(p, SEC(5)), MS(50));
     expect_text(p, 3, RACK);
     peer_done_quietly(p);
@@ -474,11 +447,11 @@ TEST(a_flight_acknowledged_whole_counts_for_min_rtt)
     user_sends(p, MSS);
     expect_texts(p, 0, 1);
     time_passes(p, MS(40));
-    peer_acks_all(p, 1);
+    peer_acks(p, 1);
     user_sends(p, 3 * MSS);
     expect_texts(p, 1, 4);
     time_passes(p, RTT);
-    peer_acks(p, 1, { T(3), T(4) });
+    peer_sacks(p, 1, { T(3), T(4) });
     expect_nothing_sent(p);
     assert_int_equal(time_until_sent(p, SEC(5)), MS(10));
     expect_text(p, 1, RACK);
@@ -497,8 +470,8 @@ TEST(a_dsack_of_something_else_does_not_clear_the_probe)
     user_sends(p, MSS);
     expect_text(p, 4, 0);
     time_passes(p, RTT);
-    peer_acks(p, 4, { T(0), T(1) });
-    peer_acks_all(p, 5);
+    peer_sacks(p, 4, { T(0), T(1) });
+    peer_acks(p, 5);
     assert_true(user_status(p).tcb.ssthresh < 10 * MSS);
     peer_done_quietly(p);
 }
@@ -511,7 +484,7 @@ TEST(the_probe_of_a_segment_alone_waits_for_a_delayed_ack)
     user_sends(p, MSS);
     expect_text(p, 0, 0);
     time_passes(p, RTT);
-    peer_acks_all(p, 1);
+    peer_acks(p, 1);
     user_closes(p);
     expect_sent(p, .ctl = CTL_FIN | CTL_ACK, .seq = T(1), .ack = 101);
     time_passes(p, 2 * RTT + MS(50));
@@ -529,7 +502,7 @@ TEST(duplicate_acks_without_news_are_no_loss)
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
     for (unsigned n = 0; n < 6; n++)
-        peer_acks_all(p, 0);
+        peer_acks(p, 0);
     expect_nothing_sent(p);
     assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
     peer_done_quietly(p);
@@ -544,7 +517,7 @@ TEST(a_timeout_in_recovery_starts_over_from_one_segment)
     user_sends(p, 20 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, RACK);
     peer_forgets(p);
     while (user_status(p).recovery != 2)
@@ -552,13 +525,13 @@ TEST(a_timeout_in_recovery_starts_over_from_one_segment)
     assert_int_equal(user_status(p).tcb.cwnd, MSS);
     assert_int_equal(peer_takes(p)->seg.seq - p->iss, T(0) - ISS);
     expect_nothing_sent(p);
-    peer_acks(p, 1, { T(1), T(4) });
+    peer_sacks(p, 1, { T(1), T(4) });
     while (p->n > 0) { /* the fourth and on, but not what the peer has */
         uint32_t seq = peer_takes(p)->seg.seq - p->iss + ISS;
 
         assert_true(seq >= T(4));
     }
-    peer_acks(p, 4, { T(5), T(8) });
+    peer_sacks(p, 4, { T(5), T(8) });
     assert_int_equal(user_status(p).recovery, 2);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
@@ -615,16 +588,16 @@ TEST(below_ssthresh_what_arrives_is_replaced_and_a_segment_more_for_progress)
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
     for (unsigned n = 1; n <= 10; n++)
-        peer_acks_all(p, n);
+        peer_acks(p, n);
     expect_texts(p, 10, 30);
     time_passes(p, RTT);
-    peer_acks(p, 10, { T(25), T(26) });
-    peer_acks(p, 10, { T(25), T(27) });
+    peer_sacks(p, 10, { T(25), T(26) });
+    peer_sacks(p, 10, { T(25), T(27) });
     expect_texts(p, 30, 32); /* two more, while it is not known that anything is lost (RFC3042-2) */
     for (unsigned n = 28; n <= 32; n++) {
         unsigned now = p->n;
 
-        peer_acks(p, 10, { T(25), T(n) });
+        peer_sacks(p, 10, { T(25), T(n) });
         assert_in_range(p->n - now, 1, 1);
         delivered++;
     }
@@ -639,7 +612,7 @@ TEST(below_ssthresh_what_arrives_is_replaced_and_a_segment_more_for_progress)
         sent++;
         before--;
         una++;
-        peer_acks(p, una, { T(25), T(32) });
+        peer_sacks(p, una, { T(25), T(32) });
         delivered++;
         progress++;
         now = p->n - before;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Loss recovery with SACK by number (RFC 6675), where the configuration says no to RACK. The round
  * trip is 100 ms, a segment 1,000 octets; T(n) is the first octet of the n-th. */
-#include "harness/peer.h"
+#include "harness/segments.h"
 
-#define MSS 1000u
-#define T(n) (ISS + 1 + (n) * MSS)
-#define RTT MS(100)
 #define SACK ESTAB_WHY_RETRANSMIT_SACK
 #define RESCUE ESTAB_WHY_RETRANSMIT_RESCUE
 
@@ -14,35 +11,11 @@ static struct peer *
 established(void)
 {
     struct estab_config cfg = peer_config(NULL);
-    struct peer *p;
 
     cfg.tcp.cc = ESTAB_CC_RENO; /* halves the window: round numbers */
     cfg.rack = false;
-    p = peer_of_listener_with(&cfg);
-    peer_sends (p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, .sackok = true);
-    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .sackok = true);
-    time_passes(p, RTT);
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
-    user_accepts(p);
-    return p;
+    return peer_after_one_rtt(&cfg, (struct step){ .mss = MSS, .sackok = true });
 }
-
-static void
-expect_text(struct peer *p, unsigned n, uint8_t reason)
-{
-    expect_sent(p, .ctl = CTL_ACK, .seq = T(n), .ack = 101, .len = MSS, .reason = reason);
-}
-
-static void
-expect_texts(struct peer *p, unsigned from, unsigned to)
-{
-    for (unsigned n = from; n < to; n++)
-        expect_text(p, n, 0);
-}
-
-#define peer_acks(p, n, ...)                                                                       \
-    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n), .sack = { __VA_ARGS__ })
-#define peer_acks_all(p, n) peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n))
 
 /* RFC6675-4-ISLOST: exactly 2 * SMSS octets SACKed above are no proof; one octet more is. */
 TEST(one_octet_more_than_two_segments_is_proof)
@@ -52,9 +25,9 @@ TEST(one_octet_more_than_two_segments_is_proof)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(3) });
+    peer_sacks(p, 0, { T(1), T(3) });
     expect_nothing_sent(p);
-    peer_acks(p, 0, { T(1), T(3) + 1 });
+    peer_sacks(p, 0, { T(1), T(3) + 1 });
     expect_text(p, 0, SACK);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
@@ -68,9 +41,9 @@ TEST(three_discontiguous_ranges_are_proof)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(2), T(2) + 10 }, { T(4), T(4) + 10 });
+    peer_sacks(p, 0, { T(2), T(2) + 10 }, { T(4), T(4) + 10 });
     expect_nothing_sent(p);
-    peer_acks(p, 0, { T(6), T(6) + 10 }, { T(4), T(4) + 10 }, { T(2), T(2) + 10 });
+    peer_sacks(p, 0, { T(6), T(6) + 10 }, { T(4), T(4) + 10 }, { T(2), T(2) + 10 });
     expect_text(p, 0, SACK);
     peer_done_quietly(p);
 }
@@ -84,12 +57,12 @@ TEST(three_acks_with_news_are_proof_for_the_first)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(5), T(5) + 10 });
-    peer_acks(p, 0, { T(5), T(5) + 20 });
+    peer_sacks(p, 0, { T(5), T(5) + 10 });
+    peer_sacks(p, 0, { T(5), T(5) + 20 });
     for (int i = 0; i < 5; i++)
-        peer_acks(p, 0, { T(5), T(5) + 20 });
+        peer_sacks(p, 0, { T(5), T(5) + 20 });
     expect_nothing_sent(p);
-    peer_acks(p, 0, { T(5), T(5) + 30 });
+    peer_sacks(p, 0, { T(5), T(5) + 30 });
     expect_text(p, 0, SACK); /* and none of the four behind it */
     expect_nothing_sent(p);
     peer_done_quietly(p);
@@ -105,13 +78,13 @@ TEST(what_is_lost_goes_before_what_is_new)
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
     /* 0, 1 and 4 are missing: the third hole has only two segments above it when recovery begins */
-    peer_acks(p, 0, { T(2), T(4) });
+    peer_sacks(p, 0, { T(2), T(4) });
     user_sends(p, 10 * MSS);
     expect_texts(p, 10, 12); /* limited transmit */
-    peer_acks(p, 0, { T(5), T(7) }, { T(2), T(4) });
+    peer_sacks(p, 0, { T(5), T(7) }, { T(2), T(4) });
     expect_text(p, 0, SACK);
     for (unsigned n = 8; n <= 12; n++) /* one leaves for two that arrive: PRR */
-        peer_acks(p, 0, { T(5), T(n) }, { T(2), T(4) });
+        peer_sacks(p, 0, { T(5), T(n) }, { T(2), T(4) });
     expect_text(p, 1, SACK);
     expect_text(p, 4, SACK);
     expect_text(p, 12, ESTAB_WHY_DATA);
@@ -129,21 +102,21 @@ TEST(a_last_resort_keeps_the_acks_coming)
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
     /* 0 is lost; 7 stands below two segments; 9 below nothing */
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, SACK);
-    peer_acks(p, 0, { T(1), T(5) });
-    peer_acks(p, 0, { T(1), T(6) });
-    peer_acks(p, 0, { T(1), T(7) });
+    peer_sacks(p, 0, { T(1), T(5) });
+    peer_sacks(p, 0, { T(1), T(6) });
+    peer_sacks(p, 0, { T(1), T(7) });
     expect_nothing_sent(p);
-    peer_acks(p, 0, { T(8), T(9) }, { T(1), T(7) });
+    peer_sacks(p, 0, { T(8), T(9) }, { T(1), T(7) });
     expect_text(p, 7, RESCUE);
     expect_nothing_sent(p); /* not 9: what was sent first has not arrived */
     time_passes(p, RTT);
-    peer_acks(p, 7, { T(8), T(9) });
+    peer_sacks(p, 7, { T(8), T(9) });
     expect_sent(p, .ctl = CTL_ACK | CTL_PSH, .seq = T(9), .ack = 101, .len = MSS, .reason = RESCUE);
-    peer_acks_all(p, 9);
+    peer_acks(p, 9);
     expect_nothing_sent(p); /* once */
-    peer_acks_all(p, 10);
+    peer_acks(p, 10);
     peer_done(p);
 }
 
@@ -157,14 +130,14 @@ TEST(a_lost_retransmission_waits_for_the_timeout)
     expect_texts(p, 0, 10);
     assert_int_equal(user_status(p).tcb.timer, ESTAB_TIMER_RETRANSMIT);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, SACK); /* lost again */
     for (unsigned n = 5; n <= 10; n++)
-        peer_acks(p, 0, { T(1), T(n) });
+        peer_sacks(p, 0, { T(1), T(n) });
     peer_forgets(p);
     time_passes(p, RTT);
     for (unsigned n = 11; n <= 13; n++)
-        peer_acks(p, 0, { T(1), T(n) });
+        peer_sacks(p, 0, { T(1), T(n) });
     for (; p->n > 0; (void)peer_takes(p))
         assert_int_equal(p->out[p->first].reason, ESTAB_WHY_DATA);
     assert_int_equal(user_status(p).tcb.timer, ESTAB_TIMER_RETRANSMIT);
@@ -182,15 +155,15 @@ TEST(one_window_is_reduced_once)
     user_sends(p, 10 * MSS);
     expect_texts(p, 0, 10);
     time_passes(p, RTT);
-    peer_acks(p, 0, { T(1), T(4) });
+    peer_sacks(p, 0, { T(1), T(4) });
     expect_text(p, 0, SACK);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
-    peer_acks(p, 0, { T(1), T(4) }, { T(5), T(8) });
+    peer_sacks(p, 0, { T(1), T(4) }, { T(5), T(8) });
     expect_text(p, 4, SACK);
-    peer_acks(p, 4, { T(5), T(8) });
+    peer_sacks(p, 4, { T(5), T(8) });
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_forgets(p);
-    peer_acks_all(p, 10);
+    peer_acks(p, 10);
     assert_int_equal(user_status(p).tcb.cwnd, 5 * MSS);
     peer_done_quietly(p);
 }

@@ -2,11 +2,8 @@
 /* Spurious timeouts and retransmissions: found by F-RTO (RFC 5682), by timestamps (RFC 3522) and by
  * D-SACK (RFC 2883), and undone (RFC 4015). The round trip is 100 ms, a segment 1,000 octets; T(n) is
  * the first octet of the n-th. */
-#include "harness/peer.h"
+#include "harness/segments.h"
 
-#define MSS 1000u
-#define T(n) (ISS + 1 + (n) * MSS)
-#define RTT MS(100)
 #define RTO ESTAB_WHY_RETRANSMIT_RTO
 
 enum { PLAIN = 0, SACK = 1, TS = 2, ECN = 4 };
@@ -19,47 +16,14 @@ static struct peer *
 established(unsigned with)
 {
     struct estab_config cfg = peer_config(NULL);
-    struct step syn = { .ctl = CTL_SYN, .seq = 100, .mss = with & TS ? MSS + 12 : MSS };
-    struct peer *p;
+    struct step syn = { .mss = with & TS ? MSS + 12 : MSS };
 
     cfg.tcp.cc = algorithm;
     syn.sackok = with & SACK;
     syn.ts_val = with & TS ? 1 : 0;
     syn.ctl |= with & ECN ? CTL_ECE | CTL_CWR : 0;
-    p = peer_of_listener_with(&cfg);
-    peer_sends_at(__FILE__, __LINE__, p, syn);
-    peer_forgets(p);
-    time_passes(p, RTT);
-    peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .ts_val = syn.ts_val);
-    user_accepts(p);
-    return p;
+    return peer_after_one_rtt(&cfg, syn);
 }
-
-static uint64_t
-count(struct peer *p, enum estab_recovery what)
-{
-    struct estab_stack_status st;
-
-    estab_stack_status(p->stack, &st);
-    return st.recoveries[what];
-}
-
-static void
-expect_text(struct peer *p, unsigned n, uint8_t reason)
-{
-    expect_sent(p, .ctl = CTL_ACK, .seq = T(n), .ack = 101, .len = MSS, .reason = reason);
-}
-
-static void
-expect_texts(struct peer *p, unsigned from, unsigned to)
-{
-    for (unsigned n = from; n < to; n++)
-        expect_text(p, n, 0);
-}
-
-#define peer_acks(p, n) peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n))
-#define peer_sacks(p, n, ...)                                                                      \
-    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(n), .sack = { __VA_ARGS__ })
 
 /* Ten segments leave, nothing comes back, and the first is sent again. */
 static struct peer *
@@ -69,7 +33,7 @@ timed_out(unsigned with, unsigned queued)
 
     user_sends(p, queued * MSS);
     expect_texts(p, 0, 10);
-    while (count(p, ESTAB_RECOVERY_TIMEOUT) == 0) /* a loss probe may be first */
+    while (recoveries(p, ESTAB_RECOVERY_TIMEOUT) == 0) /* a loss probe may be first */
         (void)time_until_sent(p, SEC(5));
     assert_int_equal(user_status(p).tcb.cwnd, MSS);
     peer_forgets(p);
@@ -88,7 +52,7 @@ TEST(a_delay_spike_is_found_by_two_acks_that_advance)
     expect_text(p, 11, ESTAB_WHY_DATA);
     expect_nothing_sent(p);
     peer_acks(p, 2);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
     /* ten are out: FlightSize + min(bytes_acked, IW), but no more than before */
     assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
     assert_int_equal(user_status(p).tcb.ssthresh, 0x7fffffff);
@@ -112,7 +76,7 @@ TEST(a_duplicate_in_the_second_step_means_a_loss)
     peer_acks(p, 1);
     expect_texts(p, 10, 12);
     peer_acks(p, 1);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_FRTO), 0);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_FRTO), 0);
     assert_in_range(user_status(p).tcb.cwnd, MSS, 3 * MSS);
     expect_text(p, 1, ESTAB_WHY_RETRANSMIT_LOST);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
@@ -135,7 +99,7 @@ TEST(the_first_ack_may_leave_no_doubt)
     p = timed_out(PLAIN, 20);
     peer_acks(p, 10);
     peer_acks(p, 11);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_FRTO), 0);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_FRTO), 0);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
 
@@ -164,11 +128,11 @@ TEST(after_a_second_timeout_it_is_tried_again)
 
     (void)time_until_sent(p, SEC(10));
     expect_text(p, 0, RTO);
-    assert_int_equal(count(p, ESTAB_RECOVERY_TIMEOUT), 2);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_TIMEOUT), 2);
     peer_acks(p, 1);
     expect_texts(p, 10, 12);
     peer_acks(p, 2);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
     assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
     peer_done_quietly(p);
 }
@@ -183,7 +147,7 @@ TEST(with_sack_news_of_what_was_sent_before_is_enough)
     expect_texts(p, 11, 13); /* the tenth was the loss probe */
     expect_nothing_sent(p);
     peer_sacks(p, 1, { T(2), T(3) });
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
     assert_int_equal(user_status(p).tcb.ssthresh, 0x7fffffff);
     peer_done_quietly(p);
 }
@@ -196,7 +160,7 @@ TEST(with_sack_news_of_what_was_sent_after_is_not)
     peer_acks(p, 1);
     expect_texts(p, 11, 13);
     peer_sacks(p, 1, { T(11), T(12) });
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_FRTO), 0);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_FRTO), 0);
     expect_text(p, 1, ESTAB_WHY_RETRANSMIT_LOST);
     assert_int_equal(user_status(p).tcb.ssthresh, 5500); /* half of eleven */
     peer_done_quietly(p);
@@ -215,7 +179,7 @@ TEST(an_old_echo_tells_at_once)
     expect_text(p, 0, RTO);
     time_passes(p, MS(20));
     peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(1), .ts_val = 2, .ts_ecr = sent_at);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 1);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 1);
     assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
     expect_text(p, 10, ESTAB_WHY_DATA);
     expect_nothing_sent(p);
@@ -239,7 +203,7 @@ TEST(the_echo_of_the_repetition_tells_nothing)
     time_passes(p, RTT);
     peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(4), .ts_val = 3, .ts_ecr = again_at);
     peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(5), .ts_val = 3, .ts_ecr = sent_at);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 0);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 0);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
 }
@@ -259,7 +223,7 @@ TEST(an_old_echo_undoes_fast_recovery)
     expect_text(p, 0, ESTAB_WHY_RETRANSMIT_RACK);
     time_passes(p, MS(20));
     peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(4), .ts_val = 3, .ts_ecr = sent_at);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 1);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 1);
     assert_int_equal(user_status(p).tcb.ssthresh, 0x7fffffff);
     assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
     peer_done_quietly(p);
@@ -278,7 +242,7 @@ TEST(an_echo_of_congestion_undoes_nothing)
     peer_forgets(p);
     time_passes(p, MS(20));
     peer_sends (p, .ctl = CTL_ACK | CTL_ECE, .seq = 101, .ack = T(1), .ts_val = 2, .ts_ecr = sent_at);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 0);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 0);
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
 }
@@ -304,9 +268,9 @@ TEST(dsacks_for_all_that_was_sent_again_undo_the_reduction)
         time_passes(p, MS(80));
         peer_forgets(p);
         peer_sacks(p, 10, { T(0), T(1) });
-        assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_DSACK), 0);
+        assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_DSACK), 0);
         peer_sacks(p, 10, { T(told), T(told + 1) });
-        assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_DSACK), told == 1);
+        assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_DSACK), told == 1);
         assert_int_equal(user_status(p).tcb.ssthresh, told == 1 ? 0x7fffffff : 5 * MSS);
         assert_int_equal(user_status(p).tcb.cwnd, 5 * MSS); /* slow start brings the rest */
         peer_done_quietly(p);
@@ -321,7 +285,7 @@ TEST(after_a_spurious_timeout_the_rtt_is_estimated_anew)
     peer_acks(p, 1);
     expect_texts(p, 10, 12);
     peer_acks(p, 2);
-    assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_FRTO), 1);
     peer_acks(p, 3);
     expect_texts(p, 12, 14);
     time_passes(p, MS(250));
@@ -364,9 +328,9 @@ TEST(every_algorithm_gets_its_window_back)
         peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(0), .ts_val = 2, .ts_ecr = sent_at,
                     .sack = { { T(1), T(5) } });
         time_passes(p, MS(20));
-        assert_int_equal(count(p, ESTAB_RECOVERY_LOSS), 1);
+        assert_int_equal(recoveries(p, ESTAB_RECOVERY_LOSS), 1);
         peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = T(5), .ts_val = 3, .ts_ecr = sent_at);
-        assert_int_equal(count(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 1);
+        assert_int_equal(recoveries(p, ESTAB_RECOVERY_UNDONE_TIMESTAMP), 1);
         assert_int_equal(user_status(p).tcb.ssthresh, 0x7fffffff);
         assert_true(user_status(p).tcb.cwnd >= 9 * MSS);
         peer_done_quietly(p);
