@@ -51,6 +51,7 @@ static const struct knob knobs[] = {
     KNOB("initial-window",     NUMBER, initial_window,         "segments"),
     KNOB("cc",                 CC,     tcp.cc,                 "congestion control"),
     KNOB("pacing",             SWITCH, tcp.pacing,             "text leaves spread over the round trip"),
+    KNOB("cwnd-validation",    SWITCH, cwnd_validation,        "a window once used stays 5 minutes"),
     KNOB("ecn",                ECN,    ecn,                    "off, answer, ask"),
     KNOB("accecn",             SWITCH, accecn,                 "with ECN: accurate feedback"),
     KNOB("path-mtu-probing",   SWITCH, path_mtu_probing,       "black holes, and larger packets again"),

@@ -163,10 +163,12 @@ struct estab_config {
     bool sack;                   /* RFC 2018 */
     bool rack;                   /* losses are found by time, and probed for (RFC 8985); else by
                                    number (RFC 6675); on */
-    bool rfc1337;                /* TIME-WAIT ignores RST */
-    bool time_wait_reuse;       /* estab_connect() may end a TIME-WAIT of at least 1 s with the same
+    bool cwnd_validation; /* a window once used stays for 5 minutes (RFC 7661); else cwnd falls
+                                    back to the restart window after an idle RTO; on */
+    bool rfc1337;         /* TIME-WAIT ignores RST */
+    bool time_wait_reuse; /* estab_connect() may end a TIME-WAIT of at least 1 s with the same
                                     ends, if it has timestamps (RFC 6191); off */
-    uint8_t syn_cookies;        /* enum estab_syn_cookies; ESTAB_SYN_COOKIES_WHEN_FULL */
+    uint8_t syn_cookies;  /* enum estab_syn_cookies; ESTAB_SYN_COOKIES_WHEN_FULL */
     bool accept_overflow_reset; /* a third segment that finds the accept queue full is reset, not
                                    dropped; off */
     uint8_t ecn;                /* enum estab_ecn; ESTAB_ECN_ANSWER */

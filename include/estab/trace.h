@@ -252,6 +252,7 @@ extern "C" {
     X(MARKED,           "congestion experienced: the window is reduced", "RFC 3168 §6.1.2")         \
     X(PROBE_REPAIRED,   "the probe has repaired a loss: the window is reduced", "RFC 8985 §7.4")    \
     X(OVER,             "all that was lost has arrived", "RFC 6582 §3.2; RFC 9937 §6")              \
+    X(UNUSED,           "the window was not used for five minutes: half of it goes", "RFC 7661 §4.4.3") \
     X(MTU_LOWERED,      "nothing large gets through: smaller segments", "RFC 4821 §7.7; RFC 8899 §4.4") \
     X(MTU_RAISED,       "the probe has arrived: larger segments", "RFC 4821 §7.6.1")                \
     X(MTU_PROBE_LOST,   "the probe is lost, that is no congestion", "RFC 4821 §7.6.2")              \
@@ -268,6 +269,7 @@ extern "C" {
     X(RANGES,       "out-of-order ranges")                                                          \
     X(SCOREBOARD,   "scoreboard")                                                                   \
     X(UNDO,         "what a reduction has taken")                                                   \
+    X(VALIDATION,   "what was used of cwnd")                                                        \
     X(MODEL,        "model of the path")                                                            \
     X(OPTIONS,      "options of its own")                                                           \
     X(UDP,          "UDP endpoint")                                                                 \

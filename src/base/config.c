@@ -32,6 +32,7 @@ estab_config_init(struct estab_config *cfg)
     cfg->window_scaling = true;
     cfg->sack = true;
     cfg->rack = true;
+    cfg->cwnd_validation = true;
     cfg->ecn = ESTAB_ECN_ANSWER;
     cfg->accecn = true;
     cfg->path_mtu_probing = true;
@@ -99,13 +100,16 @@ estab_config_profile(struct estab_config *cfg, const char *name)
         cfg->reassembly_timeout_4 = ESTAB_SEC(60);
         cfg->rto_min = ESTAB_SEC(1);
         cfg->rto_slack = 0;
-        cfg->syn_ack_retries = 7; /* 1 + 2 + ... + 64 + 120 = 247 s (MUST-23) */
+        cfg->cwnd_validation = false; /* RFC 5681 §4.1 */
+        cfg->syn_ack_retries = 7;     /* 1 + 2 + ... + 64 + 120 = 247 s (MUST-23) */
     } else if (strcmp(name, "linux") == 0) {
         cfg->syn_ack_retries = 5;
+        cfg->cwnd_validation = false;
         cfg->port_min = 32768;
         cfg->port_max = 60999;
     } else if (strcmp(name, "bsd") == 0) {
         cfg->msl = ESTAB_SEC(30);
+        cfg->cwnd_validation = false;
         cfg->syn_layout = ESTAB_SYN_LAYOUT_BSD;
         cfg->port_min = 49152;
         cfg->port_max = 65535;

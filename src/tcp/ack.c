@@ -93,6 +93,9 @@ acknowledge(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, boo
     if (tcb->fin_sent && seg->ack == tcb->snd_nxt && text > tcb->snd.used)
         text--; /* our FIN */
     tcb->snd_una = seg->ack;
+    if (UNLIKELY(tcb->first_window) &&
+        tcb->snd_una - tcb->window_from >= estab_cc_initial_window(tcb, env))
+        tcb->first_window = false;
     if (text > 0) {
         estab_ring_consume(&tcb->snd, text);
         if (tcb->snd.used == 0)
@@ -145,6 +148,7 @@ established(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, uin
     if (tcb->syn_retransmissions > 1)
         tcb->cwnd = tcb->smss;
     tcb->ssthresh = CC_SSTHRESH_INITIAL;
+    cc_first_window(tcb);
     tcb->recover = tcb->iss;
     tcb->last_sent_at = env->now;
     if (!tcb->passive)

@@ -5,6 +5,7 @@
  */
 #include "base/bits.h"
 #include "tcp/cc.h"
+#include "tcp/cwnd_validation.h"
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
@@ -104,6 +105,7 @@ estab_tcp_release_sender(struct tcb *tcb, struct tcp_env *env)
 {
     estab_rack_release(tcb, env);
     estab_undo_forget(tcb, env);
+    estab_cwv_forget(tcb, env);
     cc_release(tcb, env);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "tcp/cc.h"
 
+#include "tcp/cwnd_validation.h"
 #include "tcp/undo.h"
 
 #include <string.h>
@@ -33,6 +34,7 @@ estab_cc_select(struct tcb *tcb, struct tcp_env *env, unsigned cc)
     if (ops == tcb->cc)
         return;
     estab_undo_forget(tcb, env);
+    estab_cwv_forget(tcb, env);
     cc_release(tcb, env);
     /* a model has left ssthresh alone: go on from here */
     if (tcb->cc->model != NULL && tcb->cwnd > 0)
@@ -65,6 +67,48 @@ estab_cc_flight_at_loss(const struct tcb *tcb)
     uint32_t flight = flight_size(tcb);
 
     return flight <= tcb->cwnd ? flight : tcb->cwnd - tcb->cwnd % tcb->smss;
+}
+
+void
+estab_cc_reduce(struct tcb *tcb, uint32_t flight, bool repair)
+{
+    uint32_t most = UINT32_MAX, least = 2u * tcb->smss;
+
+    if (UNLIKELY(tcb->cwv != NULL))
+        flight = estab_cwv_congestion(tcb, flight, repair, &most);
+    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight);
+    if (tcb->ssthresh > most)
+        tcb->ssthresh = most > least ? most : least;
+}
+
+uint32_t
+estab_cc_restart_window(const struct tcb *tcb, const struct tcp_env *env)
+{
+    uint32_t iw = estab_cc_initial_window(tcb, env), rw;
+
+    if (!tcb->small_restart)
+        return iw;
+    /* RFC 3390 §1: min(4 * MSS, max(2 * MSS, 4380 octets)) */
+    rw = 2u * tcb->smss > 4380 ? 2u * tcb->smss : 4380;
+    if (rw > 4u * tcb->smss)
+        rw = 4u * tcb->smss;
+    return rw < iw ? rw : iw;
+}
+
+/* Of the window that began at window_from, is something still out? */
+static bool
+is_in_first_window(const struct tcb *tcb, const struct tcp_env *env)
+{
+    return tcb->first_window && tcb->snd_una - tcb->window_from < estab_cc_initial_window(tcb, env);
+}
+
+void
+estab_cc_lost(struct tcb *tcb, const struct tcp_env *env)
+{
+    /* RFC 6928 §2 (RFC6928-2-RWFALL): a path that does not take ten segments at once gets no more
+     * than RFC 3390 allows after the next idle time; if more than 4 KB were sent. */
+    if (is_in_first_window(tcb, env) && tcb->snd_nxt - tcb->window_from > 4096)
+        tcb->small_restart = true;
 }
 
 uint32_t

@@ -73,6 +73,20 @@ void estab_cc_select(struct tcb *tcb, struct tcp_env *env, unsigned cc);
 
 /* The initial window, RFC 6928 §2: min(n * SMSS, max(2 * SMSS, n * 1460)). */
 uint32_t estab_cc_initial_window(const struct tcb *tcb, const struct tcp_env *env);
+/* The restart window, RFC 6928 §2: the same, or RFC 3390's. */
+uint32_t estab_cc_restart_window(const struct tcb *tcb, const struct tcp_env *env);
+/* Congestion, met with `flight` octets out: ssthresh. `repair`: recovery from a loss begins. For
+ * algorithms without a model. */
+void estab_cc_reduce(struct tcb *tcb, uint32_t flight, bool repair);
+/* The initial window or a restart window begins with what is sent next. */
+static inline void
+cc_first_window(struct tcb *tcb)
+{
+    tcb->first_window = true;
+    tcb->window_from = tcb->snd_nxt;
+}
+/* Something is lost: was it of the initial window, or of a restart window? */
+void estab_cc_lost(struct tcb *tcb, const struct tcp_env *env);
 /* Slow start of RFC 5681 §3.1, up to ssthresh. */
 void estab_cc_slow_start(struct tcb *tcb, uint32_t acked);
 /* The octets out without those of limited transmit, for ssthresh_after_loss(). */

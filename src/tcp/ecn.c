@@ -114,7 +114,7 @@ estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, tcp_seq old_una)
         estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MARKED);
         return;
     }
-    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight);
+    estab_cc_reduce(tcb, flight, false);
     if (tcb->cwnd > tcb->ssthresh)
         tcb->cwnd = tcb->ssthresh;
     /* ssthresh stays at two segments, cwnd goes down to one */

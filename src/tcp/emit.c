@@ -5,6 +5,7 @@
  * send ring again; what is built here counts as sent.
  */
 #include "tcp/cc.h"
+#include "tcp/cwnd_validation.h"
 #include "tcp/fast_open.h"
 #include "tcp/pacing.h"
 #include "tcp/path_mtu.h"
@@ -178,8 +179,10 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     }
     if (UNLIKELY(tcb->cc->sent != NULL))
         tcb->cc->sent(tcb, env, end - seq);
-    if (!fresh)
+    if (!fresh) {
         estab_undo_sent_again(tcb, env, seq, end);
+        estab_cwv_sent_again(tcb, seq, end);
+    }
     estab_rack_sent(tcb, env, seq, end, fresh);
     if (seq_gt(end, tcb->snd_nxt)) {
         tcb->bytes_sent += len - (seq_gt(tcb->snd_nxt, seq) ? tcb->snd_nxt - seq : 0);
@@ -230,20 +233,26 @@ window_has_room(const struct tcb *tcb, uint32_t n)
     return flight_size(tcb) + n <= tcb->snd_wnd;
 }
 
-/* RFC 5681 §4.1: after an idle RTO the ACK clock is lost; start from the restart window. */
+/* RFC 5681 §4.1: after an idle RTO the ACK clock is lost; start from the restart window. Or, as
+ * RFC 7661 has it, go on with what is left of cwnd. */
 static void
-restart_after_idle(struct tcb *tcb, const struct tcp_env *env)
+restart_after_idle(struct tcb *tcb, struct tcp_env *env)
 {
-    uint32_t iw;
+    uint32_t rw;
 
     if (tcb->snd_una != tcb->snd_nxt)
         return;
     cc_not_limiting(tcb, env);
+    if (UNLIKELY(tcb->cwv != NULL)) {
+        estab_cwv_resume(tcb, env);
+        return;
+    }
     if (tcb->cc->model != NULL || env->now - tcb->last_sent_at <= estab_tcp_rto(tcb, env))
         return;
-    iw = estab_cc_initial_window(tcb, env);
-    if (tcb->cwnd > iw)
-        tcb->cwnd = iw;
+    rw = estab_cc_restart_window(tcb, env);
+    if (tcb->cwnd > rw)
+        tcb->cwnd = rw;
+    cc_first_window(tcb);
 }
 
 static bool

@@ -5,6 +5,7 @@
  * (RFC 5681 §3.1, RFC 6298 §5). Called from ack.c and timeouts.c.
  */
 #include "tcp/cc.h"
+#include "tcp/cwnd_validation.h"
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
@@ -37,13 +38,23 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
     estab_undo_remember(tcb, env, false);
     /* RFC 5681 §3.2 (2)-(3): ssthresh from the flight without what limited transmit added;
      * the segment at SND.UNA now; cwnd for the three that have left (RFC5681-3.2-FRECOV). */
-    tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
+    estab_cc_lost(tcb, env);
+    estab_cc_reduce(tcb, estab_cc_flight_at_loss(tcb), true);
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
     tcb->cwnd = tcb->ssthresh + DUP_THRESH * tcb->smss;
     resend_front(tcb, WHY_RETRANSMIT_FAST);
     tcb->rtt_timing = false;
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_LOSS);
+}
+
+/* Of cwnd, `used` octets were out when this ACK came. */
+static bool
+may_grow(struct tcb *tcb, struct tcp_env *env, uint32_t used, uint32_t acked)
+{
+    if (UNLIKELY(env->cfg->cwnd_validation))
+        return estab_cwv_acked(tcb, env, acked);
+    return (uint64_t)used * 2 >= tcb->cwnd;
 }
 
 void
@@ -64,6 +75,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
             tcb->cwnd = tcb->ssthresh < soft ? tcb->ssthresh : soft;
             tcb->recovery = RECOVERY_NONE;
             tcb->bytes_acked = 0;
+            estab_cwv_recovered(tcb);
             estab_tcp_explain(tcb, env, ESTAB_RECOVERY_OVER);
             return;
         }
@@ -89,7 +101,7 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
         if (marked || cc_has_model(tcb))
             return;
         /* Growth only where cwnd is what limits: a window never filled proves nothing. */
-        if ((uint64_t)(flight + acked) * 2 >= tcb->cwnd)
+        if (may_grow(tcb, env, flight + acked, acked))
             tcb->cc->acked(tcb, env, acked);
         else
             cc_not_limiting(tcb, env);
@@ -105,6 +117,8 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
     estab_undo_remember(tcb, env, true);
     /* RFC 5681 (4): for a segment that the timer has not sent again before; later timeouts of the
      * same one keep ssthresh (RFC5681-3.1-RTO-SSTHRESH). */
+    estab_cc_lost(tcb, env);
+    estab_cwv_reset(tcb); /* RFC 7661 §4.4: a timeout is answered in the standard way */
     if (tcb->retransmissions == 0 && !has_model)
         tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, flight_size(tcb));
     if (tcb->cc->timeout != NULL)

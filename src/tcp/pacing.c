@@ -4,6 +4,7 @@
 
 #include "base/mul.h"
 #include "tcp/cc.h"
+#include "tcp/cwnd_validation.h"
 
 #define SECOND UINT64_C(1000000000)
 #define BURST_MAX 65536u
@@ -42,10 +43,12 @@ estab_pace_spend(struct tcb *tcb, const struct tcp_env *env, uint32_t octets)
 void
 estab_pace_follow(struct tcb *tcb)
 {
-    /* Twice cwnd per round trip while slow start doubles it, 1.2 times after: never what limits. */
-    uint64_t percent = tcb->cwnd < tcb->ssthresh / 2 ? 200 : 120;
+    /* Twice cwnd per round trip while slow start doubles it, 1.2 times after: never what limits. A
+     * window that is not validated is no reason to double the rate (RFC 7661 §4.4.2). */
+    bool doubles = tcb->cwnd < tcb->ssthresh / 2 && !cwv_is_unvalidated(tcb);
+    uint64_t percent = doubles ? 200 : 120;
 
-    if (!tcb->opt->pacing || tcb->srtt == 0) {
+    if ((!tcb->opt->pacing && !cwv_is_unvalidated(tcb)) || tcb->srtt == 0) {
         tcb->pacing_rate = 0;
         tcb->paced = false;
         return;

@@ -8,6 +8,7 @@
 #include "tcp/rack.h"
 
 #include "tcp/cc.h"
+#include "tcp/cwnd_validation.h"
 #include "tcp/path_mtu.h"
 #include "tcp/undo.h"
 
@@ -261,13 +262,14 @@ enter_recovery(struct tcb *tcb, struct tcp_env *env, uint32_t newly_acked, uint3
     struct flight *f = tcb->flight;
 
     estab_undo_remember(tcb, env, false);
+    estab_cc_lost(tcb, env);
     /* RFC 6675 §5 (RFC6675-5-ONCE): one reduction for all that is lost of one window. */
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_FAST;
     if (cc_has_model(tcb))
         tcb->cc->recovery(tcb, env, CC_RECOVERY_BEGINS);
     else
-        tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, estab_cc_flight_at_loss(tcb));
+        estab_cc_reduce(tcb, estab_cc_flight_at_loss(tcb), true);
     /* RFC 9937 §6.1 (RFC9937-6.1) */
     f->prr_delivered = 0;
     f->prr_out = 0;
@@ -291,6 +293,7 @@ leave_recovery(struct tcb *tcb, const struct tcp_env *env)
         tcb->cwnd = tcb->ssthresh;
     tcb->recovery = RECOVERY_NONE;
     tcb->bytes_acked = 0;
+    estab_cwv_recovered(tcb);
     /* RFC 8985 §6.2, step 4: the larger window lasts for 16 recoveries. */
     if (tcb->reo_wnd_persist > 0 && --tcb->reo_wnd_persist == 0)
         tcb->reo_wnd_steps = 0;
@@ -345,10 +348,11 @@ judge_probe(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *se
     } else if (seq_gt(seg->ack, f->probe_end)) {
         /* the probe has repaired a loss that nobody else has seen: answer it all the same */
         f->probe_out = false;
+        estab_cc_lost(tcb, env);
         if (cc_has_model(tcb)) {
             tcb->cc->recovery(tcb, env, CC_MARKED);
         } else {
-            tcb->ssthresh = tcb->cc->ssthresh_after_loss(tcb, f->probe_flight);
+            estab_cc_reduce(tcb, f->probe_flight, false);
             if (tcb->cwnd > tcb->ssthresh)
                 tcb->cwnd = tcb->ssthresh;
         }

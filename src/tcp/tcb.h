@@ -86,6 +86,7 @@ union cc_state {
 struct cc_ops;
 struct flight;
 struct undo;
+struct cwv;
 
 /* What has become of mms_s, for others that go the same way. */
 enum path_news { PATH_NO_NEWS, PATH_NARROWER, PATH_WIDER };
@@ -158,6 +159,9 @@ struct tcb {
     bool fast_open_owed : 1;  /* the first SYN or SYN,ACK may carry the option */
     bool fast_open_tried : 1; /* our SYN carried it */
     bool fast_open_sent : 1;  /* and text, of which nothing is acknowledged yet */
+    /* RFC 6928 §2 */
+    bool first_window : 1;  /* not all of the initial or restart window is acknowledged */
+    bool small_restart : 1; /* something of one was lost: the restart window is RFC 3390's */
 
     uint8_t r_cep, r_cep_told; /* CE marks that arrived, and as last told */
     uint8_t s_cep;             /* of ours that the peer has told, its low bits */
@@ -229,6 +233,8 @@ struct tcb {
     const struct cc_ops *cc;
     union cc_state ca;            /* by cc_phase */
     struct undo *undo;            /* NULL: no reduction that may have been wrong */
+    struct cwv *cwv;              /* RFC 7661; NULL: not wanted, not needed, or no memory */
+    tcp_seq window_from;          /* first_window: where the initial or restart window began */
     struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
     uint32_t min_rtt, min_rtt_at; /* microseconds: RACK.min_RTT and when it was seen */
     estab_time last_sent_at;

@@ -25,9 +25,10 @@ struct tcp_env {
     const struct estab_rules *rules; /* read through RULE() alone */
 #endif
     struct arena *arena;
-    struct chunks *chunks; /* ring memory */
-    struct pool *undos;    /* struct undo */
-    uint64_t *recoveries;  /* counters, by enum estab_recovery */
+    struct chunks *chunks;    /* ring memory */
+    struct pool *undos;       /* struct undo */
+    struct pool *validations; /* struct cwv */
+    uint64_t *recoveries;     /* counters, by enum estab_recovery */
     /* For a SYN with tcb->fast_open_owed; NULL: no option. Lent until the segment is written. */
     const struct fast_open_offer *fast_open;
     /* NULL without a sink. Completes the record with host and connection and hands it on. */

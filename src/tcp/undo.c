@@ -7,6 +7,7 @@
 #include "tcp/undo.h"
 
 #include "tcp/cc.h"
+#include "tcp/cwnd_validation.h"
 #include "tcp/rack.h"
 
 void
@@ -55,6 +56,7 @@ estab_undo_remember(struct tcb *tcb, struct tcp_env *env, bool timeout)
         .rttvar = tcb->rttvar,
         .ca = tcb->ca,
         .cc_phase = tcb->cc_phase,
+        .small_restart = tcb->small_restart,
         .timeout = timeout,
         .frto = timeout ? FRTO_FIRST : FRTO_OFF,
         .una = tcb->snd_una,
@@ -138,6 +140,8 @@ undo(struct tcb *tcb, struct tcp_env *env, uint32_t acked, enum estab_recovery w
         /* RFC 5682 §2.1 (3b): fast retransmit is possible again from here on */
         tcb->recover = tcb->snd_una;
     }
+    tcb->small_restart = u->small_restart;
+    estab_cwv_reset(tcb);
     if (cc_has_model(tcb)) {
         tcb->cc->recovery(tcb, env, CC_RECOVERY_UNDONE);
     } else {

@@ -29,6 +29,7 @@ struct undo {
     uint32_t srtt, rttvar;
     union cc_state ca;
     uint8_t cc_phase;
+    bool small_restart;
 
     bool timeout;  /* the reduction was for a timeout */
     bool again;    /* something was sent again since; `ts` is the TSval of the first */

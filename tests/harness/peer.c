@@ -843,6 +843,8 @@ peer_of_listener_with(const struct estab_config *cfg)
     return p;
 }
 
+bool peer_cwnd_validation = true;
+
 struct peer *
 peer_with_cc(uint8_t cc)
 {
@@ -850,6 +852,7 @@ peer_with_cc(uint8_t cc)
     struct peer *p;
 
     cfg.tcp.cc = cc;
+    cfg.cwnd_validation = peer_cwnd_validation;
     cfg.tcp.send_buffer_max = 1 << 22;
     p = peer_of_listener_with(&cfg);
     peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 1000, .ws = 8);

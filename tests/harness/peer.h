@@ -91,6 +91,7 @@ struct peer *peer_of_listener_with(const struct estab_config *cfg);
 /* In ESTABLISHED with an MSS of 1000, window scale 8 and a round trip of 100 ms under that congestion control, with a
  * send buffer of 4 MiB. */
 struct peer *peer_with_cc(uint8_t cc);
+extern bool peer_cwnd_validation;        /* of peer_with_cc(), RFC 7661; true */
 struct peer *peer_in_syn_received(void); /* passive; their ISN is IRS */
 struct peer *peer_in_syn_sent(void);     /* we opened; our SYN is taken */
 struct peer *peer_in_established(void);  /* passive, accepted, mss 1460, no options */

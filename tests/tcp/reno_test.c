@@ -192,6 +192,75 @@ TEST(the_restart_window_is_no_larger_than_cwnd)
     }
 }
 
+/* Ten segments of which the first is lost or not, one by one acknowledged; then the window is grown
+ * far beyond any restart window, and idle. What leaves then. */
+static uint32_t
+restarts_with(uint8_t cc, bool lost, bool marked_late)
+{
+    struct peer *p;
+    uint32_t una = 0, n;
+
+    peer_cwnd_validation = false;
+    p = peer_with_cc(cc);
+    peer_cwnd_validation = true;
+    user_sends(p, 10 * MSS);
+    peer_forgets(p);
+    time_passes(p, MS(100));
+    if (marked_late) {
+        peer_acks(p, una = 10);
+        fill(p);
+    }
+    for (unsigned d = 0; d < 3 && lost; d++)
+        peer_acks(p, una);
+    do {
+        uint32_t out = user_status(p).tcb.flight / MSS;
+
+        time_passes(p, MS(100));
+        for (; out > 0; out--)
+            peer_acks(p, ++una);
+        if (cwnd(p) < 40 * MSS)
+            fill(p);
+    } while (user_status(p).tcb.send_queued > 0);
+    assert_true(cwnd(p) > 20 * MSS);
+    time_passes(p, SEC(30));
+    user_sends(p, 40 * MSS);
+    n = p->n;
+    peer_done_quietly(p);
+    return n;
+}
+
+/* RFC6928-2-RWFALL: when something of the initial window was lost, the restart window is that of
+ * RFC 3390: four segments of 1,000 octets; not for a loss after it. */
+TEST(a_loss_in_the_initial_window_makes_the_restart_window_small)
+{
+    for (uint8_t cc = ESTAB_CC_RENO; cc <= ESTAB_CC_CUBIC; cc++) {
+        assert_int_equal(restarts_with(cc, false, false), 10);
+        assert_int_equal(restarts_with(cc, true, false), 4);
+        assert_int_equal(restarts_with(cc, true, true), 10);
+    }
+}
+
+/* RFC6928-2-RWFALL: by segment size; and a restart window is judged as the initial one. */
+TEST(the_small_restart_window_by_segment_size)
+{
+    static const uint32_t cases[][2] = { { 536, 2144 },   { 1095, 4380 }, { 1460, 4380 },
+                                         { 2190, 4380 },  { 2191, 4382 }, { 8960, 17920 } };
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct estab_config cfg = peer_config(NULL);
+        struct tcp_env env = { .cfg = &cfg };
+        struct tcb tcb = { .smss = (uint16_t)cases[i][0], .snd_una = 50, .snd_nxt = 50 };
+
+        cc_first_window(&tcb);
+        tcb.snd_nxt += 4096;
+        estab_cc_lost(&tcb, &env);
+        assert_int_equal(estab_cc_restart_window(&tcb, &env), estab_cc_initial_window(&tcb, &env));
+        tcb.snd_nxt++; /* "more than 4 KB" */
+        estab_cc_lost(&tcb, &env);
+        assert_int_equal(estab_cc_restart_window(&tcb, &env), cases[i][1]);
+    }
+}
+
 /* RFC3465-2.2: an ACK of eight segments adds two in slow start, and one in slow start after a
  * timeout. */
 TEST(a_stretch_ack_adds_two_segments)

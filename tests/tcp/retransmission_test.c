@@ -410,8 +410,11 @@ TEST(timeout_goes_back_to_one_segment)
 /* RFC5681-4.1-RESTART: after an idle RTO cwnd falls back to the initial window. */
 TEST(idle_connection_restarts_with_the_initial_window)
 {
-    struct peer *p = established_after(MS(100));
+    struct peer *p;
 
+    peer_cwnd_validation = false;
+    p = peer_with_cc(ESTAB_CC_RENO);
+    peer_cwnd_validation = true;
     user_sends(p, 40 * MSS);
     for (uint32_t i = 1; i <= 40; i++)
         peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + i * MSS);
