@@ -59,6 +59,7 @@ estab_tcp_packet_too_big(struct tcb *tcb, struct tcp_env *env, tcp_seq seq, uint
         resend_front(tcb, WHY_RETRANSMIT_MTU);
         tcb->rtt_timing = false;
         tcb->recovery = RECOVERY_RTO;
+        tcb->first_window = false;
         tcb->high_rxt = tcb->snd_una + tcb->smss;
         if (seq_gt(tcb->high_rxt, tcb->snd_nxt))
             tcb->high_rxt = tcb->snd_nxt;

@@ -130,6 +130,7 @@ estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env)
     tcb->bytes_acked = 0;
     tcb->recovery = RECOVERY_RTO;
     tcb->recover = tcb->snd_nxt;
+    tcb->first_window = false;
     tcb->high_rxt = tcb->snd_una;
     tcb->dupacks = 0;
     tcb->rtx_front = false;

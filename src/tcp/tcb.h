@@ -229,12 +229,14 @@ struct tcb {
         bytes_acked; /* since cwnd last grew in congestion avoidance (RFC 3465), or cubic.c's rest */
     tcp_seq recover;
     tcp_seq ecn_high; /* SND.NXT at the last reduction for an ECE */
-    tcp_seq high_rxt; /* RECOVERY_RTO: the first octet not sent again yet */
+    union {
+        tcp_seq high_rxt;    /* RECOVERY_RTO: the first octet not sent again yet */
+        tcp_seq window_from; /* first_window: where the initial or restart window began */
+    };
     const struct cc_ops *cc;
     union cc_state ca;            /* by cc_phase */
     struct undo *undo;            /* NULL: no reduction that may have been wrong */
     struct cwv *cwv;              /* RFC 7661; NULL: not wanted, not needed, or no memory */
-    tcp_seq window_from;          /* first_window: where the initial or restart window began */
     struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
     uint32_t min_rtt, min_rtt_at; /* microseconds: RACK.min_RTT and when it was seen */
     estab_time last_sent_at;
