@@ -309,11 +309,14 @@ check_ack_out(const struct sim_view *v)
     if (syn && f->has_right_edge && sim_seq_lt(edge, f->right_edge))
         return; /* the window of a SYN is not scaled: it cannot say more */
     if (f->has_right_edge && sim_seq_lt(edge, f->right_edge)) {
-        bool rounded = f->right_edge - edge < 1u << (scales(f) ? shift_of(&f->ours) : 0);
+        const struct estab_trace_tcb *t = &v->r->tcb;
+        uint32_t unit = 1u << (scales(f) ? shift_of(&f->ours) : 0);
+        bool rounded = f->right_edge - edge < unit;
 
-        /* RFC 7323 §2.4: when what is kept back for rounding, an eighth at least of a buffer with a
-         * large scale, is used up by what waits for the user, the field cannot say it better. */
-        if (!rounded || v->r->tcb.receive_queued < v->r->tcb.rcv_wnd / 8)
+        /* RFC 7323 §2.4: the field is rounded up, but where that would promise more than the buffer
+         * may hold beside what waits for the user: then it cannot say it better. */
+        if (!rounded ||
+            t->receive_queued + (t->rcv_wnd + unit - 1) / unit * unit <= t->receive_limit)
             violated(v, rounded ? SIM_RULE_RIGHT_EDGE_ROUNDED : SIM_RULE_RIGHT_EDGE, edge,
                      f->right_edge);
         edge = f->right_edge;

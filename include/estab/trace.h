@@ -405,6 +405,7 @@ struct estab_trace_tcb {
     uint32_t srtt_us, rttvar_us, rto_us;
     uint32_t send_queued, receive_queued; /* octets in the two buffers */
     uint32_t send_ring, receive_ring;     /* octets of memory behind them */
+    uint32_t receive_limit;               /* octets that the receive buffer may hold now */
     bool accecn;                          /* agreed */
     uint8_t retransmissions;              /* of the same segment, so far */
     uint8_t timer;                        /* enum estab_timer: what it waits for */

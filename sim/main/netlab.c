@@ -357,17 +357,19 @@ run_fair(const struct options *o, FILE *json)
     unsigned pairs = o->n_cc > 1 ? o->n_cc + 1 : o->n_cc;
 
     printf(
-        "\nFairness: flows through one bottleneck of 50 Mbit/s, 20 ms, a queue of one BDP; what each had\n"
+        "\nFairness: flows through one bottleneck of %s Mbit/s, 20 ms, a queue of one BDP; what each had\n"
         "between %s. Jain's index, use of the bottleneck in %%, least and most in %% of\n"
         "an equal share; mixed: one half the first algorithm, one half the second.\n\n",
-        o->quick ? "5 s and 20 s" : "20 s and 120 s");
+        o->quick ? "20" : "50", o->quick ? "5 s and 20 s" : "20 s and 120 s");
     printf("%-12s %5s %7s %5s %6s %6s\n", "cc", "flows", "Jain", "use", "least", "most");
     for (unsigned k = 0; k < pairs * 4; k++) {
-        struct sim_fair_plan plan = { .path = { .rtt_ms = 20, .mbit = 50, .queue_percent = 100 },
-                                      .seed = 1,
-                                      .n = flows[k % 4],
-                                      .from = ESTAB_SEC(o->quick ? 5 : 20),
-                                      .until = ESTAB_SEC(o->quick ? 20 : 120) };
+        struct sim_fair_plan plan = {
+            .path = { .rtt_ms = 20, .mbit = o->quick ? 20 : 50, .queue_percent = 100 },
+            .seed = 1,
+            .n = flows[k % 4],
+            .from = ESTAB_SEC(o->quick ? 5 : 20),
+            .until = ESTAB_SEC(o->quick ? 20 : 120)
+        };
         struct sim_fair_result r;
         uint64_t sum = 0, least = UINT64_MAX, most = 0;
         const char *name = k / 4 < o->n_cc ? o->cc_name[k / 4] : "mixed";

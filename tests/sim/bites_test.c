@@ -200,6 +200,10 @@ TRACE_LIE(ack_goes_back, is_ack_out(r), FLOW->ack_out = r->seg.ack + 1)
 TRACE_LIE(edge_goes_back, is_ack_out(r), FLOW->right_edge += FAR)
 TRACE_LIE(edge_is_rounded, is_ack_out(r) && FLOW->theirs.has_wscale,
           FLOW->right_edge = r->seg.ack + (r->seg.wnd << FLOW->ours.wscale) + 1)
+/* and what waits for the user leaves just room for it rounded up */
+TRACE_LIE(edge_is_rounded_beside_text, is_ack_out(r) && FLOW->theirs.has_wscale,
+          FLOW->right_edge = r->seg.ack + (r->seg.wnd << FLOW->ours.wscale) + 1;
+          r->tcb.receive_queued = r->tcb.receive_limit - (r->seg.wnd << FLOW->ours.wscale))
 TRACE_LIE(option_left_out, is_text_out(r), FLOW->ours.has_ts = false)
 TRACE_LIE(timestamp_goes_back, is_text_out(r), FLOW->ts_val = r->seg.ts_val + 1)
 TRACE_LIE(empty_sack, is_ack_out(r), r->packet = NULL; r->seg.sack_blocks = 1;
@@ -321,6 +325,7 @@ TEST(every_rule_about_what_is_seen_bites)
         { .rule = SIM_RULE_ACK_FORWARD, .trace = ack_goes_back },
         { .rule = SIM_RULE_RIGHT_EDGE, .trace = edge_goes_back },
         { .rule = SIM_RULE_RIGHT_EDGE_ROUNDED, .trace = edge_is_rounded },
+        { .rule = SIM_RULE_RIGHT_EDGE_ROUNDED, .trace = edge_is_rounded_beside_text },
         { .rule = SIM_RULE_OPTION_AGREED, .trace = option_left_out },
         { .rule = SIM_RULE_TS_FORWARD, .trace = timestamp_goes_back },
         { .rule = SIM_RULE_SACK_SANE, .trace = empty_sack },

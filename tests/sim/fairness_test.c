@@ -37,7 +37,7 @@ static void
 equals_share(const char *cc)
 {
     for (unsigned n = 2; n <= SIM_FAIR_MAX; n *= 2) {
-        struct sim_fair_result r = share(cc, n, 0, ESTAB_SEC(5), ESTAB_SEC(25));
+        struct sim_fair_result r = share(cc, n, 0, ESTAB_SEC(5), ESTAB_SEC(20));
 
         if (r.jain_ppm < 950000 || r.use_ppm < 900000)
             fail_msg("%s, %u flows: Jain %" PRIu32 " ppm, use %" PRIu32 " ppm", cc, n, r.jain_ppm,
@@ -73,7 +73,7 @@ TEST(nobody_is_starved_among_different_algorithms)
                                       .seed = 1,
                                       .n = n,
                                       .from = ESTAB_SEC(20),
-                                      .until = ESTAB_SEC(100) };
+                                      .until = ESTAB_SEC(60) };
         struct sim_fair_result r;
         uint64_t sum = 0;
 
@@ -95,7 +95,7 @@ TEST(nobody_is_starved_among_different_algorithms)
 TEST(cubic_gives_way_to_a_late_starter)
 {
     struct sim_fair_result before = share("cubic", 2, ESTAB_SEC(20), ESTAB_SEC(10), ESTAB_SEC(20));
-    struct sim_fair_result after = share("cubic", 2, ESTAB_SEC(20), ESTAB_SEC(40), ESTAB_SEC(100));
+    struct sim_fair_result after = share("cubic", 2, ESTAB_SEC(20), ESTAB_SEC(40), ESTAB_SEC(80));
 
     assert_true(before.heard[1] == 0 && before.use_ppm > 900000);
     if (after.jain_ppm < 950000)

@@ -45,7 +45,7 @@ TEST(pulses_at_the_period_of_the_timer_leave_a_flow_its_share)
                                      .rtt_ms = 20,
                                      .mbit = 10,
                                      .queue_percent = 100 };
-            struct sim_flow_result r = flow(cc, &path, 40000000, ESTAB_SEC(30));
+            struct sim_flow_result r = flow(cc, &path, 20000000, ESTAB_SEC(15));
 
             if (kbit(&r) < 3000)
                 fail_msg("%s, a pulse each %" PRIu32 " ms: %" PRIu64 " kbit/s", estab_cc_name(cc),
