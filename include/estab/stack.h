@@ -164,6 +164,14 @@ ESTAB_API ESTAB_MUST_CHECK int estab_stack_remove_route(struct estab_stack *stac
                                                         unsigned prefix_len,
                                                         const struct estab_addr *gateway);
 
+/* The largest packets of a route that is there, when that is less than its link takes; 0: the link's
+ * again. The MSS offered to whoever is reached that way is made of it, and a path's MTU begins there
+ * (RFC 9293 §3.7.1). Connections that are there keep theirs. -ESTAB_ENETUNREACH: no such route;
+ * -ESTAB_EINVAL: less than 68, or than 1280 for IPv6, or more than the link takes. */
+ESTAB_API ESTAB_MUST_CHECK int estab_stack_set_route_mtu(
+    struct estab_stack *stack, unsigned ifindex, const struct estab_addr *prefix,
+    unsigned prefix_len, const struct estab_addr *gateway, uint32_t mtu);
+
 enum estab_route_origin {
     ESTAB_ROUTE_USER = 0,     /* the user's word */
     ESTAB_ROUTE_ADDRESS = 1,  /* the network of an address */
@@ -176,6 +184,7 @@ struct estab_route_info {
     struct estab_addr gateway; /* family-less: what it covers is on the link */
     uint8_t origin;            /* enum estab_route_origin */
     int8_t preference;         /* of a router: -1, 0, 1 (RFC 4191 §2.1) */
+    uint32_t mtu;              /* its own; 0: the link's */
     uint32_t doubts;           /* how often nobody answered that way; the least doubted is used */
     estab_time until;          /* of what was advertised; ESTAB_NEVER: for good */
 };

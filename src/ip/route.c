@@ -73,6 +73,7 @@ estab_ip_put_route(struct ip_routes *t, const struct ip_prefix *route)
 
     if (old != NULL) {
         r.doubts = old->doubts;
+        r.mtu = old->mtu;
         estab_ip_remove_route(t, old);
     }
     return insert_route(t, &r);
@@ -307,16 +308,13 @@ estab_ip_doubt_gateway(struct ip_routes *t, const uint8_t *gateway, unsigned add
     }
 }
 
-const uint8_t *
-estab_ip_next_hop(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len,
-                  unsigned ifindex)
+/* The route that a packet for `dst` takes on that interface, or NULL. */
+static const struct ip_prefix *
+route_towards(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len, unsigned ifindex)
 {
     const struct ip_prefix *best = NULL;
     uint32_t i;
 
-    /* these never have a gateway (RFC 4291 §2.5.6) */
-    if (estab_ip_is_link_local(dst, addr_len) || estab_ip_is_multicast(dst, addr_len))
-        return dst;
     for (i = 0; i < t->routes && (best == NULL || t->route[i].len == best->len); i++) {
         const struct ip_prefix *r = &t->route[i];
 
@@ -324,7 +322,29 @@ estab_ip_next_hop(const struct ip_routes *t, const uint8_t *dst, unsigned addr_l
             prefix_matches(r->octets, dst, r->len) && (best == NULL || r->doubts < best->doubts))
             best = r;
     }
-    return best == NULL ? NULL : best->has_gateway ? best->gateway : dst;
+    return best;
+}
+
+const uint8_t *
+estab_ip_next_hop(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len,
+                  unsigned ifindex)
+{
+    const struct ip_prefix *r;
+
+    /* these never have a gateway (RFC 4291 §2.5.6) */
+    if (estab_ip_is_link_local(dst, addr_len) || estab_ip_is_multicast(dst, addr_len))
+        return dst;
+    r = route_towards(t, dst, addr_len, ifindex);
+    return r == NULL ? NULL : r->has_gateway ? r->gateway : dst;
+}
+
+uint32_t
+estab_ip_route_mtu(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len,
+                   unsigned ifindex)
+{
+    const struct ip_prefix *r = t->narrow ? route_towards(t, dst, addr_len, ifindex) : NULL;
+
+    return r == NULL ? 0 : r->mtu;
 }
 
 bool

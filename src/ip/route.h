@@ -27,6 +27,7 @@ struct ip_prefix {
     uint8_t origin;      /* enum route_origin */
     bool has_gateway;    /* else what it covers is on the link */
     int8_t preference;   /* of a router (RFC 4191 §2.1) */
+    uint16_t mtu;        /* octets of the largest packet that way; 0: what the link takes */
     uint32_t doubts;     /* how often TCP got no answer that way */
     uint8_t gateway[16]; /* the next hop */
     estab_time until;    /* of ROUTE_ROUTER and ROUTE_REDIRECT; ESTAB_NEVER */
@@ -62,6 +63,7 @@ struct ip_advert {
 
 struct ip_routes {
     uint32_t addresses, routes, adverts;
+    bool narrow;                          /* there is, or was, a route with an MTU of its own */
     struct ip_advert advert[ADVERTS_MAX]; /* the one heard longest ago first */
     struct ip_address address[ADDRESSES_MAX];
     struct ip_prefix route[ROUTES_MAX]; /* longest prefix first */
@@ -109,6 +111,9 @@ const uint8_t *estab_ip_next_hop(const struct ip_routes *t, const uint8_t *dst, 
 /* Nobody answers at that gateway: others come first from now on (RFC 4861 §6.3.6). */
 void estab_ip_doubt_gateway(struct ip_routes *t, const uint8_t *gateway, unsigned addr_len,
                             unsigned ifindex, bool doubt);
+/* The MTU of the route that a packet for `dst` takes on that interface; 0: it has none of its own. */
+uint32_t estab_ip_route_mtu(const struct ip_routes *t, const uint8_t *dst, unsigned addr_len,
+                            unsigned ifindex);
 bool estab_ip_is_link_local(const uint8_t *addr, unsigned addr_len);
 /* A router advertises a prefix, of 64 bits, or (not `valid`) does so no more. */
 void estab_ip_advert(struct ip_routes *t, const uint8_t router[16], const uint8_t prefix[8],

@@ -575,20 +575,47 @@ estab_stack_add_gateway(struct estab_stack *s, unsigned ifindex, const struct es
     return err < 0 ? err : estab_ip_put_route(&s->routes, &r);
 }
 
-int
-estab_stack_remove_route(struct estab_stack *s, unsigned ifindex, const struct estab_addr *prefix,
-                         unsigned prefix_len, const struct estab_addr *gateway)
+/* The route as the user names it; 0 or the negative error. */
+static int
+find_route(struct estab_stack *s, unsigned ifindex, const struct estab_addr *prefix,
+           unsigned prefix_len, const struct estab_addr *gateway, struct ip_prefix **found)
 {
-    struct ip_prefix r, *found;
+    struct ip_prefix r;
     int err = route_of(s, ifindex, prefix, prefix_len, gateway, &r);
 
     if (err < 0)
         return err;
-    found = estab_ip_find_route(&s->routes, r.octets, r.addr_len, r.len, r.ifindex,
-                                gateway != NULL ? r.gateway : NULL);
-    if (found == NULL)
-        return -ESTAB_ENETUNREACH;
-    estab_ip_remove_route(&s->routes, found);
+    *found = estab_ip_find_route(&s->routes, r.octets, r.addr_len, r.len, r.ifindex,
+                                 gateway != NULL ? r.gateway : NULL);
+    return *found == NULL ? -ESTAB_ENETUNREACH : 0;
+}
+
+int
+estab_stack_remove_route(struct estab_stack *s, unsigned ifindex, const struct estab_addr *prefix,
+                         unsigned prefix_len, const struct estab_addr *gateway)
+{
+    struct ip_prefix *found;
+    int err = find_route(s, ifindex, prefix, prefix_len, gateway, &found);
+
+    if (err == 0)
+        estab_ip_remove_route(&s->routes, found);
+    return err;
+}
+
+int
+estab_stack_set_route_mtu(struct estab_stack *s, unsigned ifindex, const struct estab_addr *prefix,
+                          unsigned prefix_len, const struct estab_addr *gateway, uint32_t mtu)
+{
+    struct ip_prefix *found;
+    int err = find_route(s, ifindex, prefix, prefix_len, gateway, &found);
+
+    if (err < 0)
+        return err;
+    if (mtu != 0 && (mtu < (found->addr_len == 4 ? 68 : 1280) ||
+                     mtu > estab_link_mtu(&s->interface[ifindex], found->addr_len)))
+        return -ESTAB_EINVAL;
+    found->mtu = (uint16_t)mtu;
+    s->routes.narrow |= mtu != 0;
     return 0;
 }
 

@@ -128,8 +128,8 @@ estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_l
     if (own != NULL)
         own->users++;
     estab_tcp_init(&c->tcb, &env, estab_options_of(s, own),
-                   estab_link_mtu(&s->interface[ifindex], addr_len), addr_len == 4 ? 20 : 40,
-                   estab_ts_offset(s, names, addr_len));
+                   estab_route_mtu(s, ifindex, names_remote(names, addr_len), addr_len),
+                   addr_len == 4 ? 20 : 40, estab_ts_offset(s, names, addr_len));
     if (UNLIKELY(s->paths.known > 0)) {
         estab_time until = 0;
         uint32_t mtu =
@@ -236,7 +236,7 @@ tell_path(struct estab_stack *s, struct conn *c, estab_time now)
 
     if (c->tcb.path_news == PATH_WIDER)
         estab_paths_raise(&s->paths, dst, c->addr_len, mtu,
-                          estab_link_mtu(&s->interface[c->ifindex], c->addr_len), now);
+                          estab_route_mtu(s, c->ifindex, dst, c->addr_len), now);
     else if (c->ifindex != 0 && !estab_ip_is_link_local(dst, c->addr_len))
         (void)estab_paths_lower(&s->paths, dst, c->addr_len, mtu, now);
     c->tcb.path_news = PATH_NO_NEWS;

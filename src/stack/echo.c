@@ -305,7 +305,7 @@ transmit(struct estab_stack *s, struct echo_endpoint *e, const struct estab_addr
         return err;
     if (e->opt.dont_fragment) {
         mtu = paths_mtu(&s->paths, to->bytes, e->addr_len, s->now);
-        if (whole > estab_link_mtu(&s->interface[ifindex], e->addr_len) ||
+        if (whole > estab_route_mtu(s, (unsigned)ifindex, to->bytes, e->addr_len) ||
             (mtu != 0 && whole > mtu))
             return -ESTAB_EMSGSIZE;
     }

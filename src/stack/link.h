@@ -66,6 +66,19 @@ estab_link_mtu(const struct interface *i, unsigned addr_len)
     return i->eth != NULL && addr_len == 16 ? i->eth->mtu6 : i->link.mtu;
 }
 
+/* Of the largest to `dst`: a route may take less than its link (SHLD-6). What a path is known to take is
+ * another matter. */
+static inline uint32_t
+estab_route_mtu(const struct estab_stack *s, unsigned ifindex, const uint8_t *dst,
+                unsigned addr_len)
+{
+    uint32_t link = estab_link_mtu(&s->interface[ifindex], addr_len), mtu = 0;
+
+    if (UNLIKELY(s->routes.narrow))
+        mtu = estab_ip_route_mtu(&s->routes, dst, addr_len, ifindex);
+    return mtu != 0 && mtu < link ? mtu : link;
+}
+
 /* ---- link.c ---- */
 int estab_link_add(struct estab_stack *s, struct interface *i, const struct estab_link *link);
 void estab_link_free(struct estab_stack *s);

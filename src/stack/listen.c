@@ -162,10 +162,10 @@ listener_of(const struct estab_stack *s, const struct half_open *h)
 }
 
 static uint32_t
-our_mss(const struct estab_stack *s, unsigned ifindex, unsigned addr_len)
+our_mss(const struct estab_stack *s, unsigned ifindex, const struct names *names, unsigned addr_len)
 {
-    return estab_link_mtu(&s->interface[ifindex], addr_len) - (addr_len == 4 ? 20u : 40u) -
-           TCP_HEADER_MIN;
+    return estab_route_mtu(s, ifindex, names_remote(names, addr_len), addr_len) -
+           (addr_len == 4 ? 20u : 40u) - TCP_HEADER_MIN;
 }
 
 static void
@@ -176,7 +176,7 @@ send_syn_ack(struct estab_stack *s, struct half_record *r, unsigned addr_len, bo
     struct fast_open_offer cookie;
     struct tcp_out out;
 
-    estab_half_open_syn_ack(&r->h, env, our_mss(s, r->h.ifindex, addr_len), opt,
+    estab_half_open_syn_ack(&r->h, env, our_mss(s, r->h.ifindex, &r->names, addr_len), opt,
                             estab_ts_offset(s, &r->names, addr_len), again, &out);
     if (fast_open)
         estab_fast_open_give(s, &r->names, addr_len, env, &cookie, &out.seg);
@@ -284,7 +284,7 @@ answer_with_cookie(struct estab_stack *s, struct listener *l, const struct names
     estab_half_open_init(&h, env, syn, 0);
     estab_syn_cookie_make(&h, &s->key_cookie, names, NAMES_LEN(addr_len), env,
                           addr_len == 4 ? 20 : 40);
-    estab_half_open_syn_ack(&h, env, our_mss(s, ifindex, addr_len), opt,
+    estab_half_open_syn_ack(&h, env, our_mss(s, ifindex, names, addr_len), opt,
                             estab_ts_offset(s, names, addr_len), false, &out);
     estab_syn_cookie_stamp(&h, &out);
     out.reason = WHY_SYN_COOKIE;

@@ -329,10 +329,11 @@ take_arp(struct estab_stack *s, unsigned ifindex, const struct reply_header *h,
 
 /* What a packet to `dst` may have there: no more than the link takes, its path, and `cap`. */
 static uint32_t
-mtu_towards(struct estab_stack *s, const struct interface *i, const uint8_t *dst, unsigned addr_len,
+mtu_towards(struct estab_stack *s, unsigned ifindex, const uint8_t *dst, unsigned addr_len,
             uint32_t cap, estab_time now)
 {
-    uint32_t mtu = estab_link_mtu(i, addr_len), path = paths_mtu(&s->paths, dst, addr_len, now);
+    uint32_t mtu = estab_route_mtu(s, ifindex, dst, addr_len),
+             path = paths_mtu(&s->paths, dst, addr_len, now);
 
     if (path != 0 && path < mtu)
         mtu = path;
@@ -370,7 +371,7 @@ take_reply(struct estab_stack *s, unsigned ifindex, struct estab_frame *f, estab
         if (i->eth != NULL && !estab_link_resolve_packet(s, ifindex, dst, addr_len, sizeof(h),
                                                          h.len, h.reason, h.state, mac, now))
             continue;
-        mtu = mtu_towards(s, i, dst, addr_len, f->cap - head, now);
+        mtu = mtu_towards(s, ifindex, dst, addr_len, f->cap - head, now);
         if (h.len > mtu || i->fragment_at > 0) {
             h.len = take_fragment(s, ifindex, &h, mtu, packet);
             if (h.len == 0)

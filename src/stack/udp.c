@@ -555,7 +555,7 @@ transmit(struct estab_stack *s, struct udp_endpoint *u, const struct estab_udp_m
         return err;
     if (u->opt.dont_fragment) {
         mtu = paths_mtu(&s->paths, dst, u->addr_len, s->now);
-        if (whole > estab_link_mtu(&s->interface[ifindex], u->addr_len) ||
+        if (whole > estab_route_mtu(s, (unsigned)ifindex, dst, u->addr_len) ||
             (mtu != 0 && whole > mtu))
             return -ESTAB_EMSGSIZE;
     }

@@ -86,6 +86,7 @@ estab_stack_next_route(const struct estab_stack *s, uint64_t *cursor, struct est
         .ifindex = r->ifindex,
         .origin = is_of_address(&s->routes, r) ? (uint8_t)ESTAB_ROUTE_ADDRESS : r->origin,
         .preference = r->preference,
+        .mtu = r->mtu,
         .doubts = r->doubts,
         .until = r->until,
     };

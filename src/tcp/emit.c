@@ -99,7 +99,7 @@ emit_syn(struct tcb *tcb, const struct tcp_env *env, struct tcp_out *out)
     if (!answer)
         seg->wnd = estab_tcp_advertise(tcb, env, true);
     /* RFC 9293 §3.7.1: MMS_R - 20, options not counted (MUST-14, MUST-67, SHLD-5, MAY-3); what we can
-     * receive is the link's, whatever the path there takes (RFC1191-MSS). */
+     * receive is the link's or the route's, whatever the path there takes (RFC1191-MSS). */
     seg->has_mss = true;
     seg->mss = estab_tcp_announced_mss(tcb->opt, mss);
     /* A SYN,ACK carries an option only in answer to the same one. */

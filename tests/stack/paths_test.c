@@ -344,6 +344,115 @@ TEST(the_largest_mss_means_the_path_decides)
     peer_done_quietly(p);
 }
 
+/* ---- routes ---- */
+
+static const unsigned host_bits[2] = { 32, 128 };
+
+/* The route to the peer alone, of packets up to `mtu`. */
+static void
+route_takes(struct peer *p, uint32_t mtu)
+{
+    unsigned bits = host_bits[peer_family == 6];
+
+    assert_int_equal(estab_stack_add_route(p->stack, p->ifindex, &p->them.addr, bits), 0);
+    assert_int_equal(
+        estab_stack_set_route_mtu(p->stack, p->ifindex, &p->them.addr, bits, NULL, mtu), 0);
+}
+
+/* SHLD-6, MUST-67, SHLD-5: the MSS that is offered, in a SYN,ACK, in one that answers without a record
+ * and in a SYN, and the segments that are sent, are the route's, where that takes less than the link. */
+TEST(the_mss_is_the_routes)
+{
+    for (unsigned cookies = 0; cookies <= 1; cookies++) {
+        struct estab_config cfg = peer_config(NULL);
+        struct peer *p;
+
+        cfg.syn_cookies = cookies ? ESTAB_SYN_COOKIES_ALWAYS : ESTAB_SYN_COOKIES_NEVER;
+        p = peer_of_listener_with(&cfg);
+        route_takes(p, 1300);
+        peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 1460);
+        expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .mss = 1300 - HEADERS);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+        user_accepts(p);
+        user_sends(p, 5000);
+        assert_in_range(peer_takes(p)->seg.len, 1200 - HEADERS, 1300 - HEADERS);
+        peer_done_quietly(p);
+    }
+    {
+        struct peer *p = peer_host(NULL);
+
+        route_takes(p, 1300);
+        user_opens(p);
+        expect_sent(p, .ctl = CTL_SYN, .seq = ISS, .mss = 1300 - HEADERS);
+        peer_sends(p, .ctl = CTL_SYN | CTL_ACK, .seq = 100, .ack = ISS + 1, .mss = 1460);
+        expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101);
+        assert_int_equal(user_status(p).mss, 1300 - HEADERS);
+        /* no probe goes beyond it, ten minutes later either */
+        time_passes(p, SEC(700));
+        user_sends(p, 20000);
+        while (p->n > 0)
+            assert_true(peer_takes(p)->packet_len <= 1300);
+        peer_done_quietly(p);
+    }
+}
+
+/* Datagrams too leave in fragments for the route, or not at all. */
+TEST(datagrams_fit_the_route)
+{
+    struct peer *p = peer_host(NULL);
+    static uint8_t text[1400];
+    struct estab_udp_options o = p->cfg.udp;
+    estab_udp u;
+
+    route_takes(p, 1300);
+    u = user_binds(p, 53, NULL);
+    assert_int_equal(user_sends_udp(p, u, 9, text, 1400), 1400);
+    (void)rest(p, 1300);
+    o.dont_fragment = true;
+    u = user_binds(p, 54, &o);
+    assert_int_equal(user_sends_udp(p, u, 9, text, 1300 - IP_LEN - 8 + 1), -ESTAB_EMSGSIZE);
+    assert_int_equal(user_sends_udp(p, u, 9, text, 1300 - IP_LEN - 8), 1300 - IP_LEN - 8);
+    assert_int_equal(peer_takes(p)->packet_len, 1300);
+    peer_done_quietly(p);
+}
+
+/* A route's MTU: what it can be, whom it concerns, and that it can be taken back. */
+TEST(a_route_has_an_mtu_of_its_own)
+{
+    struct peer *p = peer_of_listener();
+    struct estab_addr other = p->them.addr;
+    unsigned bits = host_bits[peer_family == 6];
+    struct estab_route_info r;
+    uint64_t cursor = 0;
+
+    assert_int_equal(estab_stack_set_route_mtu(p->stack, p->ifindex, &other, bits, NULL, 1300),
+                     -ESTAB_ENETUNREACH);
+    other.bytes[peer_family == 6 ? 15 : 3] ^= 64;
+    assert_int_equal(estab_stack_add_route(p->stack, p->ifindex, &other, bits), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        const uint32_t wrong[] = { V4(67u, 1279u), 1501, 70000 };
+
+        assert_int_equal(
+            estab_stack_set_route_mtu(p->stack, p->ifindex, &other, bits, NULL, wrong[i]),
+            -ESTAB_EINVAL);
+    }
+    assert_int_equal(
+        estab_stack_set_route_mtu(p->stack, p->ifindex, &other, bits, NULL, V4(68u, 1280u)), 0);
+    assert_true(estab_stack_next_route(p->stack, &cursor, &r));
+    assert_int_equal(r.mtu, V4(68u, 1280u));
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 1460); /* not by that route */
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .mss = 1500 - HEADERS);
+    peer_done_quietly(p);
+
+    p = peer_of_listener();
+    route_takes(p, 1300);
+    assert_int_equal(estab_stack_set_route_mtu(p->stack, p->ifindex, &p->them.addr, bits, NULL, 0),
+                     0);
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = 1460);
+    expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101, .mss = 1500 - HEADERS);
+    peer_done_quietly(p);
+}
+
 /* limit: max_paths 0: nothing is remembered, and nothing is believed of datagrams. */
 TEST(a_host_may_remember_no_path)
 {
