@@ -456,14 +456,22 @@ def ndisc6_of_a_slaac_address():
 def nmap():
     if shutil.which("nmap") is None:
         raise Skipped("there is no nmap")
-    with estab("http", *A, "--port", "80", "www") as http:
+    with estab("http", *A, "--port", "80", "--control", "control", "www") as http:
         is_there("10.7.0.2")
         wait_for("a connection", lambda: subprocess.run(
             ["curl", "-s", "-o", "/dev/null", "http://10.7.0.2/file"]).returncode == 0)
-        out = sh("nmap", "-n", "-Pn", "-sS", "-O", "--max-retries", "6", "-p", "1-1000", "10.7.0.2",
+        # Beyond the limit of resets to nobody a closed port is silent; no port becomes an open one.
+        sh(ESTAB, "set", "--control", "control", "rst-per-second", "20")
+        out = sh("nmap", "-n", "-Pn", "-sS", "--max-retries", "0", "-p", "1-1000", "10.7.0.2", limit=120)
+        expect(re.findall(r"^(\d+)/tcp +open", out, re.M) in (["80"], []), out)
+        expect(" filtered " in out, out)
+        # Where a scan stays below it, every port that is not open is closed.
+        sh(ESTAB, "set", "--control", "control", "rst-per-second", "100000")
+        out = sh("nmap", "-n", "-Pn", "-sS", "-O", "--max-retries", "3", "-p", "1-1000", "10.7.0.2",
                  limit=120)
         opened = re.findall(r"^(\d+)/tcp +open", out, re.M)
         expect(opened == ["80"], out)
+        expect("filtered" not in out and "999 closed" in out, out)
         out = sh("nmap", "-n", "-Pn", "-sU", "--max-retries", "2", "--max-rtt-timeout", "200ms",
                  "-p", "7,53,67,123,161,500,5353", "10.7.0.2", limit=120)
         expect(not re.findall(r"^\d+/udp +open +", out, re.M), out)
