@@ -395,8 +395,9 @@ check_text_out(const struct sim_view *v)
         violated(v, SIM_RULE_SEND_WINDOW, end, f->in_edge);
     if (v->r->reason == ESTAB_WHY_DATA && v->r->tcb.pipe > v->r->tcb.cwnd)
         violated(v, SIM_RULE_CWND_RESPECTED, v->r->tcb.pipe, v->r->tcb.cwnd);
+    /* Where it may wait for its next hop, what an ACK has left of it goes when that is known. */
     if (v->r->reason == ESTAB_WHY_RETRANSMIT_RTO && s->seq == v->r->tcb.snd_una &&
-        v->r->at - f->timer_base < v->host->cfg.rto_min)
+        v->r->at - f->timer_base < v->host->cfg.rto_min && !has_ethernet(v->host))
         violated(v, SIM_RULE_RTO_PATIENCE, (uint64_t)(v->r->at - f->timer_base),
                  (uint64_t)v->host->cfg.rto_min);
     if (s->seq == v->r->tcb.snd_una &&
