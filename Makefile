@@ -233,6 +233,11 @@ $(filter-out $(lab_tests),$(tests)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(
 $(lab_tests): $(BUILD)/tests/%: $(BUILD)/obj-lab/tests/%.o $(lab_harness_obj) $(TOOLS_A) $(LIB_LAB_A) $(BUILD)/programs.list \
     | $(CMOCKA_A)
 	$(link) $(CMOCKA_LIBS) $(TOOLS_LIBS)
+# The ladders with the library whose rules can be taken away (tests/harness/peer.c).
+bite_tests := $(patsubst $(BUILD)/tests/%,$(BUILD)/bite/%,$(filter $(BUILD)/tests/tcp/%,$(tests)))
+$(bite_tests): $(BUILD)/bite/%: $(BUILD)/obj-lab/tests/%.o $(lab_harness_obj) $(CLI_A) $(TOOLS_A) $(LIB_LAB_A) \
+    $(BUILD)/programs.list | $(CMOCKA_A)
+	$(link) $(CMOCKA_LIBS) $(TOOLS_LIBS)
 ifneq ($(CMOCKA_SRC),)
 $(CMOCKA_A): $(CMOCKA_SRC)/src/cmocka.c $(BUILD)/flags
 	@echo '  CC    $<'
@@ -303,6 +308,12 @@ tidy: $(LIB_A)
 	@BUILD=$(BUILD) tools/tidy
 rfc-map:
 	@tools/rfc-map
+# For each MUST: does its own test fail when the rule is taken away? And who notices each rule's absence.
+.PHONY: bite mutants
+bite: $(bite_tests)
+	@BUILD=$(BUILD) tools/rfc-map --bite
+mutants: all $(tests)
+	@BUILD=$(BUILD) tools/mutants
 
 .PHONY: bench benches fuzz demo swarm
 benches: $(benches)
@@ -387,6 +398,8 @@ help:
 	@echo 'make test               every test; installs what it needs as root, else says what is missing'
 	@echo 'make unit               only the unit tests (honours RUNNER)'
 	@echo 'make check              layout, house rules, tests under ASan and UBSan'
+	@echo 'make bite               whether the test of a rule fails when the rule is taken away'
+	@echo 'make mutants            who notices when a rule is taken away: matrix, lessons, swarm'
 	@echo 'make coverage           which lines and branches of the library the unit tests run'
 	@echo 'make bench              every benchmark'
 	@echo 'make bench-wan          estab and Linux over long, slow and lossy paths (root); WAN=--full for all'

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ladder harness; see peer.h. */
 #include "harness/peer.h"
+#include "stack/lab.h"
 
 #include "harness/invariants.h"
 #include "wire/checksum.h"
@@ -169,6 +170,42 @@ endpoint(unsigned last, uint16_t port)
     return e;
 }
 
+#ifdef ESTAB_LAB
+static bool
+names_rule(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = list; (at = strstr(at, name)) != NULL; at += len)
+        if ((at == list || at[-1] == ',') && (at[len] == '\0' || at[len] == ','))
+            return true;
+    return false;
+}
+#endif
+
+/* With the library of the lab, ESTAB_WITHOUT=paws,nagle in the environment takes these rules away from
+ * every host, and a test that is about one of them must fail (tools/rfc-map --bite). */
+static void
+without_rules(struct estab_stack *stack)
+{
+#ifdef ESTAB_LAB
+    static struct estab_rules rules;
+    const char *without = getenv("ESTAB_WITHOUT");
+
+    if (stack == NULL || without == NULL)
+        return;
+    rules = estab_all_rules;
+#define X(name, text, rule)                                                                        \
+    if (names_rule(without, #name))                                                                \
+        rules.name = false;
+    ESTAB_RULES(X)
+#undef X
+    estab_lab_set_rules(stack, &rules);
+#else
+    (void)stack;
+#endif
+}
+
 struct peer *
 peer_host_with(const struct estab_config *cfg)
 {
@@ -187,6 +224,7 @@ peer_host_with(const struct estab_config *cfg)
     p->cfg.trace = on_trace;
     p->cfg.trace_ctx = p;
     p->stack = estab_stack_new(&p->cfg);
+    without_rules(p->stack);
     assert_non_null(p->stack);
     assert_int_equal(estab_stack_add_interface(p->stack, &link), 1);
     assert_int_equal(estab_stack_add_address(p->stack, 1, &p->us.addr, peer_family == 4 ? 24 : 64),

@@ -76,7 +76,8 @@ TEST(syn_sent_reset_with_acceptable_ack_refuses_the_connection)
     peer_done(p);
 }
 
-/* ... and otherwise not: without ACK, or with a wrong one. */
+/* RFC9293-3.10.7.3-SYNSENT, second, RFC9293-3.5.3-RSTVAL: ... and otherwise not: without ACK, or with a
+ * wrong one. */
 TEST(syn_sent_ignores_other_resets)
 {
     struct peer *p = peer_in_syn_sent();

@@ -410,7 +410,7 @@ TEST(many_small_holes_are_bounded)
     peer_done_quietly(p);
 }
 
-/* After the peer's FIN there is no more text (RFC 9293 §3.10.7.4, seventh). */
+/* RFC9293-3.10.7.4-FIN: after the peer's FIN there is no more text (RFC 9293 §3.10.7.4, seventh). */
 TEST(text_after_the_fin_is_ignored)
 {
     struct peer *p = peer_in_close_wait();
