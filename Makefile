@@ -319,6 +319,11 @@ mutants: all $(tests)
 benches: $(benches)
 bench: $(benches)
 	@for b in $(benches); do echo "== $$b"; $(RUNNER) $$b || exit 1; done
+# Instructions per packet, round trip and connection against bench/instructions.golden: valgrind counts.
+.PHONY: bench-instructions
+bench-instructions: $(BUILD)/bench/bench
+	@tools/setup --check bench
+	@bench/instructions --check $(BUILD)/bench/bench || { rc=$$?; test $$rc = 77 || exit $$rc; }
 # estab and Linux over the same bad paths, through `estab wan`; WAN='--full' for every path.
 WAN ?=
 .PHONY: bench-wan
@@ -402,6 +407,7 @@ help:
 	@echo 'make mutants            who notices when a rule is taken away: matrix, lessons, swarm'
 	@echo 'make coverage           which lines and branches of the library the unit tests run'
 	@echo 'make bench              every benchmark'
+	@echo 'make bench-instructions instructions per packet, round trip, connection against the golden figures (valgrind)'
 	@echo 'make bench-wan          estab and Linux over long, slow and lossy paths (root); WAN=--full for all'
 	@echo 'make fuzz SECONDS=60    coverage-guided fuzzing of every target (clang)'
 	@echo 'make swarm SEEDS=1000   the simulator over that many seeds'

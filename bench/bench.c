@@ -8,6 +8,7 @@
  *
  *   bench [--ms MS] [--json FILE]  every workload; FILE is build/bench.json unless given
  *   bench --only NAME [--count N]       one workload, once, N units: for callgrind and perf
+ *   bench --compiler                    what it was built with
  */
 #include "estab/estab.h"
 #include "wire/checksum.h"
@@ -658,23 +659,24 @@ struct workload {
     double scale; /* units per CPU-ns to what is printed */
     const char *goal;
     double value[RUNS];
+    uint64_t units; /* of the last run */
     double frames_per_unit;
 };
 
 /* clang-format off */
 static struct workload workloads[] = {
-    { "bulk-copy",      "bulk, send() and receive()",              "Gbit/CPU-s", bulk_copy,         8,      ">= 60", { 0 }, 0 },
-    { "bulk-zero-copy", "bulk, reserve/commit and peek/consume",   "Gbit/CPU-s", bulk_zero_copy,    8,      ">= 80", { 0 }, 0 },
-    { "churn-1",        "open, 1 B each way, close; 1 in flight",  "1/CPU-s",    churn_1,           1e9,    ">= 1,200,000", { 0 }, 0 },
-    { "churn-1000",     "the same, 1,000 in flight",               "1/CPU-s",    churn_1000,        1e9,    ">= 700,000", { 0 }, 0 },
-    { "churn-10000",    "the same, 10,000 in flight",              "1/CPU-s",    churn_10000,       1e9,    ">= 700,000", { 0 }, 0 },
-    { "churn-tw",       "1,000 in flight, 1,000,000 in TIME-WAIT", "1/CPU-s",    churn_time_wait,   1e9,    ">= 500,000", { 0 }, 0 },
-    { "echo-1",         "1-byte round trips, 1 connection",        "1/CPU-s",    round_trips_1,     1e9,    ">= 5,000,000", { 0 }, 0 },
-    { "echo-1000",      "the same over 1,000 open",                "1/CPU-s",    round_trips_1000,  1e9,    ">= 2,500,000", { 0 }, 0 },
-    { "echo-10000",     "the same over 10,000 open",               "1/CPU-s",    round_trips_10000, 1e9,    ">= 2,000,000", { 0 }, 0 },
-    { "floor-copy",     "memcpy of 1,460 B",                       "Gbit/CPU-s", floor_copy,        8,      "", { 0 }, 0 },
-    { "floor-sum",      "checksum of 1,460 B",                     "Gbit/CPU-s", floor_sum,         8,      "", { 0 }, 0 },
-    { "floor-copy-sum", "copy and checksum in one pass",           "Gbit/CPU-s", floor_copy_sum,    8,      "", { 0 }, 0 },
+    { "bulk-copy",      "bulk, send() and receive()",              "Gbit/CPU-s", bulk_copy,         8,      ">= 60", { 0 }, 0, 0 },
+    { "bulk-zero-copy", "bulk, reserve/commit and peek/consume",   "Gbit/CPU-s", bulk_zero_copy,    8,      ">= 80", { 0 }, 0, 0 },
+    { "churn-1",        "open, 1 B each way, close; 1 in flight",  "1/CPU-s",    churn_1,           1e9,    ">= 1,200,000", { 0 }, 0, 0 },
+    { "churn-1000",     "the same, 1,000 in flight",               "1/CPU-s",    churn_1000,        1e9,    ">= 700,000", { 0 }, 0, 0 },
+    { "churn-10000",    "the same, 10,000 in flight",              "1/CPU-s",    churn_10000,       1e9,    ">= 700,000", { 0 }, 0, 0 },
+    { "churn-tw",       "1,000 in flight, 1,000,000 in TIME-WAIT", "1/CPU-s",    churn_time_wait,   1e9,    ">= 500,000", { 0 }, 0, 0 },
+    { "echo-1",         "1-byte round trips, 1 connection",        "1/CPU-s",    round_trips_1,     1e9,    ">= 5,000,000", { 0 }, 0, 0 },
+    { "echo-1000",      "the same over 1,000 open",                "1/CPU-s",    round_trips_1000,  1e9,    ">= 2,500,000", { 0 }, 0, 0 },
+    { "echo-10000",     "the same over 10,000 open",               "1/CPU-s",    round_trips_10000, 1e9,    ">= 2,000,000", { 0 }, 0, 0 },
+    { "floor-copy",     "memcpy of 1,460 B",                       "Gbit/CPU-s", floor_copy,        8,      "", { 0 }, 0, 0 },
+    { "floor-sum",      "checksum of 1,460 B",                     "Gbit/CPU-s", floor_sum,         8,      "", { 0 }, 0, 0 },
+    { "floor-copy-sum", "copy and checksum in one pass",           "Gbit/CPU-s", floor_copy_sum,    8,      "", { 0 }, 0, 0 },
 };
 /* clang-format on */
 #define N_WORKLOADS (sizeof workloads / sizeof workloads[0])
@@ -696,6 +698,7 @@ run_once(struct workload *w, unsigned run, uint64_t budget_ns, uint64_t count)
     if (t.spent_ns == 0 || t.units == 0)
         die(w->name, (int64_t)t.units);
     w->value[run] = (double)t.units / (double)t.spent_ns * w->scale;
+    w->units = t.units;
     w->frames_per_unit = (double)t.frames / (double)t.units;
 }
 
@@ -772,8 +775,9 @@ run_only(const char *name, uint64_t count, uint64_t budget_ns)
     for (size_t i = 0; i < N_WORKLOADS; i++)
         if (strcmp(workloads[i].name, name) == 0) {
             run_once(&workloads[i], 0, budget_ns, count);
-            printf("%s: %.2f %s, %.4f frames per unit\n", name, workloads[i].value[0],
-                   workloads[i].unit, workloads[i].frames_per_unit);
+            printf("%s: %.2f %s, %" PRIu64 " units, %.4f frames per unit\n", name,
+                   workloads[i].value[0], workloads[i].unit, workloads[i].units,
+                   workloads[i].frames_per_unit);
             return 0;
         }
     fprintf(stderr, "bench: no workload %s; there are:", name);
@@ -791,6 +795,14 @@ main(int argc, char **argv)
     char path[512];
     struct sizes sizes[2];
 
+    if (argc == 2 && strcmp(argv[1], "--compiler") == 0) {
+#ifdef __clang__
+        printf("clang " __VERSION__ "\n");
+#else
+        printf("gcc " __VERSION__ "\n");
+#endif
+        return 0;
+    }
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--ms") == 0)
             budget_ns = strtoull(argv[i + 1], NULL, 10) * 1000000;
