@@ -270,6 +270,7 @@ extern "C" {
     X(SCOREBOARD,   "scoreboard")                                                                   \
     X(UNDO,         "what a reduction has taken")                                                   \
     X(VALIDATION,   "what was used of cwnd")                                                        \
+    X(ACCECN,       "counters of marks")                                                           \
     X(MODEL,        "model of the path")                                                            \
     X(OPTIONS,      "options of its own")                                                           \
     X(UDP,          "UDP endpoint")                                                                 \

@@ -233,7 +233,7 @@ struct estab_stack {
     struct arena arena;
     struct chunks chunks;
     struct pool conns[2], halves[2], tws[2]; /* IPv4, IPv6 */
-    struct pool listeners, undos, validations, options, udps;
+    struct pool listeners, undos, validations, accecns, options, udps;
     struct demux demux;
     struct wheel conn_wheel, half_wheel;
     struct ip_routes routes;

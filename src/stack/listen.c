@@ -10,6 +10,7 @@
 #include "stack/link.h"
 
 #include "base/bytes.h"
+#include "tcp/accecn_option.h"
 #include "tcp/internal.h"
 #include "tcp/syn_cookie.h"
 
@@ -315,6 +316,9 @@ estab_listener_open(struct estab_stack *s, struct listener *l, const struct name
     }
     quiet.trace = NULL; /* the record was in SYN-RECEIVED before */
     estab_half_open_promote(h, &c->tcb, &quiet);
+    if (c->tcb.accecn_counters != 0)
+        estab_tcp_trace_memory(&c->tcb, env, ESTAB_MEM_ACCECN,
+                               (int64_t)sizeof(struct accecn_counters));
     c->listener = l->ref;
     if (l->last != 0)
         estab_conn_at(s, l->last)->accept_next = c->ref;

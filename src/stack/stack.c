@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "stack/lab.h"
+#include "tcp/accecn_option.h"
 #include "tcp/cwnd_validation.h"
 #include "tcp/internal.h"
 #include "tcp/undo.h"
@@ -49,6 +50,7 @@ estab_stack_env(struct estab_stack *s, estab_time now)
         .chunks = &s->chunks,
         .undos = &s->undos,
         .validations = &s->validations,
+        .accecns = &s->accecns,
         .recoveries = s->recoveries,
         .trace = s->cfg.trace != NULL ? trace_for_tcp : NULL,
         .host = s,
@@ -82,6 +84,7 @@ estab_stack_record_bytes(const struct estab_stack *s)
 {
     return s->record_bytes + (size_t)s->undos.lent * s->undos.record_size +
            (size_t)s->validations.lent * s->validations.record_size +
+           (size_t)s->accecns.lent * s->accecns.record_size +
            (size_t)s->reassembly.datagrams.lent * s->reassembly.datagrams.record_size;
 }
 
@@ -178,6 +181,7 @@ setup(struct estab_stack *s)
     }
     estab_pool_init(&s->listeners, &s->arena, sizeof(struct listener), cfg->max_listeners);
     estab_pool_init(&s->undos, &s->arena, sizeof(struct undo), cfg->max_connections);
+    estab_pool_init(&s->accecns, &s->arena, sizeof(struct accecn_counters), cfg->max_connections);
     estab_pool_init(&s->validations, &s->arena, sizeof(struct cwv), cfg->max_connections);
     estab_pool_init(&s->options, &s->arena, sizeof(struct shared_options), cfg->max_connections);
     estab_wheel_init(&s->conn_wheel, 0);
@@ -274,6 +278,7 @@ estab_stack_free(struct estab_stack *s)
     estab_pool_fini(&s->listeners);
     estab_pool_fini(&s->undos);
     estab_pool_fini(&s->validations);
+    estab_pool_fini(&s->accecns);
     estab_pool_fini(&s->options);
     estab_chunks_fini(&s->chunks);
     estab_demux_fini(&s->demux);

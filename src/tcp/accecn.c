@@ -3,10 +3,12 @@
  * Accurate ECN feedback (RFC 9768): how many packets were marked, not only that some were. Agreed
  * in the handshake with the flags AE, CWR and ECE; afterwards these three bits are the ACE field,
  * the low bits of a counter of CE marks that arrived. What a sender makes of the marks is RFC
- * 3168's: once a window, like a loss. The options of §3.2.3 are neither sent nor read (they are
- * skipped as unknown). Called from ecn.c and half_open.c.
+ * 3168's: once a window, like a loss. The options of §3.2.3 are accecn_option.c's. Called from
+ * ecn.c and half_open.c.
  */
 #include "tcp/accecn.h"
+
+#include "tcp/accecn_option.h"
 
 #define CEP_INITIAL 5 /* §3.2.1 (RFC9768-3.2.1-INIT) */
 
@@ -40,9 +42,12 @@ estab_accecn_syn(struct tcp_seg *syn)
 }
 
 void
-estab_accecn_syn_ack(struct tcp_seg *syn_ack, uint8_t syn_ecn)
+estab_accecn_syn_ack(struct tcp_seg *syn_ack, uint8_t syn_ecn, bool first)
 {
     set_field(syn_ack, field_of[syn_ecn]); /* (RFC9768-3.1.1-SYNACK) */
+    /* §3.2.3.2: the empty option, to see whether it gets through; a SYN,ACK that is repeated, or answers
+     * a SYN of fewer octets than an MSS makes, goes without. */
+    syn_ack->has_accecn = first;
 }
 
 enum ecn_mode
@@ -76,12 +81,13 @@ estab_accecn_mode_of_syn_ack(const struct tcp_seg *syn_ack)
 }
 
 void
-estab_accecn_begin(struct tcb *tcb, const struct tcp_seg *seg)
+estab_accecn_begin(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
 {
     bool client = (seg->ctl & CTL_ACK) != 0;
 
     tcb->accecn = true;
     tcb->accecn_first = true;
+    estab_accecn_option_begin(tcb, env);
     tcb->r_cep = CEP_INITIAL;
     tcb->s_cep = CEP_INITIAL;
     /* §3.1.5 (RFC9768-3.1.5-LATEST): of the latest SYN, or SYN,ACK, that arrived. */
@@ -98,22 +104,27 @@ estab_accecn_begin(struct tcb *tcb, const struct tcp_seg *seg)
 }
 
 void
-estab_accecn_arrives(struct tcb *tcb, const struct tcp_seg *seg)
+estab_accecn_arrives(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
 {
-    uint8_t n = seg->len > 0 ? 2 : 3;
+    estab_accecn_option_arrives(tcb, env, seg);
+    if (seg->ip_ecn == IP_ECN_CE)
+        tcb->r_cep++;
+}
 
-    if (seg->ip_ecn != IP_ECN_CE)
-        return;
-    tcb->r_cep++;
+void
+estab_accecn_owe(struct tcb *tcb, bool text)
+{
     /* §3.2.2.5.1 (RFC9768-3.2.2.5.1): an ACK for each second mark; for each third where there is
      * nothing to acknowledge, so that ACKs do not call forth ACKs. */
-    if ((uint8_t)(tcb->r_cep - tcb->r_cep_told) >= n)
+    if ((uint8_t)(tcb->r_cep - tcb->r_cep_told) >= (text ? 2 : 3) && tcb->acks_owed == 0)
         owe_one_ack(tcb, WHY_ACK_NOW);
 }
 
 void
-estab_accecn_mark(struct tcb *tcb, struct tcp_seg *seg)
+estab_accecn_mark(struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg)
 {
+    if (seg->len == 0 && !(seg->ctl & CTL_FIN))
+        estab_accecn_option_fill(tcb, env, seg, tcb->accecn_third_owed);
     /* §3.2.2.1 (RFC9768-3.2.2.1-3RD): the pure ACK of the SYN,ACK tells how that arrived. */
     if (tcb->accecn_third_owed && seg->len == 0 && seg->sack_blocks == 0 && !(seg->ctl & CTL_FIN) &&
         seg->ack == tcb->irs + 1)
@@ -125,7 +136,8 @@ estab_accecn_mark(struct tcb *tcb, struct tcp_seg *seg)
 }
 
 uint32_t
-estab_accecn_news(struct tcb *tcb, const struct tcp_seg *seg, uint32_t packets)
+estab_accecn_news(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
+                  uint32_t packets)
 {
     uint8_t ace = estab_accecn_field(seg);
     uint32_t delta;
@@ -137,6 +149,7 @@ estab_accecn_news(struct tcb *tcb, const struct tcp_seg *seg, uint32_t packets)
             if (ace == ACE_CE)
                 tcb->s_cep = CEP_INITIAL + 1;
             tcb->accecn_no_ect |= ace == 0;
+            (void)estab_accecn_option_news(tcb, env, seg, 0, 0);
             return 0;
         }
         /* §3.2.2.4 (RFC9768-4-ZERO): a counter that begins at zero was wiped on its way. */
@@ -148,9 +161,5 @@ estab_accecn_news(struct tcb *tcb, const struct tcp_seg *seg, uint32_t packets)
     }
     delta = (ace - tcb->s_cep) & 7u;
     tcb->s_cep = ace;
-    /* §3.2.2.5.2 (RFC9768-3.2.2.5.2): an ACK of more packets than the field can count may have gone
-     * round it: as many marks as there can have been. */
-    if (packets > 7)
-        delta = packets - ((packets - delta) & 7u);
-    return delta;
+    return estab_accecn_option_news(tcb, env, seg, delta, packets);
 }

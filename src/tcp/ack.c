@@ -190,7 +190,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         }
         estab_fast_open_acked(tcb, seg->ack);
         established(tcb, env, seg, wnd);
-        marked = estab_ecn_is_marked(tcb, seg, 0);
+        marked = estab_ecn_is_marked(tcb, env, seg, 0);
         acknowledge(tcb, env, seg, marked);
         restore_rto(tcb);
         if (UNLIKELY(tcb->opt->pacing) && tcb->cc->model == NULL)
@@ -217,7 +217,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
 
     moved_una = seq_gt(seg->ack, tcb->snd_una) && RULE(env, ack_moves_una);
     duplicate = !moved_una && is_duplicate_ack(tcb, seg, wnd);
-    marked = seq_geq(seg->ack, old_una) && estab_ecn_is_marked(tcb, seg, seg->ack - old_una);
+    marked = seq_geq(seg->ack, old_una) && estab_ecn_is_marked(tcb, env, seg, seg->ack - old_una);
     if (moved_una) {
         acknowledge(tcb, env, seg, marked);
         estab_path_mtu_ack(tcb, env, seg->ack - old_una);

@@ -6,6 +6,7 @@
  * argument: a RST is believed only after its sequence number has been, and only an acceptable ACK
  * may move SND.UNA or open the window. Called from arrives.c. TIME-WAIT: time_wait.c.
  */
+#include "tcp/accecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/internal.h"
 
@@ -168,11 +169,13 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
     seg->ctl &= (uint8_t)~CTL_SYN;
     /* a closed window has refused the text, but not the rest of the segment */
     v = len > 0 && seg->len == 0 ? SEG_ACCEPTED_PROBE : SEG_ACCEPTED;
-    estab_ecn_arrives(tcb, seg);
+    estab_ecn_arrives(tcb, env, seg);
     estab_uto_arrives(tcb, seg);
     check_urg(tcb, seg);                       /* Sixth */
     estab_tcp_process_text(tcb, env, seg, &v); /* Seventh */
     if (tcb->state != TCPS_CLOSED)
         estab_tcp_check_fin(tcb, env, seg, &v); /* Eighth */
+    if (UNLIKELY(tcb->accecn) && seg->ip_ecn == IP_ECN_CE && tcb->state != TCPS_CLOSED)
+        estab_accecn_owe(tcb, len > 0);
     return v;
 }

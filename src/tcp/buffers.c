@@ -4,6 +4,7 @@
  * and every octet taken or returned is traced. Called from user_calls.c, text.c and ack.c.
  */
 #include "base/bits.h"
+#include "tcp/accecn_option.h"
 #include "tcp/cc.h"
 #include "tcp/cwnd_validation.h"
 #include "tcp/rack.h"
@@ -99,13 +100,14 @@ estab_tcp_ranges_return(struct tcb *tcb, struct tcp_env *env)
     estab_tcp_trace_memory(tcb, env, ESTAB_MEM_RANGES, -(int64_t)size);
 }
 
-/* What only text on the way needs. */
+/* What only a connection on the wire needs. */
 void
 estab_tcp_release_sender(struct tcb *tcb, struct tcp_env *env)
 {
     estab_rack_release(tcb, env);
     estab_undo_forget(tcb, env);
     estab_cwv_forget(tcb, env);
+    estab_accecn_option_forget(tcb, env);
     cc_release(tcb, env);
 }
 

@@ -6,6 +6,7 @@
  * arrives_*.c, emit.c and half_open.c.
  */
 #include "tcp/accecn.h"
+#include "tcp/accecn_option.h"
 #include "tcp/cc.h"
 
 /* (RFC3168-6.1.1-FALLBACK) A SYN that stays unanswered may have met somebody who drops such flags:
@@ -22,7 +23,7 @@ estab_ecn_mark_syn(const struct tcb *tcb, const struct tcp_env *env, bool answer
                    struct tcp_seg *seg)
 {
     if (answer && tcb->accecn)
-        estab_accecn_syn_ack(seg, tcb->accecn_syn_ecn);
+        estab_accecn_syn_ack(seg, tcb->accecn_syn_ecn, tcb->syn_retransmissions == 0);
     else if (answer)
         /* ECN-setup SYN,ACK: ECE without CWR, only in answer to an ECN-setup SYN. */
         seg->ctl |= tcb->ecn ? CTL_ECE : 0;
@@ -52,17 +53,19 @@ estab_ecn_take_syn(struct tcb *tcb, const struct tcp_env *env, const struct tcp_
     tcb->ecn = mode != ECN_MODE_NONE;
     tcb->accecn = false;
     if (mode == ECN_MODE_ACCURATE)
-        estab_accecn_begin(tcb, seg);
+        estab_accecn_begin(tcb, env, seg);
+    else
+        estab_accecn_option_forget(tcb, env);
 }
 
 /* A segment inside the window. */
 void
-estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg)
+estab_ecn_arrives(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg)
 {
     if (!tcb->ecn || seg->ctl & CTL_SYN)
         return;
     if (tcb->accecn) {
-        estab_accecn_arrives(tcb, seg);
+        estab_accecn_arrives(tcb, env, seg);
         return;
     }
     /* §6.1.3 (RFC3168-6.1.3-ECE): CWR says that the last echo was heard; a mark on the same packet
@@ -77,12 +80,13 @@ estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg)
 }
 
 bool
-estab_ecn_is_marked(struct tcb *tcb, const struct tcp_seg *seg, uint32_t acked)
+estab_ecn_is_marked(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
+                    uint32_t acked)
 {
     if (!tcb->ecn || seg->ctl & CTL_SYN)
         return false;
     if (tcb->accecn)
-        return estab_accecn_news(tcb, seg, (acked + tcb->smss - 1) / tcb->smss) > 0;
+        return estab_accecn_news(tcb, env, seg, (acked + tcb->smss - 1) / tcb->smss) > 0;
     return (seg->ctl & CTL_ECE) != 0;
 }
 
@@ -126,12 +130,12 @@ estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, tcp_seq old_una)
 
 /* What ECN has to say on a segment with an ACK; `fresh`: new text. */
 void
-estab_ecn_mark(struct tcb *tcb, struct tcp_seg *seg, bool fresh)
+estab_ecn_mark(struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg, bool fresh)
 {
     if (!tcb->ecn)
         return;
     if (tcb->accecn)
-        estab_accecn_mark(tcb, seg);
+        estab_accecn_mark(tcb, env, seg);
     else if (tcb->ece_owed)
         seg->ctl |= CTL_ECE;
     /* §6.1.4, §6.1.5, §6.1.6: pure ACKs, what is sent again and window probes are not ECT

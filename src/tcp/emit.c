@@ -147,7 +147,7 @@ emit_text(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out, tcp_seq seq
     fill_options(tcb, env, seg);
     seg->len = len;
     estab_uto_tell(tcb, seg);
-    estab_ecn_mark(tcb, seg, fresh && reason != WHY_ZERO_WINDOW_PROBE);
+    estab_ecn_mark(tcb, env, seg, fresh && reason != WHY_ZERO_WINDOW_PROBE);
     if (len > 0)
         estab_ring_spans(&tcb->snd, offset, len, out->text);
     /* (MUST-61) PSH on the segment that empties the queue (SHLD-27). */
@@ -334,7 +334,7 @@ emit_keepalive(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
 
     begin(tcb, env, out, tcb->snd_nxt - 1, CTL_ACK, WHY_KEEPALIVE_PROBE);
     fill_options(tcb, env, &out->seg);
-    estab_ecn_mark(tcb, &out->seg, false);
+    estab_ecn_mark(tcb, env, &out->seg, false);
     if (tcb->opt->keepalive_garbage) {
         out->seg.len = 1;
         out->seg.text = garbage;
@@ -362,7 +362,7 @@ emit_ack(struct tcb *tcb, struct tcp_env *env, struct tcp_out *out)
     fill_options(tcb, env, &out->seg);
     fill_sack(tcb, env, &out->seg);
     estab_uto_tell(tcb, &out->seg);
-    estab_ecn_mark(tcb, &out->seg, false);
+    estab_ecn_mark(tcb, env, &out->seg, false);
     acknowledged(tcb, out);
 }
 

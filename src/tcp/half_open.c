@@ -164,7 +164,7 @@ estab_half_open_syn_ack(const struct half_open *h, const struct tcp_env *env, ui
     /* A SYN,ACK that stays unanswered may have met somebody who drops such flags; and one without
      * answers a SYN without. */
     if (h->accecn && !h->no_ect && h->retransmissions <= 1)
-        estab_accecn_syn_ack(&out->seg, h->syn_ecn);
+        estab_accecn_syn_ack(&out->seg, h->syn_ecn, !again && h->mss != 0);
     fill_ts(h, env, ts_offset, &out->seg);
 }
 

@@ -185,11 +185,12 @@ estab_time estab_uto(const struct tcb *tcb, const struct tcp_env *env);
 void estab_ecn_mark_syn(const struct tcb *tcb, const struct tcp_env *env, bool answer,
                         struct tcp_seg *seg);
 void estab_ecn_take_syn(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg);
-void estab_ecn_arrives(struct tcb *tcb, const struct tcp_seg *seg);
+void estab_ecn_arrives(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg);
 /* Does an acceptable ACK, of `acked` octets more, tell of marks? To be asked once for each. */
-bool estab_ecn_is_marked(struct tcb *tcb, const struct tcp_seg *seg, uint32_t acked);
+bool estab_ecn_is_marked(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
+                         uint32_t acked);
 void estab_ecn_echo(struct tcb *tcb, const struct tcp_env *env, tcp_seq old_una);
-void estab_ecn_mark(struct tcb *tcb, struct tcp_seg *seg, bool fresh);
+void estab_ecn_mark(struct tcb *tcb, const struct tcp_env *env, struct tcp_seg *seg, bool fresh);
 
 /* keepalive.c */
 void estab_tcp_keepalive_heard(struct tcb *tcb, const struct tcp_env *env);

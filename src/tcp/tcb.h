@@ -252,6 +252,7 @@ struct tcb {
     estab_time challenged_at;    /* of the last challenge ACK */
 
     uint64_t bytes_sent, bytes_received; /* text, once each */
+    uint32_t accecn_counters;            /* index of their record; 0: none */
     uint32_t events;                     /* enum estab_event_bits, not taken yet */
     const struct estab_tcp_options *opt; /* the host's, the listener's, or an own copy */
 };

@@ -28,6 +28,7 @@ struct tcp_env {
     struct chunks *chunks;    /* ring memory */
     struct pool *undos;       /* struct undo */
     struct pool *validations; /* struct cwv */
+    struct pool *accecns;     /* struct accecn_counters */
     uint64_t *recoveries;     /* counters, by enum estab_recovery */
     /* For a SYN with tcb->fast_open_owed; NULL: no option. Lent until the segment is written. */
     const struct fast_open_offer *fast_open;

@@ -20,6 +20,8 @@ enum {
     OPT_TS = 8,
     OPT_USER_TIMEOUT = 28,
     OPT_FAST_OPEN = 34,
+    OPT_ACCECN0 = 172,
+    OPT_ACCECN1 = 174,
 };
 
 static void
@@ -78,6 +80,14 @@ take_option(struct tcp_seg *seg, uint8_t kind, const uint8_t *opt, uint32_t len)
         seg->fast_open_len = (uint8_t)(len - 2);
         seg->fast_open = opt + 2;
         break;
+    case OPT_ACCECN0: /* whole fields of three octets; what does not fill one is padding */
+    case OPT_ACCECN1:
+        seg->has_accecn = true;
+        seg->accecn_order = kind == OPT_ACCECN1;
+        seg->accecn_fields = (uint8_t)(len >= 11 ? 3 : (len - 2) / 3);
+        for (i = 0; i < seg->accecn_fields; i++)
+            seg->accecn[i] = (uint32_t)opt[2 + 3 * i] << 16 | get_be16(opt + 3 + 3 * i);
+        break;
     default: /* (MUST-6) */
         break;
     }
@@ -133,6 +143,8 @@ estab_tcp_parse(struct tcp_seg *seg, const uint8_t *tcp, uint32_t len)
     seg->has_mss = seg->has_wscale = seg->sack_permitted = seg->has_ts = false;
     seg->has_fast_open = false;
     seg->has_user_timeout = false;
+    seg->has_accecn = false;
+    seg->accecn_fields = 0;
     seg->user_timeout = 0;
     seg->fast_open_len = 0;
     seg->fast_open = NULL;
@@ -248,6 +260,24 @@ put_user_timeout(uint8_t *p, const struct tcp_seg *seg)
     return p + 4;
 }
 
+/* RFC 9768 §3.2.3, behind the others, if there is room. */
+static uint8_t *
+put_accecn(uint8_t *p, const uint8_t *begin, const struct tcp_seg *seg)
+{
+    uint32_t len = 2 + 3u * seg->accecn_fields;
+
+    if (!seg->has_accecn || (size_t)(p - begin) + len > TCP_OPTIONS_MAX)
+        return p;
+    p[0] = seg->accecn_order == 0 ? OPT_ACCECN0 : OPT_ACCECN1;
+    p[1] = (uint8_t)len;
+    p += 2;
+    for (unsigned i = 0; i < seg->accecn_fields; i++, p += 3) {
+        p[0] = (uint8_t)(seg->accecn[i] >> 16);
+        put_be16(p + 1, (uint16_t)seg->accecn[i]);
+    }
+    return p;
+}
+
 static uint8_t *
 put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
 {
@@ -255,7 +285,7 @@ put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
     unsigned i, n;
 
     if (seg->ctl & CTL_SYN)
-        return put_fast_open(put_syn_options(p, seg, layout), begin, seg);
+        return put_accecn(put_fast_open(put_syn_options(p, seg, layout), begin, seg), begin, seg);
     if (seg->has_ts)
         p = put_ts(put_nops(p, 2), seg); /* (RFC7323-A-LAYOUT) */
     if (seg->has_user_timeout)
@@ -264,7 +294,7 @@ put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
     while (n > 0 && (size_t)(p - begin) + 4 + 8 * n > TCP_OPTIONS_MAX)
         n--;
     if (n == 0)
-        return p;
+        return put_accecn(p, begin, seg);
     p = put_nops(p, 2);
     p[0] = OPT_SACK;
     p[1] = (uint8_t)(2 + 8 * n);
@@ -273,7 +303,7 @@ put_options(uint8_t *p, const struct tcp_seg *seg, unsigned layout)
         put_be32(p, seg->sack[i][0]);
         put_be32(p + 4, seg->sack[i][1]);
     }
-    return p;
+    return put_accecn(p, begin, seg);
 }
 
 uint32_t

@@ -53,6 +53,10 @@ struct tcp_seg {
     uint16_t mss;
     uint32_t ts_val, ts_ecr;
     uint32_t sack[TCP_SACK_BLOCKS_MAX][2]; /* valid up to sack_blocks */
+    bool has_accecn;                       /* RFC 9768 §3.2.3 */
+    uint8_t accecn_order;                  /* 0: AccECN0, 1: AccECN1 */
+    uint8_t accecn_fields;                 /* 0 to 3 */
+    uint32_t accecn[3];                    /* counters of 24 bits, as they stand in the option */
     const uint8_t *text;
     bool has_fast_open;       /* RFC 7413 §4.1.1, on a SYN alone */
     uint8_t fast_open_len;    /* octets of the cookie; 0: a request for one */

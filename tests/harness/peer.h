@@ -38,9 +38,12 @@ struct step {
     uint32_t sack[4][2];
     uint8_t reason; /* expected: compared when named */
     uint8_t ttl;
-    uint32_t uto;      /* seconds: a user timeout option; UINT32_MAX: one of 0 */
-    uint8_t ip_ecn;    /* the ECN field of the IP header; always compared */
-    uint8_t ace;       /* AE, CWR and ECE as one field (RFC 9768) + 1; compared when named */
+    uint32_t uto;   /* seconds: a user timeout option; UINT32_MAX: one of 0 */
+    uint8_t ip_ecn; /* the ECN field of the IP header; always compared */
+    uint8_t ace;    /* AE, CWR and ECE as one field (RFC 9768) + 1; compared when named */
+    uint8_t accecn; /* sent: 1 + the order of its fields (RFC 9768 §3.2.3), of which there are: */
+    uint8_t counters;
+    uint32_t counted[3];
     uint8_t fast_open; /* octets of the cookie + 1, so that 0 means no option; compared on a SYN */
 };
 

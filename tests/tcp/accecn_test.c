@@ -329,3 +329,212 @@ TEST(an_old_ack_does_not_turn_the_counter_back)
     assert_int_equal(user_status(p).tcb.ssthresh, 5 * MSS);
     peer_done_quietly(p);
 }
+
+/* ---- the options ---- */
+
+/* The next segment is a pure ACK whose option has these fields; n < 0: it has none. */
+static void
+expect_counters(struct peer *p, int n, uint8_t order, uint32_t a, uint32_t b, uint32_t c)
+{
+    const uint32_t want[3] = { a, b, c };
+    struct captured *got;
+
+    if (p->n == 0)
+        (void)time_until_sent(p, MS(50));
+    got = peer_takes(p);
+    assert_int_equal(got->seg.len, 0);
+    assert_int_equal(got->seg.has_accecn, n >= 0);
+    if (n < 0)
+        return;
+    assert_int_equal(got->seg.accecn_fields, n);
+    assert_int_equal(got->seg.accecn_order, order);
+    for (int i = 0; i < n; i++)
+        assert_int_equal(got->seg.accecn[i], want[i]);
+}
+
+/* RFC9768-3.2.3-OPT: the SYN,ACK that grants AccECN tries whether the path lets the option through, without
+ * a field; not when it is repeated, nor where AccECN is not granted, nor where the SYN was so short that the
+ * answer would be twice as long. */
+TEST(the_syn_ack_tries_the_option)
+{
+    static const struct {
+        uint8_t flags, mss;
+        bool option;
+    } cases[] = { { 7, 1, true }, { 7, 0, false }, { 3, 1, false }, { 0, 1, false } };
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct peer *p = host(ESTAB_ECN_ANSWER);
+        struct captured *c;
+
+        peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = cases[i].mss ? MSS : 0, ACE(cases[i].flags));
+        c = peer_takes(p);
+        assert_int_equal(c->seg.has_accecn, cases[i].option);
+        assert_int_equal(c->seg.accecn_fields, 0);
+        assert_true(c->seg.header_len <= 20 + (cases[i].mss ? 4 : 0) + 4);
+        (void)time_until_sent(p, SEC(2));
+        assert_false(peer_takes(p)->seg.has_accecn);
+        peer_done_quietly(p);
+    }
+}
+
+/* The third segment brings all three counters, as they begin. */
+TEST(the_third_segment_brings_the_counters_as_they_begin)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+
+    cfg.ecn = ESTAB_ECN_ASK;
+    p = peer_host_with(&cfg);
+    user_opens(p);
+    assert_false(peer_takes(p)->seg.has_accecn);
+    peer_sends(p, .ctl = CTL_SYN | CTL_ACK, .seq = 100, .ack = ISS + 1, .mss = MSS, ACE(2),
+               .accecn = 1);
+    assert_int_equal(mode(p), ACCURATE);
+    expect_counters(p, 3, 0, 1, 0, 1);
+    peer_done(p);
+}
+
+/* Text of `len` octets with that IP-ECN field. */
+static void
+peer_text(struct peer *p, uint32_t *seq, uint32_t len, uint8_t ecn)
+{
+    peer_sends(p, .ctl = CTL_ACK, .seq = *seq, .ack = ISS + 1, .len = len, ACE(5), .ip_ecn = ecn);
+    *seq += len;
+    user_receives(p, len);
+}
+
+/* RFC9768-3.2.3-OPT: what is told, and when: with the next two ACKs when another counter begins to move,
+ * with each while marks arrive, and with each eighth while one goes on; and no more fields than have ever
+ * moved. */
+TEST(counters_are_told_as_they_move)
+{
+    struct peer *p = established();
+    uint32_t seq = 101;
+
+    peer_text(p, &seq, 1000, ECT0);
+    expect_counters(p, 1, 0, 1001, 0, 0);
+    peer_text(p, &seq, 1000, ECT0);
+    expect_counters(p, 1, 0, 2001, 0, 0);
+    for (unsigned i = 0; i < 7; i++) {
+        peer_text(p, &seq, 1000, ECT0);
+        expect_counters(p, -1, 0, 0, 0, 0);
+    }
+    peer_text(p, &seq, 1000, ECT0);
+    expect_counters(p, 1, 0, 10001, 0, 0);
+    for (unsigned i = 1; i <= 5; i++) {
+        peer_text(p, &seq, 500, CE);
+        expect_counters(p, 2, 0, 10001, i * 500, 0);
+    }
+    peer_text(p, &seq, 100, NOT_ECT); /* counts for nobody, and nothing is new */
+    expect_counters(p, -1, 0, 0, 0, 0);
+    peer_text(p, &seq, 200, ECT1);
+    expect_counters(p, 3, 0, 10001, 2500, 201);
+    peer_done(p);
+}
+
+/* A sender of ECT(1) is told with AccECN1. */
+TEST(the_order_follows_the_codepoint)
+{
+    struct peer *p = established();
+    uint32_t seq = 101;
+
+    peer_text(p, &seq, 1000, ECT1);
+    expect_counters(p, 1, 1, 1001, 0, 0);
+    peer_text(p, &seq, 1000, CE);
+    expect_counters(p, 2, 1, 1001, 1000, 0);
+    peer_done(p);
+}
+
+/* SACK goes first: with timestamps and two blocks there is room for two fields, with three for none; what
+ * had no room is told later. */
+TEST(sack_leaves_less_room)
+{
+    struct peer *p = host(ESTAB_ECN_ANSWER);
+    static const uint32_t left[] = { 1101, 3101, 5101 };
+
+    p->timestamps = true;
+    peer_sends(p, .ctl = CTL_SYN, .seq = 100, .mss = MSS, ACE(7), .sackok = true, .ts_val = 1);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, ACE(2));
+    user_accepts(p);
+    for (unsigned i = 0; i < 3; i++) {
+        struct captured *c;
+
+        peer_sends(p, .ctl = CTL_ACK, .seq = left[i], .ack = ISS + 1, .len = 100, ACE(5),
+                   .ip_ecn = i == 2 ? ECT1 : CE);
+        c = peer_takes(p);
+        assert_int_equal(c->seg.sack_blocks, i + 1);
+        assert_int_equal(c->seg.has_accecn, i < 2);
+        assert_int_equal(c->seg.accecn_fields, i < 2 ? 2 : 0);
+        assert_true(c->seg.header_len <= 60);
+    }
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 1000, ACE(5), .ip_ecn = NOT_ECT);
+    {
+        struct captured *c = peer_takes(p);
+
+        assert_int_equal(c->seg.sack_blocks, 2);
+        assert_int_equal(c->seg.accecn_fields, 2);
+    }
+    peer_done_quietly(p);
+}
+
+/* Nineteen segments are out, one ACK for all comes with ACE as it was; `marks` as the option says. */
+static bool
+is_reduced_by(uint8_t ace, uint8_t order, uint8_t fields, uint32_t a, uint32_t b, uint32_t c)
+{
+    struct peer *p = established();
+    uint32_t before;
+
+    user_sends(p, 10 * MSS);
+    for (uint32_t i = 1; i <= 10; i++)
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(i), ACE(5));
+    user_sends(p, 20 * MSS);
+    peer_forgets(p);
+    before = user_status(p).tcb.cwnd;
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(29), ACE(ace), .accecn = 1 + order,
+               .counters = fields, .counted = { a, b, c });
+    peer_forgets(p);
+    before = user_status(p).tcb.cwnd < before;
+    peer_done_quietly(p);
+    return before;
+}
+
+/* RFC9768-3.2.3-OPT, RFC9768-3.2.2.5.2: an ACK of nineteen packets may have gone round the three bits of
+ * ACE: without the option it must be taken for marks; the option says that there were none. */
+TEST(the_option_tells_what_the_field_cannot)
+{
+    assert_true(is_reduced_by(5, 0, 0, 0, 0, 0));
+    assert_false(is_reduced_by(5, 0, 1, 29001, 0, 0));
+    assert_false(is_reduced_by(5, 0, 3, 29001, 0, 1));
+    assert_false(is_reduced_by(5, 1, 2, 1, 0, 0));
+    /* eight, and one whose ACE somebody holds still */
+    assert_true(is_reduced_by(5, 0, 2, 21001, 8000, 0));
+    assert_true(is_reduced_by(5, 0, 2, 28001, 1000, 0));
+    assert_true(is_reduced_by(6, 0, 2, 28001, 1000, 0));
+    /* wiped: a counter that begins with 1 is never 0 */
+    assert_true(is_reduced_by(5, 0, 3, 0, 0, 0));
+}
+
+/* An ACK that was overtaken brings older counters: they take nothing back, and mark nothing. */
+TEST(counters_do_not_go_back)
+{
+    struct peer *p = established();
+    uint32_t before;
+
+    user_sends(p, 10 * MSS);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(5), ACE(6), .accecn = 1, .counters = 2,
+               .counted = { 4001, 1000 });
+    before = user_status(p).tcb.cwnd;
+    assert_true(before < 10 * MSS);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(5), ACE(6), .accecn = 1, .counters = 2,
+               .counted = { 3001, 0 });
+    time_passes(p, MS(1));
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(10), ACE(6), .accecn = 1, .counters = 2,
+               .counted = { 9001, 1000 });
+    assert_true(user_status(p).tcb.cwnd >= before);
+    user_sends(p, 10 * MSS);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = T(11), ACE(6), .accecn = 1, .counters = 2,
+               .counted = { 10001, 1000 });
+    assert_true(user_status(p).tcb.cwnd >= before);
+    peer_done_quietly(p);
+}

@@ -222,6 +222,55 @@ TEST(known_kinds_count_only_with_their_own_length)
         }
 }
 
+/* RFC9768-3.2.3-OPT: of AccECN's options the whole fields count, three at most; what does not fill one
+ * is padding. What is written is read again. */
+TEST(accecn_options_of_every_length_have_whole_fields)
+{
+    struct tcp_seg seg;
+
+    for (unsigned kind = 172; kind <= 174; kind += 2)
+        for (unsigned len = 2; len <= 40; len++) {
+            uint8_t options[40];
+
+            for (unsigned i = 0; i < 40; i++)
+                options[i] = (uint8_t)i;
+            options[0] = (uint8_t)kind;
+            options[1] = (uint8_t)len;
+            memset(options + len, 1, 40 - len);
+            assert_int_equal(parse_with(&seg, CTL_ACK, options, 40), ESTAB_SEG_NONE);
+            assert_true(seg.has_accecn);
+            assert_int_equal(seg.accecn_order, kind == 174);
+            assert_int_equal(seg.accecn_fields, len >= 11 ? 3 : (len - 2) / 3);
+            for (unsigned i = 0; i < seg.accecn_fields; i++)
+                assert_int_equal(seg.accecn[i], (2 + 3 * i) << 16 | (3 + 3 * i) << 8 | (4 + 3 * i));
+        }
+    for (uint8_t fields = 0; fields <= 3; fields++) {
+        struct tcp_seg out = { .src_port = 1,
+                               .dst_port = 2,
+                               .ctl = CTL_ACK,
+                               .has_ts = true,
+                               .has_accecn = true,
+                               .accecn_order = fields & 1,
+                               .accecn_fields = fields,
+                               .accecn = { 0xfffffe, 0x010203, 7 } };
+        uint8_t tcp[TCP_HEADER_MAX];
+        uint32_t len = estab_tcp_write(tcp, &out, ESTAB_SYN_LAYOUT_LINUX);
+
+        assert_int_equal(len, 32 + (2 + 3 * fields + 3) / 4 * 4);
+        assert_int_equal(len, estab_tcp_header_len(&out, ESTAB_SYN_LAYOUT_LINUX));
+        assert_int_equal(estab_tcp_parse(&seg, tcp, len), ESTAB_SEG_NONE);
+        assert_true(seg.has_ts && seg.has_accecn && seg.accecn_order == (fields & 1));
+        assert_int_equal(seg.accecn_fields, fields);
+        assert_memory_equal(seg.accecn, out.accecn, fields * sizeof(out.accecn[0]));
+        /* with three blocks of SACK there is no room for it */
+        out.sack_blocks = 3;
+        len = estab_tcp_write(tcp, &out, ESTAB_SYN_LAYOUT_LINUX);
+        assert_int_equal(estab_tcp_parse(&seg, tcp, len), ESTAB_SEG_NONE);
+        assert_false(seg.has_accecn);
+        assert_int_equal(seg.sack_blocks, 3);
+    }
+}
+
 /* MUST-64: options begin at any octet. */
 TEST(options_begin_at_any_octet)
 {
