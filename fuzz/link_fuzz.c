@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes a host on Ethernet. The input is a program: an octet of configuration, then operations:
- * frames raw or well made (ARP, neighbour discovery with any options, group queries, echoes, SYNs,
- * errors and redirects that quote what was sent), datagrams of any size, the user's calls, and time. Looked for: traps, leaks, tables beyond their limits, frames that
- * are malformed, not ours or endless.
+ * frames raw, or with their lengths and sums made right, or well made (ARP, neighbour discovery with
+ * any options, group queries, echoes, SYNs, UDP, datagrams in fragments, errors and redirects that
+ * quote what was sent), datagrams of any size, the user's calls, and time. Looked for: traps, leaks,
+ * tables beyond their limits, frames that are malformed, not ours or endless.
  */
 #include "base/bytes.h"
 #include "estab/estab.h"
+#include "fuzz/fix_sums.h"
 #include "sim/alloc.h"
 #include "wire/arp.h"
-#include "wire/checksum.h"
-#include "wire/ethernet.h"
-#include "wire/groups.h"
 #include "wire/icmp.h"
 #include "wire/nd.h"
 #include "wire/tcp_header.h"
@@ -48,6 +47,7 @@ struct fuzz {
     estab_time now;
     estab_conn conns[CONNS];
     estab_udp udp;
+    uint8_t family;      /* of the former */
     uint8_t asked6[16];  /* the target of the latest solicitation of the stack's */
     uint8_t sent[2][64]; /* the beginning of the last packet of IPv4 and of IPv6 */
 };
@@ -276,6 +276,21 @@ op_arp(struct fuzz *z)
     hear(z, frame, at + ARP_LEN);
 }
 
+/* As op_raw(), but what the headers say of lengths and sums is true. */
+static void
+op_mended(struct fuzz *z)
+{
+    uint8_t frame[512];
+    unsigned what = octet(z);
+    uint32_t len = octet(z) * 2, at;
+
+    at = begin(z, frame, what & 1 ? ETHER_IPV6 : ETHER_IPV4);
+    for (; at < len; at++)
+        frame[at] = (uint8_t)octet(z);
+    fix_frame(frame, at, (what & 2) != 0);
+    hear(z, frame, at);
+}
+
 /* Any ICMPv6 message with the right checksum: fixed parts well made, then what the input says. */
 static void
 op_icmp6(struct fuzz *z)
@@ -387,6 +402,149 @@ op_about(struct fuzz *z)
     (void)estab_ip_write(frame + at, six ? 6 : 4, six ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP, 255, 0,
                          src, dst, 0, len);
     hear(z, frame, at + ip_len + len);
+}
+
+/* ---- datagrams to us, whole or cut ---- */
+
+#define PAYLOAD_MAX 65535u
+
+struct cut {
+    uint8_t src[16], dst[16], from[6], to[6];
+    uint8_t payload[PAYLOAD_MAX];
+    uint32_t len, id;
+    unsigned version;
+    uint8_t proto;
+};
+
+/* `len` octets of it from `at` on, as the frame of a fragment. */
+static void
+hear_fragment(struct fuzz *z, const struct cut *c, uint32_t at, uint32_t len, bool more)
+{
+    uint8_t frame[CAP];
+    uint32_t head = estab_ether_write(frame, c->to, c->from, z->link.vlan,
+                                      c->version == 4 ? ETHER_IPV4 : ETHER_IPV6);
+    uint8_t *ip = frame + head;
+    uint32_t ip_len = c->version == 4 ? 20 : 48;
+
+    if (c->version == 4) {
+        (void)estab_ip_write(ip, 4, c->proto, 64, 0, c->src, c->dst, 0, len);
+        put_be16(ip + 4, c->id & 0xffff);
+        put_be16(ip + 6, (more ? 0x2000u : 0) | (at / 8 & 0x1fff));
+    } else {
+        (void)estab_ip_write(ip, 6, 44, 64, 0, c->src, c->dst, 0, 8 + len);
+        memset(ip + 40, 0, 8);
+        ip[40] = c->proto;
+        put_be16(ip + 42, (at & 0xfff8) | more);
+        put_be32(ip + 44, c->id);
+    }
+    memcpy(ip + ip_len, c->payload + at, len);
+    fix_ip(ip, ip_len + len, false); /* the header's sum: it is no whole datagram */
+    hear(z, frame, head + ip_len + len);
+}
+
+/* The pieces of `each` octets in one order or the other; the one at `missing` does not come. */
+static void
+hear_pieces(struct fuzz *z, const struct cut *c, uint32_t each, bool backwards, unsigned missing)
+{
+    uint32_t pieces = (c->len + each - 1) / each, n, i;
+
+    for (n = 0; n < pieces; n++) {
+        i = backwards ? pieces - 1 - n : n;
+        if (i != missing)
+            hear_fragment(z, c, i * each, i == pieces - 1 ? c->len - i * each : each,
+                          i < pieces - 1);
+    }
+}
+
+/* UDP to the endpoint or an echo request, with the right sum: as one frame, as fragments of any
+ * size in order, backwards, twice or with one missing, or as one atomic fragment. */
+static void
+op_whole(struct fuzz *z)
+{
+    static struct cut c;
+    unsigned what = octet(z), who = octet(z), mac = octet(z), missing;
+    uint32_t size = octet(z) << 8 | octet(z), each = 8 * (1 + octet(z) % 180u);
+
+    c.version = what & 1 ? 6 : 4;
+    c.proto = what & 2 ? IP_PROTO_UDP : c.version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6;
+    memset(c.src, 0, sizeof c.src);
+    memset(c.dst, 0, sizeof c.dst);
+    if (c.version == 4) {
+        addr4(who, c.src);
+        addr4(octet(z), c.dst);
+    } else {
+        addr6(z, who, c.src);
+        addr6(z, octet(z), c.dst);
+    }
+    mac_of(z, mac, c.from);
+    mac_of(z, mac >> 4 & 3, c.to);
+    c.id = octet(z);
+    c.len = 8 + (size <= PAYLOAD_MAX - 28 ? size : PAYLOAD_MAX - 28);
+    memset(c.payload, (int)(who ^ size), c.len);
+    memset(c.payload, 0, 8);
+    put_be16(c.payload, 1000 + (what >> 6));
+    put_be16(c.payload + 2, 53);
+    if (c.proto != IP_PROTO_UDP) {
+        c.payload[0] = c.version == 4 ? 8 : 128;
+        c.payload[1] = 0;
+    }
+    fix_transport(c.payload, c.len, c.src, c.dst, c.version == 4 ? 4 : 16, c.proto, true);
+    if (what & 4 && c.len <= MTU - 48) {
+        uint8_t frame[CAP];
+        uint32_t at = estab_ether_write(frame, c.to, c.from, z->link.vlan,
+                                        c.version == 4 ? ETHER_IPV4 : ETHER_IPV6);
+        uint32_t ip_len = c.version == 4 ? 20 : 40;
+
+        (void)estab_ip_write(frame + at, c.version, c.proto, 64, 0, c.src, c.dst, 0, c.len);
+        memcpy(frame + at + ip_len, c.payload, c.len);
+        hear(z, frame, at + ip_len + c.len);
+        return;
+    }
+    missing = what & 16 ? octet(z) : UINT32_MAX;
+    hear_pieces(z, &c, each, (what & 8) != 0, missing);
+    if (what & 32) /* again: what is there already, or what was missing */
+        hear_pieces(z, &c, each, (what & 8) == 0, UINT32_MAX);
+}
+
+/* One fragment of anything, anywhere. */
+static void
+op_fragment(struct fuzz *z)
+{
+    static struct cut c;
+    unsigned what = octet(z), where = octet(z) << 8 | octet(z);
+    uint32_t len = octet(z);
+
+    c.version = what & 1 ? 6 : 4;
+    c.proto = (uint8_t)((uint8_t[]){ IP_PROTO_UDP, IP_PROTO_TCP, IP_PROTO_ICMP, IP_PROTO_ICMPV6, 44,
+                                     60, 0, 59 }[what >> 1 & 7]);
+    if (c.version == 4) {
+        addr4(octet(z), c.src);
+        addr4(octet(z), c.dst);
+    } else {
+        addr6(z, octet(z), c.src);
+        addr6(z, octet(z), c.dst);
+    }
+    mac_of(z, octet(z), c.from);
+    mac_of(z, 0, c.to);
+    c.id = octet(z);
+    where &= 0xfff8;
+    if (where + len > PAYLOAD_MAX)
+        where = (PAYLOAD_MAX - len) & ~7u;
+    for (uint32_t i = 0; i < len; i++)
+        c.payload[where + i] = (uint8_t)octet(z);
+    hear_fragment(z, &c, where, len, (what & 16) != 0);
+}
+
+static void
+op_receive(struct fuzz *z)
+{
+    static uint8_t room[65536];
+    struct estab_udp_message m;
+    ptrdiff_t n = estab_udp_receive(z->stack, z->udp, &m, room, sizeof room, z->now);
+
+    REQUIRE(n < 0 || ((size_t)n == m.len && m.len <= PAYLOAD_MAX - 8));
+    REQUIRE(n < 0 || m.remote.addr.family == z->family);
+    drain(z);
 }
 
 /* A query of groups of any version: any length, any code. */
@@ -530,7 +688,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct estab_endpoint here = { .port = 53 };
     estab_conn listener;
 
-    here.addr.family = config & 64 ? ESTAB_INET6 : ESTAB_INET;
+    z.family = here.addr.family = config & 64 ? ESTAB_INET6 : ESTAB_INET;
     sim_alloc_init(&z.alloc, &from);
     estab_config_init(&z.cfg);
     memset(z.cfg.secret, 7, sizeof z.cfg.secret);
@@ -557,7 +715,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(estab_udp_open(z.stack, &here, NULL, &z.udp, z.now) == 0);
     drain(&z);
     for (i = 0; i < OPERATIONS_MAX && z.left > 0; i++) {
-        switch (octet(&z) % 9) {
+        switch (octet(&z) % 13) {
         case 0:
             op_raw(&z);
             break;
@@ -581,6 +739,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case 8:
             op_datagram(&z);
+            break;
+        case 9:
+            op_mended(&z);
+            break;
+        case 10:
+            op_whole(&z);
+            break;
+        case 11:
+            op_fragment(&z);
+            break;
+        case 12:
+            op_receive(&z);
             break;
         default:
             op_time(&z);
