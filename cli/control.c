@@ -167,6 +167,8 @@ set_knob(struct control_client *c, char *rest, estab_time now, struct failure *w
 
     if (value == NULL || rest != NULL)
         return estab_fail(why, "give a name and a value");
+    if (estab_knob_is_fixed(name))
+        return estab_fail(why, "%.40s: stays as it is: a host is made with it (--set)", name);
     estab_stack_get_config(host->stack, &cfg);
     if (estab_knob_set(&cfg, name, value, why) < 0)
         return -1;
@@ -189,6 +191,8 @@ answer(struct control_client *c, char *request, estab_time now)
         estab_control_say_routes(c, now);
     else if (strcmp(request, "neighbours") == 0)
         estab_control_say_neighbours(c, now);
+    else if (strcmp(request, "counters") == 0)
+        estab_control_say_counters(c);
     else if (strcmp(request, "knobs") == 0)
         say_knobs(c);
     else if (strncmp(request, "set ", 4) == 0)

@@ -8,6 +8,7 @@
  *   links          every interface, with what went over it, and every address
  *   routes         every route, those that routers have advertised too
  *   neighbours     who was found on the links
+ *   counters       what became of packets, why others were sent, and limits that were met
  *   knobs          the settings
  *   set NAME VALUE
  *
@@ -58,9 +59,10 @@ void estab_control_close(struct control *control);
 __attribute__((format(printf, 2, 3))) void estab_control_say(struct control_client *c,
                                                              const char *format, ...);
 
-/* control_views.c: the answers about the network around the host */
+/* control_views.c: the answers about the network around the host, and what was counted */
 void estab_control_say_links(struct control_client *c, estab_time now);
 void estab_control_say_routes(struct control_client *c, estab_time now);
 void estab_control_say_neighbours(struct control_client *c, estab_time now);
+void estab_control_say_counters(struct control_client *c);
 
 #endif

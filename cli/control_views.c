@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a running host answers about its interfaces, routes and neighbours on the control socket
- * (control.h): as the stack has them now, whoever has made them. Lifetimes and ages are in whole
- * seconds; what lasts for good has none.
+ * What a running host answers about its interfaces, routes, neighbours and counters on the control
+ * socket (control.h): as the stack has them now, whoever has made them. Lifetimes and ages are in
+ * whole seconds; what lasts for good has none.
  */
 #include "cli/control.h"
 #include "cli/host.h"
@@ -130,4 +130,40 @@ estab_control_say_neighbours(struct control_client *c, estab_time now)
                               now > n.confirmed_at ? (now - n.confirmed_at) / ESTAB_SEC(1) : 0);
         estab_control_say(c, "\n");
     }
+}
+
+static void
+say_counter(struct control_client *c, const char *kind, const char *name, uint64_t n,
+            const char *text)
+{
+    if (n > 0)
+        estab_control_say(c, "counter=%s\tkind=%s\tcount=%" PRIu64 "\ttext=%s\n", name, kind, n,
+                          text);
+}
+
+/* Those that are not 0. */
+void
+estab_control_say_counters(struct control_client *c)
+{
+    struct estab_stack_status s;
+
+    estab_stack_status(c->control->host->stack, &s);
+    say_counter(c, "host", "packets-in", s.packets_in, "packets that came");
+    say_counter(c, "host", "packets-out", s.packets_out, "packets that were sent");
+    for (unsigned i = 0; i < ESTAB_VERDICT_COUNT; i++)
+        say_counter(c, "verdict", estab_verdict_name(i), s.verdicts[i], estab_verdict_text(i));
+    for (unsigned i = 0; i < ESTAB_REASON_COUNT; i++)
+        say_counter(c, "reason", estab_reason_name(i), s.reasons[i], estab_reason_text(i));
+    for (unsigned i = 0; i < ESTAB_RECOVERY_COUNT; i++)
+        say_counter(c, "recovery", estab_recovery_name(i), s.recoveries[i], estab_recovery_text(i));
+    say_counter(c, "limit", "replies-dropped", s.replies_dropped, "answers without room to wait");
+    say_counter(c, "limit", "reassemblies-failed", s.reassemblies_failed,
+                "datagrams of which not all came, or too much");
+    say_counter(c, "limit", "neighbours-failed", s.neighbours_failed, "asked for, and silent");
+    say_counter(c, "limit", "neighbours-evicted", s.neighbours_evicted, "made room for others");
+    say_counter(c, "limit", "neighbours-refused", s.neighbours_refused, "found no room");
+    say_counter(c, "limit", "unreachable-drops", s.unreachable_drops,
+                "packets for next hops that nobody has");
+    say_counter(c, "limit", "address-conflicts", s.address_conflicts,
+                "others that said they had an address of ours");
 }

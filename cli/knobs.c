@@ -22,14 +22,17 @@ struct knob {
     const char *name;
     const char *help;
     enum kind kind;
+    bool fixed; /* what the host was made of */
     size_t at, size;
 };
 
-#define KNOB(name, kind, field, help)                                                              \
+#define ANY_KNOB(name, kind, fixed, field, help)                                                   \
     {                                                                                              \
-        name, help, kind, offsetof(struct estab_config, field),                                    \
+        name, help, kind, fixed, offsetof(struct estab_config, field),                             \
             sizeof(((struct estab_config *)0)->field)                                              \
     }
+#define KNOB(name, kind, field, help) ANY_KNOB(name, kind, false, field, help)
+#define FIXED(name, kind, field, help) ANY_KNOB(name, kind, true, field, help)
 
 /* clang-format off */
 static const struct knob knobs[] = {
@@ -92,6 +95,21 @@ static const struct knob knobs[] = {
     KNOB("udp-dont-fragment",  SWITCH, udp.dont_fragment,      "too large is refused, of new endpoints"),
     KNOB("udp-receive-bytes",  NUMBER, udp.receive_bytes_max,  "of a queue, of new endpoints"),
     KNOB("udp-receive-count",  NUMBER, udp.receive_count_max,  "datagrams of a queue, of new endpoints"),
+    FIXED("reassembly-time-4", TIME,   reassembly_timeout_4,   "fragments of IPv4 wait for the others"),
+    FIXED("reassembly-time-6", TIME,   reassembly_timeout_6,   "fragments of IPv6 wait for the others"),
+    FIXED("max-reassemblies",  NUMBER, max_reassemblies,       "datagrams of which fragments are held"),
+    FIXED("max-fragments",     NUMBER, max_fragments,          "of one datagram"),
+    FIXED("memory-budget",     NUMBER, memory_budget,          "octets, everything counted"),
+    FIXED("max-connections",   NUMBER, max_connections,        "beyond it none is opened"),
+    FIXED("max-half-open",     NUMBER, max_half_open,          "beyond it cookies"),
+    FIXED("max-time-wait",     NUMBER, max_time_wait,          "beyond it the oldest ends"),
+    FIXED("max-listeners",     NUMBER, max_listeners,          "beyond it none is opened"),
+    FIXED("max-udp",           NUMBER, max_udp,                "UDP endpoints"),
+    FIXED("max-echo",          NUMBER, max_echo,               "echo endpoints, up to 256"),
+    FIXED("max-paths",         NUMBER, max_paths,              "destinations with a path narrower than its link"),
+    FIXED("max-neighbours",    NUMBER, max_neighbours,         "known on the links"),
+    FIXED("max-unresolved-neighbours", NUMBER, max_unresolved_neighbours, "asked for"),
+    FIXED("neighbour-queue-bytes", NUMBER, neighbour_queue_bytes, "of packets that wait for neighbours"),
 };
 /* clang-format on */
 
@@ -239,7 +257,8 @@ parse_value(const struct knob *k, const char *text, uint64_t *value, struct fail
         if (!estab_parse_number(text, 0,
                                 k->size == 1   ? UINT8_MAX
                                 : k->size == 2 ? UINT16_MAX
-                                               : UINT32_MAX,
+                                : k->size == 4 ? UINT32_MAX
+                                               : INT64_MAX,
                                 value))
             return estab_fail(why, "%s: not a number, or too large", k->name);
         return 0;
@@ -260,6 +279,28 @@ parse_value(const struct knob *k, const char *text, uint64_t *value, struct fail
         break;
     }
     return parse_word(k, text, cookie_words, value, why);
+}
+
+bool
+estab_knob_is_fixed(const char *name)
+{
+    for (size_t i = 0; i < N_KNOBS; i++)
+        if (strcmp(knobs[i].name, name) == 0)
+            return knobs[i].fixed;
+    return false;
+}
+
+int
+estab_knob_set_text(struct estab_config *cfg, const char *text, struct failure *why)
+{
+    const char *value = strchr(text, '=');
+    char name[KNOB_TEXT];
+
+    if (value == NULL)
+        return estab_fail(why, "not NAME=VALUE");
+    snprintf(name, sizeof name, "%.*s", (int)(value - text < KNOB_TEXT ? value - text : KNOB_TEXT),
+             text);
+    return estab_knob_set(cfg, name, value + 1, why);
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Command lines; see options.h. */
 #include "cli/options.h"
+#include "cli/knobs.h"
 #include "cli/numbers.h"
 
 #include <getopt.h>
@@ -254,6 +255,21 @@ take_cc(void *into, const char *value, struct failure *why)
 }
 
 static int
+take_set(void *into, const char *value, struct failure *why)
+{
+    struct options *o = into;
+    struct estab_config scratch;
+
+    estab_config_init(&scratch);
+    if (o->n_knobs == OPTIONS_KNOBS)
+        return estab_fail(why, "at most %d settings", OPTIONS_KNOBS);
+    if (estab_knob_set_text(&scratch, value, why) < 0)
+        return -1;
+    o->knobs[o->n_knobs++] = value;
+    return 0;
+}
+
+static int
 take_profile(void *into, const char *value, struct failure *why)
 {
     struct options *o = into;
@@ -352,6 +368,7 @@ static const struct option_rule host_rules[] = {
     { "keepalive", 0, "I,V,N", "probe after I idle, every V, N times; or on, off", take_keepalive },
     { "cc", 0, "NAME", "congestion control: cubic, bbr, reno", take_cc },
     { "profile", 0, "NAME", "settings of: rfc, linux, bsd, lan, tiny", take_profile },
+    { "set", 0, "NAME=VALUE", "any setting that estab set shows; may be repeated", take_set },
     { "control", 0, "PATH", "a socket on which estab ss and estab set can ask", take_control },
     { "dns", 0, "ADDR", "a name server; may be repeated (default: /etc/resolv.conf)", take_dns },
     { "hosts", 0, "FILE", "a table of names (default: /etc/hosts)", take_hosts },
@@ -588,5 +605,8 @@ estab_options_apply(const struct options *host, bool keepalive, struct estab_con
         config->tcp.keepalive_interval = host->keepalive_interval;
     if (host->keepalive_count != 0)
         config->tcp.keepalive_count = host->keepalive_count;
+    for (size_t i = 0; i < host->n_knobs; i++)
+        if (estab_knob_set_text(config, host->knobs[i], why) < 0)
+            return -1;
     return 0;
 }

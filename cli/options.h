@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { OPTIONS_ADDRS = 8, OPTIONS_DNS = 4 };
+enum { OPTIONS_ADDRS = 8, OPTIONS_DNS = 4, OPTIONS_KNOBS = 32 };
 
 /* --probe: how an address is asked for on Ethernet before it is used. */
 enum { PROBE_DEFAULT, PROBE_OFF, PROBE_QUICK, PROBE_RFC };
@@ -53,6 +53,8 @@ struct options {
     bool only_ipv4, only_ipv6;
     struct estab_addr dns[OPTIONS_DNS]; /* --dns; none: those of resolv.conf */
     size_t n_dns;
+    const char *knobs[OPTIONS_KNOBS]; /* --set: "NAME=VALUE" */
+    size_t n_knobs;
     bool addr_auto;      /* --addr auto: by DHCP, and of routers */
     uint8_t probe;       /* PROBE_... */
     const char *control; /* where to make a control socket, or NULL */
@@ -100,7 +102,7 @@ __attribute__((format(printf, 2, 3))) int estab_usage_error(const struct command
 __attribute__((format(printf, 2, 3))) int estab_command_error(const struct command *command,
                                                               const char *format, ...);
 
-/* Puts profile, MSL and keepalive into a configuration; `keepalive` is the command's own default.
+/* Puts profile, MSL, keepalive and what --set says into a configuration; `keepalive` is the command's own default.
  * Returns 0, or -1 and why. */
 int estab_options_apply(const struct options *host, bool keepalive, struct estab_config *config,
                         struct failure *why);

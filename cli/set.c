@@ -76,7 +76,7 @@ show(char *text, const char *knob, bool json)
         if (json)
             estab_ask_print_json(&r, first);
         else
-            printf("%-22s %-10s %s\n", estab_ask_value(&r, "knob"), estab_ask_value(&r, "value"),
+            printf("%-26s %-10s %s\n", estab_ask_value(&r, "knob"), estab_ask_value(&r, "value"),
                    estab_ask_value(&r, "help"));
         first = false;
     }

@@ -18,7 +18,7 @@ struct ss_options {
     const char *control;
     bool tcp, udp, listening, all, info, json, summary, no_header;
     bool only_ipv4, only_ipv6;
-    bool links, routes, neighbours;
+    bool links, routes, neighbours, counters;
     struct ss_filter filter;
 };
 
@@ -241,6 +241,14 @@ print_neighbour(const struct ask_record *r)
     printf("\n");
 }
 
+/* As nstat(8), with what it means. */
+static void
+print_counter(const struct ask_record *r)
+{
+    printf("%-28s %12s  %s\n", estab_ask_value(r, "counter"), estab_ask_value(r, "count"),
+           estab_ask_value(r, "text"));
+}
+
 static void
 show_network(char *text, const struct ss_options *o, bool *first)
 {
@@ -248,10 +256,8 @@ show_network(char *text, const struct ss_options *o, bool *first)
         const char *name;
         void (*print)(const struct ask_record *r);
     } kinds[] = {
-        { "link", print_link },
-        { "address", print_address },
-        { "route", print_route },
-        { "neighbour", print_neighbour },
+        { "link", print_link },           { "address", print_address }, { "route", print_route },
+        { "neighbour", print_neighbour }, { "counter", print_counter },
     };
     struct ask_record r;
 
@@ -302,6 +308,7 @@ static const char ss_help[] =
     "      --links       the interfaces and addresses instead\n"
     "      --routes      the routes instead\n"
     "      --neighbours  who was found on the links instead\n"
+    "      --counters    what became of packets and why others were sent instead\n"
     "      --json        everything about them as a JSON array\n"
     "      --control PATH  the socket that the host was given with --control\n"
     "  -h, --help        this text\n"
@@ -310,7 +317,7 @@ static const char ss_help[] =
     "fin-wait-2, time-wait, close-wait, last-ack, closing, listening, closed; or all, connected,\n"
     "synchronized, bucket, big.\n";
 
-enum { OPT_CONTROL = 256, OPT_LINKS, OPT_ROUTES, OPT_NEIGHBOURS, OPT_JSON };
+enum { OPT_CONTROL = 256, OPT_LINKS, OPT_ROUTES, OPT_NEIGHBOURS, OPT_COUNTERS, OPT_JSON };
 
 /* -1: to go on, else the exit status. */
 static int
@@ -333,6 +340,7 @@ take_ss_options(struct ss_options *o, int argc, char **argv)
         { "routes", no_argument, NULL, OPT_ROUTES },
         { "neighbours", no_argument, NULL, OPT_NEIGHBOURS },
         { "neighbors", no_argument, NULL, OPT_NEIGHBOURS },
+        { "counters", no_argument, NULL, OPT_COUNTERS },
         { "json", no_argument, NULL, OPT_JSON },
         { "control", required_argument, NULL, OPT_CONTROL },
         { NULL, 0, NULL, 0 },
@@ -381,6 +389,9 @@ take_ss_options(struct ss_options *o, int argc, char **argv)
             break;
         case OPT_NEIGHBOURS:
             o->neighbours = true;
+            break;
+        case OPT_COUNTERS:
+            o->counters = true;
             break;
         case OPT_JSON:
             o->json = true;
@@ -433,7 +444,9 @@ estab_cmd_ss(int argc, char **argv)
         status |= show(&o, "routes", &first);
     if (o.neighbours)
         status |= show(&o, "neighbours", &first);
-    if (!o.links && !o.routes && !o.neighbours)
+    if (o.counters)
+        status |= show(&o, "counters", &first);
+    if (!o.links && !o.routes && !o.neighbours && !o.counters)
         status |= show(&o, "sockets", &first);
     if (o.json)
         printf("\n]\n");

@@ -110,3 +110,20 @@ TEST(what_is_no_value_is_refused)
     refused("secret", "1", "no such knob");
     refused("", "", "no such knob");
 }
+
+/* What a table has its size from, or a list its order, can be given at the start alone. */
+TEST(what_a_host_is_made_of_is_told_apart)
+{
+    struct estab_config cfg = defaults();
+    struct failure why;
+
+    assert_true(estab_knob_is_fixed("reassembly-time-4"));
+    assert_true(estab_knob_is_fixed("memory-budget"));
+    assert_false(estab_knob_is_fixed("reassembly-bytes"));
+    assert_false(estab_knob_is_fixed("frob"));
+    assert_int_equal(estab_knob_set_text(&cfg, "reassembly-time-6=90", &why), 0);
+    assert_true(cfg.reassembly_timeout_6 == ESTAB_SEC(90));
+    assert_int_equal(estab_knob_set_text(&cfg, "memory-budget=1000000", &why), 0);
+    assert_true(cfg.memory_budget == 1000000);
+    assert_int_equal(estab_knob_set_text(&cfg, "memory-budget", &why), -1);
+}

@@ -244,6 +244,41 @@ TEST(how_an_address_is_probed_for_is_the_users_choice)
     }
 }
 
+TEST(any_setting_can_be_given_and_stands_above_profile_and_options)
+{
+    struct estab_config config;
+
+    estab_config_init(&config);
+    taken("--set rst-per-second=7 --profile rfc --cc bbr --set cc=reno --set reassembly-time-4=2 "
+          "--set max-fragments=9 --set ttl=1 --set ttl=9");
+    assert_int_equal(estab_options_apply(&host, true, &config, &why), 0);
+    assert_int_equal(config.rst_per_second, 7);
+    assert_int_equal(config.tcp.cc, ESTAB_CC_RENO);
+    assert_true(config.reassembly_timeout_4 == ESTAB_SEC(2));
+    assert_true(config.reassembly_timeout_6 == ESTAB_SEC(60));
+    assert_int_equal(config.max_fragments, 9);
+    assert_int_equal(config.tcp.ttl, 9); /* the later one */
+}
+
+TEST(a_setting_that_is_none_is_refused_by_name)
+{
+    refused("--set rst-per-second", "--set rst-per-second: not NAME=VALUE");
+    refused("--set =7", "--set =7: there is no such knob (estab set lists them)");
+    refused("--set frob=7", "--set frob=7: there is no such knob (estab set lists them)");
+    refused(
+        "--set a-name-that-is-longer-than-any-of-them=7",
+        "--set a-name-that-is-longer-than-any-of-them=7: there is no such knob (estab set lists "
+        "them)");
+    refused("--set rst-per-second=-1",
+            "--set rst-per-second=-1: rst-per-second: not a number, or too large");
+    refused("--set rst-per-second=4294967296",
+            "--set rst-per-second=4294967296: rst-per-second: not a number, or too large");
+    refused("--set reassembly-time-6=",
+            "--set reassembly-time-6=: reassembly-time-6: not a duration, "
+            "such as 30, 0.5 or 200ms");
+    refused("--set sack=maybe", "--set sack=maybe: sack: neither on nor off");
+}
+
 TEST(options_reach_the_configuration)
 {
     struct estab_config config;

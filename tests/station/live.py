@@ -19,7 +19,9 @@ dnsmasq. Everything lives in network and mount namespaces which vanish with this
 One line per check, and in the end a table; exit status 0, 1 when one failed, 77 when nothing could
 be tried.
 """
+import collections
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -30,6 +32,7 @@ import sys
 import tempfile
 import threading
 import time
+from xml.etree import ElementTree
 
 ESTAB = ""
 DATA = os.urandom(1 << 19) * 2 + b"end"
@@ -351,6 +354,7 @@ def neighbour_table():
 def estabs_own_table():
     with estab(*LISTENER, *A, "--control", "control", "5000"):
         is_there("10.7.0.2", "fd07::2")
+        wait_for("the control socket", lambda: os.path.exists("control"))
         out = sh(ESTAB, "ss", "--control", "control", "--neighbours", "--json")
         expect("10.7.0.1" in out and "fd07::1" in out, out)
         out = sh(ESTAB, "ss", "--control", "control", "--links")
@@ -452,40 +456,79 @@ def ndisc6_of_a_slaac_address():
 # --- a scan ---
 
 
-@check("nmap -sS -sU -O sees only the open ports, and does no harm")
+def scan(*arguments):
+    """What nmap says of 10.7.0.2: how many ports are in which state, and which are open."""
+    out = sh("nmap", "-n", "-Pn", "-oX", "-", *arguments, "10.7.0.2", limit=120)
+    ports = ElementTree.fromstring(out).find("host/ports")
+    states = collections.Counter()
+    for extra in ports.findall("extraports"):
+        states[extra.get("state")] += int(extra.get("count"))
+    opened = []
+    for port in ports.findall("port"):
+        state = port.find("state").get("state")
+        states[state] += 1
+        if state == "open":
+            opened.append(int(port.get("portid")))
+    return dict(states), opened
+
+
+def counters():
+    got = json.loads(sh(ESTAB, "ss", "--control", "control", "--counters", "--json"))
+    return collections.Counter({c["counter"]: c["count"] for c in got})
+
+
+UDP_PORTS = (7, 53, 67, 123, 161, 500, 5353)
+
+
+def serves():
+    """The address answers before the program has begun; afterwards the control socket is there too."""
+    wait_for("a connection", lambda: subprocess.run(
+        ["curl", "-s", "-o", "/dev/null", "http://10.7.0.2/file"]).returncode == 0)
+
+
+def serves_still(http):
+    expect(http.process.poll() is None, "it has ended", http.told())
+    c = socket.create_connection(("10.7.0.2", 80), timeout=20)
+    c.sendall(b"GET /file HTTP/1.0\r\n\r\n")
+    got = b""
+    while True:
+        part = c.recv(1 << 16)
+        if not part:
+            break
+        got += part
+    c.close()
+    expect(got.endswith(DATA), "it serves no more")
+
+
+@check("nmap -sS -sU -O sees every port as it is, and does no harm")
 def nmap():
-    if shutil.which("nmap") is None:
-        raise Skipped("there is no nmap")
-    with estab("http", *A, "--port", "80", "--control", "control", "www") as http:
-        is_there("10.7.0.2")
-        wait_for("a connection", lambda: subprocess.run(
-            ["curl", "-s", "-o", "/dev/null", "http://10.7.0.2/file"]).returncode == 0)
-        # Beyond the limit of resets to nobody a closed port is silent; no port becomes an open one.
-        sh(ESTAB, "set", "--control", "control", "rst-per-second", "20")
-        out = sh("nmap", "-n", "-Pn", "-sS", "--max-retries", "0", "-p", "1-1000", "10.7.0.2", limit=120)
-        expect(re.findall(r"^(\d+)/tcp +open", out, re.M) in (["80"], []), out)
-        expect(" filtered " in out, out)
-        # Where a scan stays below it, every port that is not open is closed.
-        sh(ESTAB, "set", "--control", "control", "rst-per-second", "100000")
-        out = sh("nmap", "-n", "-Pn", "-sS", "-O", "--max-retries", "3", "-p", "1-1000", "10.7.0.2",
-                 limit=120)
-        opened = re.findall(r"^(\d+)/tcp +open", out, re.M)
-        expect(opened == ["80"], out)
-        expect("filtered" not in out and "999 closed" in out, out)
-        out = sh("nmap", "-n", "-Pn", "-sU", "--max-retries", "2", "--max-rtt-timeout", "200ms",
-                 "-p", "7,53,67,123,161,500,5353", "10.7.0.2", limit=120)
-        expect(not re.findall(r"^\d+/udp +open +", out, re.M), out)
-        expect(http.process.poll() is None, "it has ended", http.told())
-        c = socket.create_connection(("10.7.0.2", 80), timeout=20)
-        c.sendall(b"GET /file HTTP/1.0\r\n\r\n")
-        got = b""
-        while True:
-            part = c.recv(1 << 16)
-            if not part:
-                break
-            got += part
-        c.close()
-        expect(got.endswith(DATA), "it serves no more")
+    """Without limits of answers each closed port says so."""
+    with estab("http", *A, "--port", "80", "--control", "control", "--set", "rst-per-second=1000000",
+               "--set", "icmp-per-second=1000000", "--set", "icmp-per-destination=1000000",
+               "www") as http:
+        serves()
+        states, opened = scan("-sS", "-O", "-p", "1-1000")
+        expect(opened == [80] and states == {"open": 1, "closed": 999}, states, opened)
+        states, opened = scan("-sU", "-p", ",".join(map(str, UDP_PORTS)))
+        expect(states == {"closed": len(UDP_PORTS)}, states, opened)
+        expect(counters()["DROP_RATE_LIMIT"] == 0, counters())
+        serves_still(http)
+
+
+@check("nmap meets the limit of answers: no port is called open that is not")
+def nmap_meets_the_limits():
+    with estab("http", *A, "--port", "80", "--control", "control", "--set", "rst-per-second=50",
+               "www") as http:
+        serves()
+        before = counters()
+        states, opened = scan("-sS", "--max-retries", "3", "--min-rate", "1000", "-p", "1-1000")
+        got = counters() - before
+        expect(opened == [80] and states["closed"] + states["filtered"] == 999, states, opened)
+        # each port is asked once to four times; what is not answered is counted as that, and nothing else is
+        asked = got["RST_NO_CONNECTION"] + got["DROP_RATE_LIMIT"]
+        expect(states["closed"] <= got["RST_NO_CONNECTION"] and got["DROP_RATE_LIMIT"] > 0 and
+               999 <= asked <= 4 * 999, states, got)
+        serves_still(http)
 
 
 def main():
