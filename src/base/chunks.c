@@ -11,8 +11,9 @@
 
 #define SLAB_LOG2 16
 #define UNIT_BYTES (1u << CHUNK_MIN_LOG2)
-#define ALL_FREE (~(uint64_t)1) /* but for the head's unit */
-#define NOTHING CHUNK_ORDERS    /* the order of a slab that has no unit free */
+#define ALL_FREE (~(uint64_t)1)  /* but for the head's unit */
+#define NOTHING CHUNK_ORDERS     /* the order of a slab that has no unit free */
+#define EMPTY (CHUNK_ORDERS - 1) /* that of one of which nothing is lent: its upper half is free */
 
 struct chunk_slab {
     struct chunk_slab *next, *prev;
@@ -66,6 +67,7 @@ link_slab(struct chunks *c, struct chunk_slab *s)
     if (s->next != NULL)
         s->next->prev = s;
     c->slab[s->order] = s;
+    c->lists |= 1u << s->order;
 }
 
 static void
@@ -77,19 +79,33 @@ unlink_slab(struct chunks *c, struct chunk_slab *s)
         c->slab[s->order] = s->next;
     if (s->next != NULL)
         s->next->prev = s->prev;
+    if (c->slab[s->order] == NULL)
+        c->lists &= ~(1u << s->order);
 }
 
-/* After `free` has changed: into the list where it now belongs, mostly the one it stands in. */
+/* Into the list where it now belongs. */
 static void
 refile(struct chunks *c, struct chunk_slab *s)
 {
-    unsigned order = largest(s->free);
-
-    if (order == s->order)
-        return;
     unlink_slab(c, s);
-    s->order = order;
+    s->order = largest(s->free);
     link_slab(c, s);
+}
+
+/* Units have been lent: mostly there is as large a place as before. */
+static void
+refile_after_get(struct chunks *c, struct chunk_slab *s)
+{
+    if (places(s->free, s->order) == 0)
+        refile(c, s);
+}
+
+/* Units have come back: only a larger place than before is news. */
+static void
+refile_after_put(struct chunks *c, struct chunk_slab *s)
+{
+    if (s->order == NOTHING || (s->order < EMPTY && places(s->free, s->order + 1) != 0))
+        refile(c, s);
 }
 
 void
@@ -119,19 +135,18 @@ estab_chunks_fini(struct chunks *c)
 static struct chunk_slab *
 find_slab(struct chunks *c, unsigned order)
 {
+    uint32_t fitting = c->lists & ((1u << CHUNK_ORDERS) - (1u << order));
     struct chunk_slab *s;
-    unsigned i;
 
-    for (i = order; i < CHUNK_ORDERS; i++)
-        if (c->slab[i] != NULL)
-            return c->slab[i];
+    if (fitting != 0)
+        return c->slab[lowest_bit(fitting)];
     s = c->spare;
     c->spare = NULL;
     if (s == NULL)
         s = estab_arena_get_slab(c->arena);
     if (s == NULL)
         return NULL;
-    *s = (struct chunk_slab){ .free = ALL_FREE, .order = largest(ALL_FREE) };
+    *s = (struct chunk_slab){ .free = ALL_FREE, .order = EMPTY };
     link_slab(c, s);
     return s;
 }
@@ -154,7 +169,7 @@ estab_chunks_get(struct chunks *c, uint32_t size)
         return NULL;
     at = lowest_bit(places(s->free, order));
     s->free &= ~units(order, at);
-    refile(c, s);
+    refile_after_get(c, s);
     c->lent += size;
     return (uint8_t *)s + at * UNIT_BYTES;
 }
@@ -178,7 +193,7 @@ estab_chunks_put(struct chunks *c, void *p, uint32_t size)
                  (s->free & units(order, offset / UNIT_BYTES)) == 0);
     s->free |= units(order, offset / UNIT_BYTES);
     if (s->free != ALL_FREE) {
-        refile(c, s);
+        refile_after_put(c, s);
         return;
     }
     unlink_slab(c, s);

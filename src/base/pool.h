@@ -93,6 +93,7 @@ struct chunks {
     size_t lent; /* octets */
     /* Lists, by the largest chunk that a slab has free; the last one is of full slabs. */
     struct chunk_slab *slab[CHUNK_ORDERS + 1];
+    uint32_t lists;           /* a bit for each that is not empty */
     struct chunk_slab *spare; /* the one slab that is kept though empty */
 };
 

@@ -5,12 +5,21 @@
  */
 #include "ip/route.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
 
 static unsigned
 octets_of(const struct estab_addr *addr)
 {
     return addr->family == ESTAB_INET ? 4 : addr->family == ESTAB_INET6 ? 16 : 0;
+}
+
+/* Of sizes that the compiler knows: asked several times for each packet. */
+static inline bool
+is_same(const uint8_t *a, const uint8_t *b, unsigned addr_len)
+{
+    return addr_len == 4 ? memcmp(a, b, 4) == 0 : memcmp(a, b, 16) == 0;
 }
 
 static bool
@@ -211,7 +220,7 @@ estab_ip_is_ours(const struct ip_routes *t, const uint8_t *addr, unsigned addr_l
 
     for (i = 0; i < t->addresses; i++)
         if (t->address[i].addr_len == addr_len && t->address[i].state < ADDR_TENTATIVE &&
-            memcmp(t->address[i].octets, addr, addr_len) == 0)
+            is_same(t->address[i].octets, addr, addr_len))
             return true;
     return estab_ip_is_loopback(addr, addr_len);
 }
@@ -226,8 +235,7 @@ estab_ip_is_ours_on(const struct ip_routes *t, const uint8_t *addr, unsigned add
         return estab_ip_is_ours(t, addr, addr_len);
     for (i = 0; i < t->addresses; i++)
         if (t->address[i].addr_len == addr_len && t->address[i].ifindex == ifindex &&
-            t->address[i].state < ADDR_TENTATIVE &&
-            memcmp(t->address[i].octets, addr, addr_len) == 0)
+            t->address[i].state < ADDR_TENTATIVE && is_same(t->address[i].octets, addr, addr_len))
             return true;
     return false;
 }
@@ -235,20 +243,22 @@ estab_ip_is_ours_on(const struct ip_routes *t, const uint8_t *addr, unsigned add
 bool
 estab_ip_is_broadcast(const struct ip_routes *t, const uint8_t *addr, unsigned addr_len)
 {
-    uint32_t i;
+    uint32_t i, a;
 
     if (estab_ip_is_multicast(addr, addr_len))
         return true;
     if (addr_len != 4)
         return false;
+    a = get_be32(addr);
     for (i = 0; i < t->addresses; i++) {
         const struct ip_address *p = &t->address[i];
-        uint32_t host_bits, a;
+        uint32_t host_bits;
 
-        if (p->addr_len != 4 || p->len >= 31 || !prefix_matches(p->octets, addr, p->len))
+        if (p->addr_len != 4 || p->len >= 31)
             continue;
         host_bits = UINT32_MAX >> p->len;
-        a = (uint32_t)addr[0] << 24 | (uint32_t)addr[1] << 16 | (uint32_t)addr[2] << 8 | addr[3];
+        if (((a ^ get_be32(p->octets)) & ~host_bits) != 0)
+            continue;
         if ((a & host_bits) == host_bits || (a & host_bits) == 0)
             return true;
     }

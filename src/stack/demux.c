@@ -61,7 +61,8 @@ table_find(const struct demux *d, const struct demux_table *t, const struct name
         if (t->slot[i].hash != hash)
             continue;
         have = d->names_of(d->ctx, t->slot[i].ref, addr_len);
-        if (have != NULL && memcmp(have, names, NAMES_LEN(addr_len)) == 0)
+        if (have != NULL && (addr_len == 4 ? memcmp(have, names, NAMES_LEN(4)) == 0
+                                           : memcmp(have, names, NAMES_LEN(16)) == 0))
             return t->slot[i].ref;
     }
     return 0;
