@@ -15,6 +15,9 @@ struct ring {
     uint32_t size; /* octets of memory at data: 0 or a power of two */
     uint32_t head; /* index of the first octet, < size */
     uint32_t used; /* octets published, =< size */
+    /* Of who lends the memory: the size that was needed lately, as a power of two (0: none was), and
+     * how often in a row memory of that size was lent and was enough. */
+    uint8_t lately, enough;
 };
 
 struct ring_span {

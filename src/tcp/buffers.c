@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define CHUNK_MIN (1u << CHUNK_MIN_LOG2)
+#define RING_PLENTY 4 /* up to this part of the budget a ring begins with what it needed lately */
+#define ENOUGH_BEFORE 16 /* lends after which half of that is tried */
 
 /* The size of the ring that holds at most n octets. */
 uint32_t
@@ -47,11 +49,41 @@ which_ring(const struct tcb *tcb, const struct ring *ring)
     return ring == &tcb->snd ? ESTAB_MEM_SEND_RING : ESTAB_MEM_RECEIVE_RING;
 }
 
+/* With what a ring begins. A flow whose reader keeps up has its ring drained and filled again and
+ * again, and what grew from the smallest size each time would be moved six times on the way to 64 KiB.
+ * So it begins with what it needed the last time; only while memory is plenty, for a peer who then
+ * sends a single octet holds all of it. */
+static uint32_t
+first_size(const struct tcp_env *env, const struct ring *ring, uint32_t need, uint32_t limit)
+{
+    uint32_t lately = ring->lately > CHUNK_MIN_LOG2 ? 1u << ring->lately : CHUNK_MIN;
+
+    if (lately <= need || lately > limit ||
+        env->arena->taken + lately > env->arena->budget / RING_PLENTY)
+        return CHUNK_MIN;
+    return lately;
+}
+
+/* The ring is given back: what it had, it needed; or it was given more than that lately. */
+static void
+note_size(struct ring *ring)
+{
+    uint8_t size = (uint8_t)highest_bit(ring->size);
+
+    if (size != ring->lately) {
+        ring->lately = size;
+        ring->enough = 0;
+    } else if (size > CHUNK_MIN_LOG2 && ++ring->enough >= ENOUGH_BEFORE) {
+        ring->lately--;
+        ring->enough = 0;
+    }
+}
+
 bool
 estab_tcp_ring_grow(const struct tcb *tcb, struct tcp_env *env, struct ring *ring, uint32_t need,
                     uint32_t keep, uint32_t limit)
 {
-    uint32_t size = ring->size == 0 ? CHUNK_MIN : ring->size;
+    uint32_t size = ring->size == 0 ? first_size(env, ring, need, limit) : ring->size;
     uint32_t old_size = ring->size;
     uint8_t *old = ring->data;
     uint8_t *data;
@@ -66,7 +98,8 @@ estab_tcp_ring_grow(const struct tcb *tcb, struct tcp_env *env, struct ring *rin
     if (data == NULL)
         return false;
     if (old == NULL) {
-        *ring = (struct ring){ .data = data, .size = size };
+        ring->data = data;
+        ring->size = size;
     } else {
         estab_ring_move(ring, data, size, keep);
         estab_chunks_put(env->chunks, old, old_size);
@@ -82,8 +115,9 @@ estab_tcp_ring_return(const struct tcb *tcb, struct tcp_env *env, struct ring *r
 
     if (size == 0)
         return;
+    note_size(ring);
     estab_chunks_put(env->chunks, ring->data, size);
-    *ring = (struct ring){ 0 };
+    *ring = (struct ring){ .lately = ring->lately, .enough = ring->enough };
     estab_tcp_trace_memory(tcb, env, which_ring(tcb, ring), -(int64_t)size);
 }
 

@@ -421,6 +421,57 @@ TEST(text_after_the_fin_is_ignored)
     peer_done_quietly(p);
 }
 
+/* A flight of `n` full segments that the user takes at the end; what the ring then was. */
+static uint32_t
+ring_of_a_flight(struct peer *p, uint32_t *seq, unsigned n)
+{
+    uint32_t size;
+
+    for (unsigned i = 0; i < n; i++, *seq += 1000)
+        peer_sends(p, .ctl = CTL_ACK, .seq = *seq, .ack = ISS + 1, .len = 1000);
+    size = user_status(p).tcb.receive_ring;
+    while (user_status(p).tcb.receive_queued > 0)
+        user_receives(p, 1000);
+    peer_forgets(p);
+    assert_int_equal(user_status(p).tcb.receive_ring, 0);
+    return size;
+}
+
+/* The ring comes back with the size it needed lately, so that a steady flow is not moved from size to
+ * size each time it is drained; what is not needed any more is forgotten, by halves. */
+TEST(a_drained_ring_begins_with_what_it_needed_lately)
+{
+    struct peer *p = peer_in_established();
+    uint32_t seq = 101, size = 32768;
+
+    assert_int_equal(ring_of_a_flight(p, &seq, 1), 1024);
+    assert_int_equal(ring_of_a_flight(p, &seq, 20), 32768);
+    assert_int_equal(ring_of_a_flight(p, &seq, 20), 32768);
+    for (unsigned i = 0; i < 15; i++)
+        assert_int_equal(ring_of_a_flight(p, &seq, 1), 32768);
+    while (size > 1024) {
+        size /= 2;
+        for (unsigned i = 0; i < 16; i++)
+            assert_int_equal(ring_of_a_flight(p, &seq, 1), size);
+    }
+    assert_int_equal(ring_of_a_flight(p, &seq, 20), 32768);
+    peer_done_quietly(p);
+}
+
+/* limit: where memory is scarce, an octet after a burst holds no more than an octet before it. */
+TEST(a_ring_begins_small_where_memory_is_scarce)
+{
+    struct estab_config cfg = peer_config(NULL);
+    uint32_t seq = 101;
+    struct peer *p;
+
+    cfg.memory_budget = 800000; /* a few slabs are more than a quarter */
+    p = peer_in_established_with(&cfg, (struct step){ .ctl = CTL_SYN, .seq = IRS });
+    assert_int_equal(ring_of_a_flight(p, &seq, 20), 32768);
+    assert_int_equal(ring_of_a_flight(p, &seq, 1), 1024);
+    peer_done_quietly(p);
+}
+
 /* The whole buffer: what fits the window is taken, memory grows with it and goes back. */
 TEST(receive_buffer_grows_and_goes_back)
 {
