@@ -194,7 +194,7 @@ $(LIB_LAB_A): $(lab_lib_obj) $(BUILD)/libestab.list
 $(TOOLS_A): $(tools_obj) $(BUILD)/tools.list
 	$(archive)
 
-$(BUILD)/obj/trace/html.o: trace/report.html
+$(BUILD)/obj/trace/html.o: trace/report.html $(wildcard trace/vendor/uplot/*)
 
 # The commands without their main(), so that tests can link their parts.
 $(CLI_A): $(cli_obj) $(BUILD)/programs.list
@@ -359,7 +359,7 @@ netlab-golden: $(BUILD)/estab-netlab
 long-path: $(BUILD)/tests/sim/long_path_test
 	ESTAB_LONG_PATH=3600 $(RUNNER) $(BUILD)/tests/sim/long_path_test
 
-# The moving pictures of README.md, of real runs, and a still beside each where there is a Chromium.
+# The pictures of README.md, of real runs: moving ones, and stills where there is a Chromium.
 .PHONY: pictures
 pictures: $(ESTAB)
 	@BUILD=$(BUILD) tools/pictures

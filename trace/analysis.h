@@ -195,6 +195,7 @@ struct segment_seen {
     /* A comment of estab's own has told; what was thought before that. */
     bool reason_told, verdict_told;
     uint16_t inferred_reason, inferred_verdict;
+    uint32_t told_cwnd, told_ssthresh; /* of the sender; 0: not told */
 };
 
 struct analysis_options {

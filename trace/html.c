@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes the report. The page stands in trace/report.html, which the assembler puts into the
- * program as it is; nothing from a packet is put into it but as JSON without <, > and &.
+ * program as it is, and beside it uPlot (trace/vendor/uplot), which draws its plots; nothing from a
+ * packet is put into it but as JSON without <, > and &.
  */
 #include "trace/html.h"
 
@@ -12,17 +13,23 @@
 #error "the report is put in by the assembler of ELF systems"
 #endif
 
-__asm__(".section .rodata\n"
-        ".global estab_report_page\n"
-        ".global estab_report_page_end\n"
-        "estab_report_page:\n"
-        ".incbin \"trace/report.html\"\n"
-        "estab_report_page_end:\n"
-        ".byte 0\n"
-        ".previous\n");
+#define TEXT_OF_FILE(name, file)                                                                   \
+    __asm__(".section .rodata\n"                                                                   \
+            ".global estab_report_" name "\n"                                                      \
+            ".global estab_report_" name "_end\n"                                                  \
+            "estab_report_" name ":\n"                                                             \
+            ".incbin \"" file "\"\n"                                                               \
+            "estab_report_" name "_end:\n"                                                         \
+            ".byte 0\n"                                                                            \
+            ".previous\n")
+TEXT_OF_FILE("page", "trace/report.html");
+TEXT_OF_FILE("plot_script", "trace/vendor/uplot/uPlot.iife.min.js");
+TEXT_OF_FILE("plot_style", "trace/vendor/uplot/uPlot.min.css");
+TEXT_OF_FILE("plot_licence", "trace/vendor/uplot/LICENSE");
 extern const char estab_report_page[], estab_report_page_end[];
-
-static const char mark[] = "@DATA@";
+extern const char estab_report_plot_script[], estab_report_plot_script_end[];
+extern const char estab_report_plot_style[], estab_report_plot_style_end[];
+extern const char estab_report_plot_licence[], estab_report_plot_licence_end[];
 
 static void
 put(struct html_report *h, const char *s, size_t n)
@@ -39,14 +46,23 @@ flush(struct html_report *h, struct phrase *p)
     p->s[0] = '\0';
 }
 
+/* Writes the page from `at` to the mark, and returns where it goes on behind it. */
 static const char *
-mark_in_page(void)
+put_until(struct html_report *h, const char *at, const char *mark)
 {
-    const char *at = estab_report_page;
+    size_t len = strlen(mark);
+    const char *end = at;
 
-    while (at + sizeof mark - 1 < estab_report_page_end && memcmp(at, mark, sizeof mark - 1) != 0)
-        at++;
-    return at;
+    while (end + len <= estab_report_page_end && memcmp(end, mark, len) != 0)
+        end++;
+    put(h, at, (size_t)(end - at));
+    return end + len;
+}
+
+static void
+put_file(struct html_report *h, const char *from, const char *end)
+{
+    put(h, from, (size_t)(end - from));
 }
 
 /* Text of any length as a JSON string. */
@@ -71,7 +87,9 @@ int
 estab_html_begin(struct html_report *h, const char *file, view_write_fn *write, void *ctx)
 {
     *h = (struct html_report){ .write = write, .ctx = ctx };
-    put(h, estab_report_page, (size_t)(mark_in_page() - estab_report_page));
+    h->rest = put_until(h, estab_report_page, "@PLOT_STYLE@");
+    put_file(h, estab_report_plot_style, estab_report_plot_style_end);
+    h->rest = put_until(h, h->rest, "@DATA@");
     put(h, "{\"file\":", 8);
     put_string(h, file);
     put(h, ",\n\"connections\":[\n", 18);
@@ -106,7 +124,9 @@ put_step(struct html_report *h, const struct story_step *s, estab_time origin)
         estab_phrase_add(&p, ",%u,%u,%u,%u,%u", (unsigned)s->var[i].snd_una,
                          (unsigned)s->var[i].snd_nxt, (unsigned)s->var[i].snd_wnd,
                          (unsigned)s->var[i].rcv_nxt, (unsigned)s->var[i].rcv_wnd);
-    estab_phrase_add(&p, ",%u,%u]", (unsigned)s->rtt_us, s->told ? 1u : 0u);
+    estab_phrase_add(&p, ",%u,%u,%u,%u,%u,%u]", (unsigned)s->rtt_us, s->told ? 1u : 0u,
+                     (unsigned)s->cwnd, (unsigned)s->ssthresh, (unsigned)s->sack_left,
+                     (unsigned)s->sack_right);
     flush(h, &p);
 }
 
@@ -161,8 +181,6 @@ put_tables(struct html_report *h)
 int
 estab_html_end(struct html_report *h, const struct story *s, estab_time origin)
 {
-    const char *rest = mark_in_page() + sizeof mark - 1;
-
     put(h, "],\n\"steps\":[\n", 13);
     for (uint32_t i = 0; i < s->n; i++) {
         put_step(h, &s->step[i], origin);
@@ -170,6 +188,11 @@ estab_html_end(struct html_report *h, const struct story *s, estab_time origin)
             put(h, ",\n", 2);
     }
     put_tables(h);
-    put(h, rest, (size_t)(estab_report_page_end - rest));
+    h->rest = put_until(h, h->rest, "@PLOT_SCRIPT@");
+    put(h, "/*! uPlot\n", 10);
+    put_file(h, estab_report_plot_licence, estab_report_plot_licence_end);
+    put(h, "*/\n", 3);
+    put_file(h, estab_report_plot_script, estab_report_plot_script_end);
+    put_file(h, h->rest, estab_report_page_end);
     return h->error;
 }

@@ -14,6 +14,7 @@ struct html_report {
     void *ctx;
     int error;
     uint64_t connections;
+    const char *rest; /* of the page */
 };
 
 int estab_html_begin(struct html_report *h, const char *file, view_write_fn *write, void *ctx);

@@ -67,7 +67,13 @@ estab_story_take(struct story *s, const struct segment_seen *segment)
         .verdict = segment->verdict,
         .from = segment->from,
         .told = segment->reason_told || segment->verdict_told,
+        .cwnd = segment->told_cwnd,
+        .ssthresh = segment->told_ssthresh,
     };
+    if (p->seg.sack_blocks > 0) {
+        step->sack_left = p->seg.sack[0][0] - o->isn;
+        step->sack_right = p->seg.sack[0][1] - o->isn;
+    }
     for (unsigned i = 0; i < 2; i++) {
         step->before[i] = segment->state[i].was_known ? segment->state[i].before : 0;
         step->after[i] = c->end[i].has_state ? c->end[i].state : 0;

@@ -25,7 +25,9 @@ struct story_step {
     uint8_t from, before[2], after[2]; /* states, of A and B */
     bool told;
     struct story_variables var[2];
-    uint32_t rtt_us; /* of the text that this acknowledges; 0: none */
+    uint32_t rtt_us;                /* of the text that this acknowledges; 0: none */
+    uint32_t cwnd, ssthresh;        /* of the sender, when its stack has told; 0: not known */
+    uint32_t sack_left, sack_right; /* the first SACK block, relative; 0: none */
 };
 
 struct story {

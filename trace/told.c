@@ -126,6 +126,23 @@ take_states(struct segment_seen *s, unsigned side, const char *line, size_t len)
     e->state = after;
 }
 
+/* 0: it is not there. */
+static uint32_t
+number_behind(const char *name, const char *line, size_t len)
+{
+    size_t n = strlen(name);
+    uint64_t value = 0;
+
+    for (size_t i = 0; i + n < len; i++) {
+        if (memcmp(line + i, name, n) != 0)
+            continue;
+        for (i += n; i < len && line[i] >= '0' && line[i] <= '9' && value <= UINT32_MAX; i++)
+            value = value * 10 + (uint64_t)(line[i] - '0');
+        break;
+    }
+    return value <= UINT32_MAX ? (uint32_t)value : 0;
+}
+
 static void
 take_line(struct segment_seen *s, const char *line, size_t len)
 {
@@ -143,6 +160,8 @@ take_line(struct segment_seen *s, const char *line, size_t len)
                 s->reason = (uint16_t)i;
                 s->reason_told = true;
             }
+        s->told_cwnd = number_behind("; cwnd ", line, len);
+        s->told_ssthresh = number_behind(", ssthresh ", line, len);
         take_states(s, s->from, line, len);
         return;
     }

@@ -272,12 +272,24 @@ add_states(struct phrase *p, const struct view_pcapng *v, const struct estab_tra
     estab_phrase_add(p, "%s", estab_state_name(r->state_after));
 }
 
+/* What no capture could show: how much the sender thinks that the network bears. */
+static void
+add_congestion(struct phrase *p, const struct estab_trace *r)
+{
+    if (r->proto != 6 || r->seg.len == 0 || r->tcb.cwnd == 0)
+        return;
+    estab_phrase_add(p, "; cwnd %u", (unsigned)r->tcb.cwnd);
+    if (r->tcb.ssthresh != 0 && r->tcb.ssthresh < UINT32_MAX / 2)
+        estab_phrase_add(p, ", ssthresh %u", (unsigned)r->tcb.ssthresh);
+}
+
 static void
 describe(struct phrase *p, const struct view_pcapng *v, const struct estab_trace *r)
 {
     if (r->kind == ESTAB_TRACE_PACKET_OUT) {
         estab_phrase_add(p, "sent: ");
         add_rule(p, estab_reason_text(r->reason), estab_reason_rule(r->reason));
+        add_congestion(p, r);
     } else {
         estab_phrase_add(p, "received: ");
         add_rule(p, estab_verdict_text(r->verdict), estab_verdict_rule(r->verdict));

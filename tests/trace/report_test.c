@@ -75,6 +75,37 @@ TEST(a_story_keeps_each_step_with_the_variables_of_both_ends)
     estab_story_free(&t.story);
 }
 
+TEST(a_story_keeps_what_the_stack_has_told_of_its_congestion_window)
+{
+    const struct sent text = { .seq = 101, .ack = 1001, .len = 10, .ctl = CTL_ACK };
+    struct wire w;
+    struct told t = { .html = NULL };
+    struct analysis_options o = { .ctx = &t, .segment = take, .connection = end };
+    uint8_t out[2048];
+    uint32_t len;
+
+    memset(&w, 0, sizeof w);
+    w.now = ESTAB_SEC(1000);
+    w.analysis = estab_analysis_new(&o);
+    open_with(&w, true, true);
+    talked(&w);
+    len = wire_build(&w, out, END_A, text);
+    packet(&w, out, len,
+           "sent: data within the window [RFC 9293 §3.7]; cwnd 14480, ssthresh 7240; client "
+           "ESTABLISHED");
+    packet(&w, out, len, "sent: data within the window; cwnd 99999999999; client ESTABLISHED");
+    packet(&w, out, len, "sent: data within the window; cwnd ; client ESTABLISHED");
+    wire_free(&w);
+    assert_true(t.story.n > 3);
+    assert_int_equal(t.story.step[0].cwnd, 0);
+    assert_int_equal(t.story.step[t.story.n - 3].cwnd, 14480);
+    assert_int_equal(t.story.step[t.story.n - 3].ssthresh, 7240);
+    assert_string_equal(estab_state_name(t.story.step[t.story.n - 3].after[END_A]), "ESTABLISHED");
+    assert_int_equal(t.story.step[t.story.n - 2].cwnd, 0); /* no such number */
+    assert_int_equal(t.story.step[t.story.n - 1].cwnd, 0);
+    estab_story_free(&t.story);
+}
+
 TEST(a_moving_picture_is_whole_and_its_title_is_escaped)
 {
     static struct text text;
@@ -116,7 +147,10 @@ TEST(the_report_is_one_page_and_asks_nobody)
     assert_non_null(strstr(text.s, "\\u003c/script\\u003e\\u003cb\\u003e\\u0026\\u0022\\u000a"));
     assert_null(strstr(text.s, "</script><b>"));
     assert_null(strstr(text.s, "@DATA@"));
-    assert_null(strstr(text.s, "https://"));
+    assert_null(strstr(text.s, "@PLOT"));
+    assert_non_null(strstr(text.s, "Permission is hereby granted, free of charge"));
+    assert_null(strstr(text.s, "src="));
+    assert_null(strstr(text.s, "href="));
     assert_non_null(strstr(text.s, "\"began\":\"handshake\""));
     assert_non_null(strstr(text.s, "[1,1,0,0,2,0,0,0,64240,"));
     assert_non_null(strstr(text.s, "</html>"));

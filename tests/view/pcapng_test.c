@@ -167,6 +167,37 @@ TEST(both_hosts_write_each_packet_once_with_reason_and_verdict)
     sheet_free(&sheet);
 }
 
+TEST(text_says_how_much_its_sender_may_send)
+{
+    struct story *s = whole_connection();
+    struct sheet sheet = { 0 };
+    struct capture *c;
+    unsigned said = 0, knows = 0, knows_not = 0, n = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->r[i].kind == ESTAB_TRACE_PACKET_OUT && s->r[i].proto == 6 && s->r[i].seg.len > 0) {
+            s->r[i].tcb.cwnd = 14480;
+            s->r[i].tcb.ssthresh = n++ % 2 == 0 ? 7240 : UINT32_MAX; /* nothing lost yet */
+        }
+    c = captured(s,
+                 (struct view_pcapng_options){
+                     .both = true, .host = { CLIENT, SERVER }, .name = { "client", "server" } },
+                 &sheet);
+    for (size_t i = 0; i < c->n; i++) {
+        const char *comment = c->packet[i].comment;
+
+        said += strstr(comment, "; cwnd ") != NULL;
+        knows += strstr(comment, "; cwnd 14480, ssthresh 7240; server ESTABLISHED\n") != NULL;
+        knows_not += strstr(comment, "; cwnd 14480; server ESTABLISHED\n") != NULL;
+    }
+    assert_int_equal(said, knows + knows_not);
+    assert_true(knows > 0 && knows_not > 0);
+    assert_true(said > 0 && said < c->n); /* not in a SYN or an ACK alone */
+    free(c);
+    free(s);
+    sheet_free(&sheet);
+}
+
 TEST(twice_writes_what_was_sent_and_what_was_received)
 {
     struct story *s = whole_connection();
