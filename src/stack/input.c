@@ -371,13 +371,27 @@ tcp_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp
     count(s, a, v, 0, state, ifindex, env->now);
 }
 
+/* RFC 4443 §2.4 (e), RFC 1122 §3.3.6 (RFC4443-2.4): a packet that is refused for its header draws an
+ * error only where it would have been taken but for that: by its addresses, and not in a frame for
+ * many when it is for one. */
+static bool
+is_told_of_problem(struct estab_stack *s, const struct arrival *a, unsigned ifindex)
+{
+    bool to_many;
+    enum seg_verdict v = check_addresses(s, &a->ip, ifindex, &to_many);
+
+    if (to_many)
+        return a->ip.problem_to_groups && !is_mapped(a->ip.src, a->ip.addr_len);
+    return v == SEG_CONTINUE && !(a->frame.type != 0 && mac_is_group(a->frame.dst));
+}
+
 static void
 other_input(struct estab_stack *s, struct arrival *a, unsigned ifindex, struct tcp_env *env)
 {
     static const uint8_t no_state[2] = { TCPS_CLOSED, TCPS_CLOSED };
     enum seg_verdict v = a->v;
 
-    if (a->ip.problem)
+    if (a->ip.problem && is_told_of_problem(s, a, ifindex))
         estab_icmp_problem(s, &a->ip, a->packet, a->packet_len, ifindex, env);
     if (v == SEG_CONTINUE) {
         if (a->frame.type == ETHER_ARP) {

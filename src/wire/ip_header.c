@@ -201,6 +201,8 @@ parse_v6(struct ip_header *ip, const uint8_t *p, uint32_t len)
     ip->src = p + 8;
     ip->dst = p + 24;
     ip->proto = 0;
+    ip->payload = p + end;
+    ip->payload_len = 0; /* until the headers in front of it are good */
     ip->next_at = 6;
     next = p[6];
     for (n = 0; is_extension(next); n++) {
