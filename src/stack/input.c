@@ -149,12 +149,13 @@ parse_packet(struct estab_stack *s, struct arrival *a, unsigned ifindex, bool wh
     a->to_many = false;
     a->handle = 0;
     a->ip.version = 0;
-    a->ip.fragment = a->ip.problem = false;
+    a->ip.fragment = a->ip.problem = a->ip.has_fragment_header = false;
     if (a->v == SEG_CONTINUE && a->frame.type != ETHER_ARP)
         a->v = (enum seg_verdict)estab_ip_parse(&a->ip, a->packet, a->packet_len, a->verified);
-    /* RFC 6980 §5 (RFC6980-NDFRAG): filters on the link cannot judge what comes in pieces. */
-    if (whole && a->v == SEG_CONTINUE && a->ip.version == 6 && a->ip.proto == IP_PROTO_ICMPV6 &&
-        a->ip.payload_len > 0 && nd_is_type(a->ip.payload[0]))
+    /* RFC 6980 §5 (RFC6980-NDFRAG): filters on the link cannot judge what comes in pieces, nor do all
+     * of them look behind the header of a fragment. */
+    if ((whole || a->ip.has_fragment_header) && a->v == SEG_CONTINUE && a->ip.version == 6 &&
+        a->ip.proto == IP_PROTO_ICMPV6 && a->ip.payload_len > 0 && nd_is_type(a->ip.payload[0]))
         a->v = SEG_DROP_ND_MALFORMED;
     if ((a->v != SEG_CONTINUE && !a->ip.fragment) || a->frame.type == ETHER_ARP) {
         if (!a->ip.problem) {

@@ -216,6 +216,7 @@ parse_v6(struct ip_header *ip, const uint8_t *p, uint32_t len)
         ext = next == FRAGMENT ? 8 : 8 + p[at + 1] * 8u;
         if (ext > end - at)
             return ESTAB_SEG_DROP_IP_HEADER;
+        ip->has_fragment_header |= next == FRAGMENT;
         if (next == FRAGMENT && (get_be16(p + at + 2) & 0xfff9) != 0)
             return parse_v6_fragment(ip, p, at, end); /* RFC 6946: an atomic one is whole */
         if (next == ROUTING && p[at + 3] != 0) {
@@ -265,7 +266,7 @@ estab_ip_is_icmp_error(const uint8_t *p, uint32_t len)
 enum estab_verdict
 estab_ip_parse(struct ip_header *ip, const uint8_t *packet, uint32_t len, bool csum_verified)
 {
-    ip->fragment = ip->problem = ip->problem_to_groups = false;
+    ip->fragment = ip->problem = ip->problem_to_groups = ip->has_fragment_header = false;
     if (len > 0 && packet[0] >> 4 == 4)
         return parse_v4(ip, packet, len, csum_verified);
     if (len > 0 && packet[0] >> 4 == 6)

@@ -27,7 +27,8 @@ struct ip_header {
     /* a fragment: DROP_IP_FRAGMENT, and `payload` is what it carries of a datagram's payload; with
      * IPv6 next_at names the fragment header */
     bool fragment, more;
-    uint32_t offset; /* octets */
+    bool has_fragment_header; /* IPv6: also that of an atomic fragment */
+    uint32_t offset;          /* octets */
     uint32_t id;
 
     /* RFC 4443 §3.4: ask for an ICMPv6 parameter problem, also about a packet to a group; set with

@@ -83,3 +83,48 @@ TEST(a_problem_is_told_only_where_the_packet_would_have_been_taken)
         seg_end(&g);
     }
 }
+
+/* RFC6980-NDFRAG: also where the one fragment is the whole message, which needs no putting together, and behind other
+ * headers; any other message in one is taken (RFC 6946). */
+TEST(neighbours_are_not_discovered_in_an_atomic_fragment)
+{
+    static const uint8_t fragment[8] = { IP_PROTO_ICMPV6, [7] = 7 },
+                         both[16] = { 60, [7] = 7, [8] = IP_PROTO_ICMPV6, 0, 1, 4 };
+    struct estab_addr t = addr_of("2001:db8::9"), us = addr_of("2001:db8::1");
+    struct estab_endpoint to = { .addr = t, .port = 80 };
+    struct nd_message says = { .type = ND_NEIGHBOUR_ADVERT, .target = t.bytes },
+                      asks = { .type = ND_NEIGHBOUR_SOLICIT, .target = us.bytes };
+    struct segment g;
+    estab_conn c;
+
+    says.link = asks.link = stranger;
+    says.solicited = true;
+    seg_init(&g);
+    given(&g, seg_host(&g, NULL), "2001:db8::1");
+    seg_run(&g, ESTAB_SEC(5));
+    assert_int_equal(estab_connect(g.host[0], NULL, &to, NULL, &c, g.now), 0);
+    seg_settle(&g);
+    seg_forget(&g);
+    for (unsigned i = 0; i < 5; i++) {
+        const uint8_t *ext = i % 2 == 0 ? fragment : both;
+        uint8_t message[ND_MESSAGE_MAX] = { 0 }, packet[200], mac[6];
+        uint32_t head = i % 2 == 0 ? 8 : 16, len;
+
+        if (i < 4)
+            len = estab_nd_write(message, i < 2 ? &says : &asks, t.bytes, us.bytes);
+        else
+            len = estab_icmp_write(message, 6, 128, 0, 1, message, 8, t.bytes, us.bytes);
+        (void)estab_ip_write(packet, 6, 44, 255, 0, t.bytes, us.bytes, 0, head + len);
+        memcpy(packet + 40, ext, head);
+        memcpy(packet + 40 + head, message, len);
+        seg_mac(mac, 0);
+        seg_say_ip(&g, stranger, mac, packet, 40 + head + len);
+        assert_int_equal(seg_status(&g, 0).verdicts[ESTAB_SEG_DROP_ND_MALFORMED],
+                         i < 4 ? i + 1 : 4);
+    }
+    assert_int_equal(seg_status(&g, 0).verdicts[ESTAB_SEG_ACCEPTED_ECHO], 1);
+    assert_int_equal(seg_neighbour_state(&g, 0, "2001:db8::9"), ESTAB_NEIGHBOUR_INCOMPLETE);
+    seg_settle(&g);
+    assert_null(seg_next(&g, 0)); /* no answer before it is known who he is */
+    seg_end(&g);
+}
