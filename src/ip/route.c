@@ -33,6 +33,17 @@ prefix_matches(const uint8_t *a, const uint8_t *b, unsigned bits)
     return rest == 0 || ((a[whole] ^ b[whole]) & mask) == 0;
 }
 
+void
+estab_ip_copy_prefix(uint8_t *out, const uint8_t *addr, unsigned addr_len, unsigned bits)
+{
+    unsigned whole = bits / 8;
+
+    memset(out, 0, addr_len);
+    memcpy(out, addr, whole);
+    if (bits % 8 != 0)
+        out[whole] = (uint8_t)(addr[whole] & 0xff00u >> bits % 8);
+}
+
 struct ip_prefix *
 estab_ip_find_route(struct ip_routes *t, const uint8_t *prefix, unsigned addr_len,
                     unsigned prefix_len, unsigned ifindex, const uint8_t *gateway)

@@ -90,6 +90,9 @@ struct ip_prefix *estab_ip_find_route(struct ip_routes *t, const uint8_t *prefix
                                       const uint8_t *gateway);
 void estab_ip_remove_route(struct ip_routes *t, struct ip_prefix *route);
 
+/* The first `bits` of an address, and zeros up to addr_len octets. */
+void estab_ip_copy_prefix(uint8_t *out, const uint8_t *addr, unsigned addr_len, unsigned bits);
+
 /* Is it an address of this host? 127/8 and ::1 always are. */
 bool estab_ip_is_ours(const struct ip_routes *t, const uint8_t *addr, unsigned addr_len);
 /* Is it an address of that interface of this host? Any of ours is one of the loopback, 0. */

@@ -304,7 +304,8 @@ estab_addresses_router(struct estab_stack *s, unsigned ifindex, const struct nd_
                                     .ifindex = (uint8_t)ifindex,
                                     .origin = ROUTE_ROUTER,
                                     .until = lifetime(p->valid, now) };
-            memcpy(r.octets, p->prefix, 16);
+            /* RFC 4861 §4.6.2: what stands behind the prefix is nothing */
+            estab_ip_copy_prefix(r.octets, p->prefix, 16, p->len);
             put_router_route(s, &r, PREFIXES_MAX, p->valid > 0);
         }
         /* RFC 6724 §5, rule 5.5: whose prefix it is */

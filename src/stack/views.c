@@ -47,12 +47,8 @@ estab_stack_next_link(const struct estab_stack *s, uint64_t *cursor, struct esta
 static void
 copy_prefix(struct estab_addr *out, const struct ip_prefix *r)
 {
-    unsigned whole = r->len / 8u;
-
     out->family = r->addr_len == 4 ? ESTAB_INET : ESTAB_INET6;
-    memcpy(out->bytes, r->octets, whole);
-    if (r->len % 8u != 0)
-        out->bytes[whole] = (uint8_t)(r->octets[whole] & 0xff00u >> r->len % 8u);
+    estab_ip_copy_prefix(out->bytes, r->octets, r->addr_len, r->len);
 }
 
 /* estab_ip_add_address() gives each address a route of its own, with all of its octets. */

@@ -128,3 +128,60 @@ TEST(neighbours_are_not_discovered_in_an_atomic_fragment)
     assert_null(seg_next(&g, 0)); /* no answer before it is known who he is */
     seg_end(&g);
 }
+
+/* The router advertises a prefix: its first octets, what stands behind them, its length, flags, lifetimes. */
+static void
+says_prefix(struct segment *g, uint8_t tail, uint8_t len, uint8_t flags, uint32_t valid,
+            uint32_t preferred)
+{
+    static const uint8_t router[16] = { 0xfe, 0x80, [15] = 0x66 },
+                         all_nodes[16] = { 0xff, 2, [15] = 1 };
+    uint8_t m[16 + 32] = { 134 };
+
+    put_be16(m + 6, 1800);
+    m[16] = 3, m[17] = 4, m[18] = len, m[19] = flags;
+    put_be32(m + 20, valid);
+    put_be32(m + 24, preferred);
+    put_be32(m + 32, 0x20010db8);
+    m[37] = 0x10 | (tail >> 4); /* 2001:db8:1?::/44 */
+    m[47] = tail;
+    seg_say_icmp6(g, stranger, router, all_nodes, m, sizeof(m), 255);
+    seg_settle(g);
+}
+
+static void
+autoconf(struct estab_config *cfg, struct estab_link *link)
+{
+    (void)cfg;
+    link->autoconf = true;
+}
+
+static unsigned
+count_on_link(const struct segment *g)
+{
+    struct estab_route_info r;
+    uint64_t cursor = 0;
+    unsigned n = 0;
+
+    while (estab_stack_next_route(g->host[0], &cursor, &r))
+        n += r.prefix.family == ESTAB_INET6 && r.prefix.bytes[0] == 0x20 && r.prefix_len == 44;
+    return n;
+}
+
+/* RFC 4861 §4.6.2: what stands behind the prefix is nothing. Else each advertisement of one would make another
+ * route, until there is room for no more, and the end of its lifetime would end none of them. */
+TEST(bits_behind_a_prefix_mean_nothing)
+{
+    struct segment g;
+
+    seg_init(&g);
+    (void)seg_host(&g, autoconf);
+    seg_run(&g, ESTAB_SEC(3));
+    for (unsigned tail = 0; tail < 40; tail++) {
+        says_prefix(&g, (uint8_t)tail, 44, 0x80, 3600, 3600);
+        assert_int_equal(count_on_link(&g), 1);
+    }
+    says_prefix(&g, 99, 44, 0x80, 0, 0);
+    assert_int_equal(count_on_link(&g), 0);
+    seg_end(&g);
+}
