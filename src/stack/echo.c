@@ -9,14 +9,12 @@
  */
 #include "stack/internal.h"
 
-#include "base/bits.h"
 #include "base/bytes.h"
 #include "stack/link.h"
 
 #include <string.h>
 
 #define ICMP_HEADER 8u
-#define CHUNK_MIN (1u << CHUNK_MIN_LOG2)
 #define ECHO_REQUEST_4 8
 #define ECHO_REQUEST_6 128
 
@@ -31,33 +29,10 @@ struct held {
     uint8_t from[16], to[16], local[16];
 };
 
-static struct estab_addr
-address(const uint8_t *octets, unsigned addr_len, unsigned ifindex)
-{
-    struct estab_addr a = { .family = addr_len == 4 ? ESTAB_INET : ESTAB_INET6 };
-
-    memcpy(a.bytes, octets, addr_len);
-    if (addr_len == 16 && estab_ip_is_link_local(octets, 16))
-        a.zone = ifindex;
-    return a;
-}
-
-static unsigned
-addr_len_of(unsigned family)
-{
-    return family == ESTAB_INET ? 4 : family == ESTAB_INET6 ? 16 : 0;
-}
-
 static struct echo_endpoint *
 from_handle(const struct estab_stack *s, estab_conn handle)
 {
-    uint32_t ref = (uint32_t)handle;
-    struct echo_endpoint *e;
-
-    if (handle == 0 || ref_kind(ref) != REF_ECHO)
-        return NULL;
-    e = estab_pool_at(&s->echoes, ref_index(ref));
-    return e != NULL && e->poll.handle == handle ? e : NULL;
+    return (struct echo_endpoint *)estab_datagram_end_at(&s->echoes, REF_ECHO, handle);
 }
 
 struct pollable *
@@ -65,7 +40,7 @@ estab_echo_pollable(const struct estab_stack *s, estab_conn handle)
 {
     struct echo_endpoint *e = from_handle(s, handle);
 
-    return e != NULL ? &e->poll : NULL;
+    return e != NULL ? &e->end.poll : NULL;
 }
 
 /* There are max_echo of them at most, which is 256 at most. */
@@ -78,7 +53,7 @@ find(const struct estab_stack *s, unsigned addr_len, uint16_t id)
          index = estab_pool_next(&s->echoes, index)) {
         struct echo_endpoint *e = estab_pool_at(&s->echoes, index);
 
-        if (e->addr_len == addr_len && e->id == id)
+        if (e->end.addr_len == addr_len && e->id == id)
             return e;
     }
     return NULL;
@@ -89,80 +64,20 @@ estab_echo_handle_of(const struct estab_stack *s, unsigned addr_len, uint16_t id
 {
     const struct echo_endpoint *e = find(s, addr_len, id);
 
-    return e != NULL ? e->poll.handle : 0;
+    return e != NULL ? e->end.poll.handle : 0;
 }
 
 /* ---- records ---- */
-
-static void
-hand_on(struct estab_stack *s, const struct echo_endpoint *e, struct estab_trace *t)
-{
-    t->proto = e->addr_len == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6;
-    t->conn = e->poll.handle;
-    t->local.addr.family = e->addr_len == 4 ? ESTAB_INET : ESTAB_INET6;
-    estab_trace_hand_on(s, t);
-}
-
-static void
-trace_call(struct estab_stack *s, const struct echo_endpoint *e, enum estab_call call,
-           int64_t result)
-{
-    struct estab_trace t;
-
-    if (LIKELY(s->cfg.trace == NULL))
-        return;
-    t = (struct estab_trace){ .kind = ESTAB_TRACE_CALL, .call = (uint8_t)call, .result = result };
-    hand_on(s, e, &t);
-}
-
-static void
-trace_memory(struct estab_stack *s, const struct echo_endpoint *e, enum estab_memory what,
-             int64_t bytes)
-{
-    struct estab_trace t;
-
-    if (LIKELY(s->cfg.trace == NULL))
-        return;
-    t = (struct estab_trace){
-        .kind = ESTAB_TRACE_MEMORY,
-        .memory = (uint8_t)what,
-        .bytes = bytes,
-    };
-    hand_on(s, e, &t);
-}
-
-static void
-return_ring(struct estab_stack *s, struct echo_endpoint *e)
-{
-    uint32_t size = e->queue.size;
-
-    if (size == 0)
-        return;
-    estab_chunks_put(&s->chunks, e->queue.data, size);
-    e->queue = (struct ring){ 0 };
-    trace_memory(s, e, ESTAB_MEM_DATAGRAMS, -(int64_t)size);
-}
-
-static void
-set_blocked(struct estab_stack *s, struct echo_endpoint *e, bool blocked)
-{
-    s->echoes_blocked += blocked;
-    s->echoes_blocked -= e->blocked;
-    e->blocked = blocked;
-}
 
 static void
 end(struct estab_stack *s, struct echo_endpoint *e)
 {
     struct echo_endpoint gone;
 
-    return_ring(s, e);
-    set_blocked(s, e, false);
-    if (e->poll.ready.next != NULL)
-        list_remove(&e->poll.ready);
+    estab_datagram_end_empty(s, &e->end);
     gone = *e;
-    estab_stack_record_put(s, &s->echoes, ref_index(e->ref));
-    trace_memory(s, &gone, ESTAB_MEM_ECHO, -(int64_t)s->echoes.record_size);
+    estab_stack_record_put(s, &s->echoes, ref_index(e->end.ref));
+    estab_datagram_trace_memory(s, &gone.end, ESTAB_MEM_ECHO, -(int64_t)s->echoes.record_size);
 }
 
 void
@@ -172,22 +87,6 @@ estab_echo_end_all(struct estab_stack *s)
 
     while ((index = estab_pool_next(&s->echoes, 0)) != 0)
         end(s, estab_pool_at(&s->echoes, index));
-}
-
-/* The host ends: memory only. */
-void
-estab_echo_release(struct estab_stack *s)
-{
-    uint32_t index;
-
-    for (index = estab_pool_next(&s->echoes, 0); index != 0;
-         index = estab_pool_next(&s->echoes, index)) {
-        struct echo_endpoint *e = estab_pool_at(&s->echoes, index);
-
-        if (e->queue.size != 0)
-            estab_chunks_put(&s->chunks, e->queue.data, e->queue.size);
-    }
-    estab_pool_fini(&s->echoes);
 }
 
 /* ---- the user's calls ---- */
@@ -201,8 +100,8 @@ estab_echo_options_init(struct estab_echo_options *o)
 static bool
 is_good(const struct estab_stack *s, const struct estab_echo_options *o, unsigned addr_len)
 {
-    return o->dscp <= 63 && o->ifindex < INTERFACES_MAX && o->receive_bytes_max >= CHUNK_MIN &&
-           o->receive_bytes_max <= 1u << CHUNK_MAX_LOG2 && o->receive_count_max > 0 &&
+    return o->dscp <= 63 && o->ifindex < INTERFACES_MAX &&
+           estab_datagram_limits_are_good(o->receive_bytes_max, o->receive_count_max) &&
            (o->local.family == ESTAB_UNSPEC ||
             (addr_len_of(o->local.family) == addr_len &&
              estab_ip_is_ours(&s->routes, o->local.bytes, addr_len)));
@@ -242,15 +141,13 @@ estab_echo_open(struct estab_stack *s, unsigned family, const struct estab_echo_
     e = estab_stack_record_get(s, &s->echoes, &index);
     if (e == NULL)
         return s->echoes.lent >= s->cfg.max_echo ? -ESTAB_ENOBUFS : -ESTAB_ENOMEM;
-    e->ref = make_ref(REF_ECHO, index);
-    e->poll.handle = (uint64_t)estab_pool_generation(&s->echoes, index) << 32 | e->ref;
     /* before it has a family, so that it does not find itself */
     e->id = choose_id(s, addr_len);
-    e->addr_len = (uint8_t)addr_len;
+    estab_datagram_end_begin(&e->end, &s->echoes, REF_ECHO, index, addr_len);
     e->opt = opts != NULL ? *opts : defaults;
-    *echo = e->poll.handle;
-    trace_memory(s, e, ESTAB_MEM_ECHO, s->echoes.record_size);
-    trace_call(s, e, ESTAB_CALL_OPEN_ACTIVE, 0);
+    *echo = e->end.poll.handle;
+    estab_datagram_trace_memory(s, &e->end, ESTAB_MEM_ECHO, s->echoes.record_size);
+    estab_datagram_trace_call(s, &e->end, ESTAB_CALL_OPEN_ACTIVE, 0);
     return 0;
 }
 
@@ -262,7 +159,7 @@ estab_echo_close(struct estab_stack *s, estab_echo echo, estab_time now)
     if (e == NULL)
         return -ESTAB_EBADF;
     (void)estab_stack_env(s, now);
-    trace_call(s, e, ESTAB_CALL_CLOSE, 0);
+    estab_datagram_trace_call(s, &e->end, ESTAB_CALL_CLOSE, 0);
     end(s, e);
     return 0;
 }
@@ -276,7 +173,7 @@ estab_echo_set_options(struct estab_stack *s, estab_echo echo,
     if (e == NULL)
         return -ESTAB_EBADF;
     (void)estab_stack_env(s, now);
-    if (!is_good(s, opts, e->addr_len))
+    if (!is_good(s, opts, e->end.addr_len))
         return -ESTAB_EINVAL;
     e->opt = *opts;
     return 0;
@@ -287,38 +184,34 @@ static int
 transmit(struct estab_stack *s, struct echo_endpoint *e, const struct estab_addr *to, uint16_t seq,
          const void *data, uint32_t len, struct echo_request *r)
 {
-    bool v4 = e->addr_len == 4, group = v4 ? to->bytes[0] >> 4 == 14 : to->bytes[0] == 0xff;
-    uint32_t ip_len = v4 ? 20 : 40, whole = ip_len + ICMP_HEADER + len, mtu;
+    bool v4 = e->end.addr_len == 4, group = v4 ? to->bytes[0] >> 4 == 14 : to->bytes[0] == 0xff;
+    struct datagram_way way = { .src = r->src,
+                                .dst = to->bytes,
+                                .addr_len = e->end.addr_len,
+                                .proto = v4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6,
+                                .ttl = e->opt.ttl != 0 ? e->opt.ttl
+                                       : group         ? 1
+                                                       : 64,
+                                .tos = (uint8_t)(e->opt.dscp << 2),
+                                .dont_fragment = e->opt.dont_fragment };
+    uint32_t ip_len = v4 ? 20 : 40;
     uint8_t head[40 + ICMP_HEADER];
-    uint8_t ttl = e->opt.ttl != 0 ? e->opt.ttl : group ? 1 : 64;
-    int ifindex =
-        estab_way_to(s, to->bytes, e->addr_len, e->opt.ifindex != 0 ? e->opt.ifindex : to->zone);
+    int ifindex = estab_way_to(s, to->bytes, e->end.addr_len,
+                               e->opt.ifindex != 0 ? e->opt.ifindex : to->zone);
     int err;
 
     if (ifindex < 0)
         return ifindex;
-    r->many = estab_ip_is_broadcast(&s->routes, to->bytes, e->addr_len);
+    r->many = estab_ip_is_broadcast(&s->routes, to->bytes, e->end.addr_len);
     if (r->many && !group && !e->opt.broadcast)
         return -ESTAB_EINVAL;
-    err = estab_way_source(s, to->bytes, e->addr_len, (unsigned)ifindex, &e->opt.local, r->src);
+    err = estab_way_source(s, to->bytes, e->end.addr_len, (unsigned)ifindex, &e->opt.local, r->src);
+    if (err == 0)
+        err = estab_datagram_fits(s, &e->end, to->bytes, (unsigned)ifindex,
+                                  ip_len + ICMP_HEADER + len, e->opt.dont_fragment);
     if (err < 0)
         return err;
-    if (e->opt.dont_fragment) {
-        mtu = paths_mtu(&s->paths, to->bytes, e->addr_len, s->now);
-        if (whole > estab_route_mtu(s, (unsigned)ifindex, to->bytes, e->addr_len) ||
-            (mtu != 0 && whole > mtu))
-            return -ESTAB_EMSGSIZE;
-    }
-    if (ring_free(&s->interface[ifindex].replies) < whole + REPLY_RESERVE) {
-        e->blocked_on = (uint8_t)ifindex;
-        set_blocked(s, e, true);
-        return -ESTAB_EAGAIN;
-    }
-    (void)estab_ip_write(head, v4 ? 4 : 6, v4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6, ttl,
-                         (uint8_t)(e->opt.dscp << 2), r->src, to->bytes, 0, ICMP_HEADER + len);
-    if (v4 && !e->opt.dont_fragment)
-        estab_ip_allow_fragments(
-            head, (uint16_t)estab_ip_id(&s->ids, r->src, to->bytes, 4, IP_PROTO_ICMP));
+    (void)estab_datagram_head(s, head, &way, ICMP_HEADER + len);
     estab_icmp_write_header(head + ip_len, v4 ? 4 : 6, v4 ? ECHO_REQUEST_4 : ECHO_REQUEST_6, 0,
                             (uint32_t)e->id << 16 | seq, data, len, r->src, to->bytes);
     (void)estab_reply_parts(s, (unsigned)ifindex, head, ip_len + ICMP_HEADER, data, len,
@@ -339,23 +232,21 @@ estab_echo_send(struct estab_stack *s, estab_echo echo, const struct estab_addr 
     if (e == NULL)
         return -ESTAB_EBADF;
     (void)estab_stack_env(s, now);
-    if (addr_len_of(to->family) != e->addr_len)
+    if (addr_len_of(to->family) != e->end.addr_len)
         return -ESTAB_EAFNOSUPPORT;
-    if (estab_ip_is_unspecified(to->bytes, e->addr_len))
+    if (estab_ip_is_unspecified(to->bytes, e->end.addr_len))
         return -ESTAB_EINVAL;
-    /* an IPv4 packet is at most 65535 octets (RFC 791 §3.1), and so is what follows an IPv6 header
-     * (RFC 8200 §3) */
-    if (len > 65535 - ICMP_HEADER - (e->addr_len == 4 ? 20u : 0u))
+    if (len > estab_datagram_max(e->end.addr_len, ICMP_HEADER))
         return -ESTAB_EMSGSIZE;
     err = transmit(s, e, to, seq, data, (uint32_t)len, &r);
     if (err == 0) {
-        memcpy(r.dst, to->bytes, e->addr_len);
+        memcpy(r.dst, to->bytes, e->end.addr_len);
         r.data = estab_siphash24(&s->key_echo_id, data, len);
         r.sent_at = s->now;
         e->sent[seq % ESTAB_ECHO_REQUESTS] = r;
         e->requests++;
     }
-    trace_call(s, e, ESTAB_CALL_SEND, err == 0 ? (int64_t)len : err);
+    estab_datagram_trace_call(s, &e->end, ESTAB_CALL_SEND, err == 0 ? (int64_t)len : err);
     return err;
 }
 
@@ -370,21 +261,19 @@ estab_echo_receive(struct estab_stack *s, estab_echo echo, struct estab_echo_mes
     if (e == NULL)
         return -ESTAB_EBADF;
     (void)estab_stack_env(s, now);
-    if (e->waiting == 0)
+    if (e->end.waiting == 0)
         return -ESTAB_EAGAIN;
-    estab_ring_read_at(&e->queue, 0, &h, sizeof(h));
-    n = len < h.data ? (uint32_t)len : h.data;
-    estab_ring_read_at(&e->queue, sizeof(h), buf, n);
-    estab_ring_consume(&e->queue, (uint32_t)sizeof(h) + h.data);
+    estab_datagram_peek(&e->end, &h, sizeof(h));
+    n = estab_datagram_take(s, &e->end, sizeof(h), h.data, buf, len);
     *out = (struct estab_echo_message){
         .kind = h.kind,
         .ttl = h.ttl,
         .dscp = h.tos >> 2,
         .ecn = h.tos & 3,
         .seq = h.seq,
-        .from = address(h.from, e->addr_len, h.ifindex),
-        .to = address(h.to, e->addr_len, h.ifindex),
-        .local = address(h.local, e->addr_len, h.ifindex),
+        .from = estab_datagram_address(h.from, e->end.addr_len, h.ifindex),
+        .to = estab_datagram_address(h.to, e->end.addr_len, h.ifindex),
+        .local = estab_datagram_address(h.local, e->end.addr_len, h.ifindex),
         .ifindex = h.ifindex,
         .sent_at = h.sent_at,
         .received_at = h.received_at,
@@ -396,13 +285,7 @@ estab_echo_receive(struct estab_stack *s, estab_echo echo, struct estab_echo_mes
         .icmp_code = h.code,
         .mtu = h.mtu,
     };
-    if (--e->waiting == 0) {
-        return_ring(s, e);
-    } else {
-        e->poll.bits |= ESTAB_READABLE;
-        estab_conn_ready(s, &e->poll);
-    }
-    trace_call(s, e, ESTAB_CALL_RECEIVE, n);
+    estab_datagram_trace_call(s, &e->end, ESTAB_CALL_RECEIVE, n);
     return (ptrdiff_t)n;
 }
 
@@ -410,15 +293,15 @@ static void
 status_of(const struct echo_endpoint *e, struct estab_echo_status *out)
 {
     *out = (struct estab_echo_status){
-        .echo = e->poll.handle,
-        .family = e->addr_len == 4 ? ESTAB_INET : ESTAB_INET6,
+        .echo = e->end.poll.handle,
+        .family = e->end.addr_len == 4 ? ESTAB_INET : ESTAB_INET6,
         .id = e->id,
-        .waiting = e->waiting,
-        .ring = e->queue.size,
+        .waiting = e->end.waiting,
+        .ring = e->end.queue.size,
         .sent = e->requests,
         .replies = e->replies,
         .errors = e->errors,
-        .dropped = e->dropped,
+        .dropped = e->end.dropped,
     };
 }
 
@@ -447,46 +330,14 @@ estab_echo_next(const struct estab_stack *s, uint64_t *cursor, struct estab_echo
 
 /* ---- what arrives ---- */
 
-/* Room for `need` octets more in the queue. */
-static enum seg_verdict
-make_room(struct estab_stack *s, struct echo_endpoint *e, uint32_t need)
-{
-    struct ring *r = &e->queue;
-    uint32_t most = 1u << highest_bit(e->opt.receive_bytes_max);
-    uint32_t size = r->size == 0 ? CHUNK_MIN : r->size, old_size = r->size;
-    uint8_t *data, *old = r->data;
-
-    if (e->waiting >= e->opt.receive_count_max || need > most || r->used > most - need)
-        return SEG_DROP_ECHO_QUEUE_FULL;
-    if (need <= ring_free(r))
-        return SEG_CONTINUE;
-    while (size < r->used + need)
-        size *= 2;
-    data = estab_chunks_get(&s->chunks, size);
-    if (data == NULL)
-        return SEG_DROP_NO_MEMORY;
-    if (old == NULL) {
-        *r = (struct ring){ .data = data, .size = size };
-    } else {
-        estab_ring_move(r, data, size, r->used);
-        estab_chunks_put(&s->chunks, old, old_size);
-    }
-    trace_memory(s, e, ESTAB_MEM_DATAGRAMS, (int64_t)size - old_size);
-    return SEG_CONTINUE;
-}
-
 static enum seg_verdict
 put_into_queue(struct estab_stack *s, struct echo_endpoint *e, struct held *h,
                const struct ip_header *ip, unsigned ifindex, struct echo_request *r,
                const uint8_t *data)
 {
-    enum seg_verdict v = make_room(s, e, (uint32_t)sizeof(*h) + h->data);
-    uint32_t at = e->queue.used;
+    const struct datagram_limits limits = { e->opt.receive_bytes_max, e->opt.receive_count_max,
+                                            SEG_DROP_ECHO_QUEUE_FULL };
 
-    if (v != SEG_CONTINUE) {
-        e->dropped++;
-        return v;
-    }
     h->sent_at = r->sent_at;
     h->received_at = s->now;
     h->seq = r->seq;
@@ -494,16 +345,10 @@ put_into_queue(struct estab_stack *s, struct echo_endpoint *e, struct held *h,
     h->tos = ip->tos;
     h->ifindex = (uint8_t)ifindex;
     h->duplicate = r->answered;
-    memcpy(h->from, ip->src, e->addr_len);
-    memcpy(h->to, r->dst, e->addr_len);
-    memcpy(h->local, ip->dst, e->addr_len);
-    estab_ring_write_at(&e->queue, at, h, sizeof(*h));
-    estab_ring_write_at(&e->queue, at + (uint32_t)sizeof(*h), data, h->data);
-    estab_ring_publish(&e->queue, (uint32_t)sizeof(*h) + h->data);
-    e->waiting++;
-    e->poll.bits |= ESTAB_READABLE;
-    estab_conn_ready(s, &e->poll);
-    return SEG_CONTINUE;
+    memcpy(h->from, ip->src, e->end.addr_len);
+    memcpy(h->to, r->dst, e->end.addr_len);
+    memcpy(h->local, ip->dst, e->end.addr_len);
+    return estab_datagram_put(s, &e->end, h, sizeof(*h), data, h->data, &limits);
 }
 
 /* The request with that number, if it is remembered and left from that address. */
@@ -512,7 +357,7 @@ request_of(struct echo_endpoint *e, uint16_t seq, const uint8_t *src)
 {
     struct echo_request *r = &e->sent[seq % ESTAB_ECHO_REQUESTS];
 
-    return r->used && r->seq == seq && memcmp(r->src, src, e->addr_len) == 0 ? r : NULL;
+    return r->used && r->seq == seq && memcmp(r->src, src, e->end.addr_len) == 0 ? r : NULL;
 }
 
 enum seg_verdict
@@ -533,9 +378,9 @@ estab_echo_input(struct estab_stack *s, const struct icmp_message *m, const stru
     /* RFC 1122 §3.2.2.6: a reply is for who has sent the request; it comes from where that went,
      * unless many could answer, to where that came from. */
     r = request_of(e, get_be16(m->body + 2), ip->dst);
-    if (r == NULL || (!r->many && memcmp(r->dst, ip->src, e->addr_len) != 0))
+    if (r == NULL || (!r->many && memcmp(r->dst, ip->src, e->end.addr_len) != 0))
         return SEG_DROP_ECHO_UNASKED;
-    *handle = e->poll.handle;
+    *handle = e->end.poll.handle;
     data = m->body + 4;
     h.len = h.data = m->body_len - 4;
     h.altered = h.len != r->len || estab_siphash24(&s->key_echo_id, data, h.len) != r->data;
@@ -600,23 +445,4 @@ estab_echo_error(struct estab_stack *s, const struct icmp_message *m, const stru
         return v;
     e->errors++;
     return m->kind == ICMP_PACKET_TOO_BIG ? SEG_ACCEPTED_PACKET_TOO_BIG : SEG_ACCEPTED_SOFT_ERROR;
-}
-
-void
-estab_echo_room(struct estab_stack *s, unsigned ifindex)
-{
-    uint32_t index;
-
-    if (s->interface[ifindex].replies.used > REPLY_RING / 2 - REPLY_RESERVE)
-        return;
-    for (index = estab_pool_next(&s->echoes, 0); index != 0;
-         index = estab_pool_next(&s->echoes, index)) {
-        struct echo_endpoint *e = estab_pool_at(&s->echoes, index);
-
-        if (!e->blocked || e->blocked_on != ifindex)
-            continue;
-        set_blocked(s, e, false);
-        e->poll.bits |= ESTAB_WRITABLE;
-        estab_conn_ready(s, &e->poll);
-    }
 }

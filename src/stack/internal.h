@@ -68,6 +68,12 @@ ref_index(uint32_t ref)
     return ref & REF_INDEX_MAX;
 }
 
+static inline unsigned
+addr_len_of(unsigned family)
+{
+    return family == ESTAB_INET ? 4 : family == ESTAB_INET6 ? 16 : 0;
+}
+
 /* ---- records ---- */
 
 /* What the user can wait for: a connection or a listener. */
@@ -145,23 +151,29 @@ listener_hears(const struct listener *l, unsigned ifindex)
     return l->local.addr.zone == 0 || l->local.addr.zone == ifindex;
 }
 
+/* What an endpoint of UDP and one of echo have in common; first in both. */
+struct datagram_end {
+    struct pollable poll;
+    struct link blocked; /* in stack->datagrams_blocked: waits for room in an interface's queue */
+    struct ring queue;   /* messages, each behind a header */
+    uint64_t dropped;
+    uint32_t ref;
+    uint32_t waiting; /* messages in the queue */
+    uint8_t addr_len;
+    uint8_t blocked_on; /* interface */
+};
+
 #define UDP_SENT_TO 8 /* destinations that an endpoint remembers */
 
 struct udp_endpoint {
-    struct pollable poll;
-    struct link blocked; /* in stack->udp_blocked: waits for room in an interface's queue */
+    struct datagram_end end;
     struct estab_udp_options opt;
     struct names names; /* remote all zero: not connected */
-    struct ring queue;  /* datagrams, each behind a header */
     struct estab_udp_error error;
     uint64_t sent_to[UDP_SENT_TO]; /* hashes of the last destinations */
-    uint64_t received, sent, dropped;
-    uint32_t ref;
-    uint32_t waiting; /* datagrams in the queue */
-    uint32_t zone;    /* of the connected remote address */
+    uint64_t received, sent;
+    uint32_t zone; /* of the connected remote address */
     uint8_t sent_next;
-    uint8_t addr_len;
-    uint8_t blocked_on; /* interface */
     uint8_t groups;
     bool any_local; /* as bound: connect() may have chosen an address since */
     bool connected, has_error;
@@ -185,17 +197,11 @@ struct echo_request {
 };
 
 struct echo_endpoint {
-    struct pollable poll;
+    struct datagram_end end;
     struct estab_echo_options opt;
-    struct ring queue;                             /* messages, each behind a header */
     struct echo_request sent[ESTAB_ECHO_REQUESTS]; /* by the low bits of their numbers */
-    uint64_t requests, replies, errors, dropped;
-    uint32_t ref;
-    uint32_t waiting; /* messages in the queue */
+    uint64_t requests, replies, errors;
     uint16_t id;
-    uint8_t addr_len;
-    uint8_t blocked_on; /* interface */
-    bool blocked;       /* waits for room in its queue */
 };
 
 struct ethernet; /* link.h */
@@ -243,13 +249,12 @@ struct estab_stack {
     struct ip_paths paths;
     struct echo_sent echo_sent[ECHOES_SENT];
     uint64_t echoes_drawn;
-    struct demux udp_demux;    /* no slots: no endpoint yet */
-    struct link udp_blocked;   /* endpoints that wait for room */
-    uint32_t udp_unconfigured; /* endpoints that take what is not addressed to us */
+    struct demux udp_demux;        /* no slots: no endpoint yet */
+    struct link datagrams_blocked; /* endpoints of UDP and echo that wait for room */
+    uint32_t udp_unconfigured;     /* endpoints that take what is not addressed to us */
     uint64_t udp_port_counter;
     struct siphash_key key_udp;
     struct pool echoes;
-    uint32_t echoes_blocked;
     uint64_t echo_ids_drawn;
     struct siphash_key key_echo_id;
     struct interface interface[INTERFACES_MAX];
@@ -464,15 +469,42 @@ bool estab_echo_quoted(const struct estab_stack *s, const struct icmp_quote *q);
 enum seg_verdict estab_echo_error(struct estab_stack *s, const struct icmp_message *m,
                                   const struct icmp_quote *q, const struct ip_header *ip,
                                   unsigned ifindex, enum estab_err err);
-/* There is room in the queue of this interface. */
-void estab_echo_room(struct estab_stack *s, unsigned ifindex);
 void estab_echo_end_all(struct estab_stack *s);
-void estab_echo_release(struct estab_stack *s);
 /* For the trace: whose identifier it is; 0: nobody's. */
 uint64_t estab_echo_handle_of(const struct estab_stack *s, unsigned addr_len, uint16_t id);
 struct pollable *estab_echo_pollable(const struct estab_stack *s, estab_conn handle);
 
-/* udp.c */
+/* datagrams.c */
+/* With the zone `ifindex` if it is link-local. */
+struct estab_addr estab_datagram_address(const uint8_t *octets, unsigned addr_len,
+                                         unsigned ifindex);
+/* The endpoint of that handle in the pool of its kind; NULL: there is none. */
+struct datagram_end *estab_datagram_end_at(const struct pool *pool, enum ref_kind kind,
+                                           uint64_t handle);
+void estab_datagram_end_begin(struct datagram_end *e, const struct pool *pool, enum ref_kind kind,
+                              uint32_t index, unsigned addr_len);
+/* It leaves all lists, and returns what it holds. */
+void estab_datagram_end_empty(struct estab_stack *s, struct datagram_end *e);
+/* The host ends: memory of the endpoints and their pool only. */
+void estab_datagram_release(struct estab_stack *s, struct pool *pool);
+void estab_datagram_trace_call(struct estab_stack *s, const struct datagram_end *e,
+                               enum estab_call call, int64_t result);
+void estab_datagram_trace_memory(struct estab_stack *s, const struct datagram_end *e,
+                                 enum estab_memory what, int64_t bytes);
+struct datagram_limits {
+    uint32_t bytes_max, count_max;
+    enum seg_verdict full; /* what a message beyond them gets */
+};
+bool estab_datagram_limits_are_good(uint32_t bytes_max, uint32_t count_max);
+/* Puts a message behind its header into the queue and wakes the user; SEG_CONTINUE, or why not. */
+enum seg_verdict estab_datagram_put(struct estab_stack *s, struct datagram_end *e, const void *head,
+                                    uint32_t head_len, const uint8_t *data, uint32_t len,
+                                    const struct datagram_limits *limits);
+/* The header of the first message; it must have one. */
+void estab_datagram_peek(const struct datagram_end *e, void *head, uint32_t head_len);
+/* Takes that message, of which `held` octets are in the queue: how many of them are in `buf`. */
+uint32_t estab_datagram_take(struct estab_stack *s, struct datagram_end *e, uint32_t head_len,
+                             uint32_t held, void *buf, size_t len);
 /* The interface on the way to `dst`: `asked`, or if that is 0 the route's; a group or the broadcast
  * address without a route leaves by the only interface there is. Negative: there is none. */
 int estab_way_to(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
@@ -481,6 +513,24 @@ int estab_way_to(const struct estab_stack *s, const uint8_t *dst, unsigned addr_
  * there is none. */
 int estab_way_source(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
                      unsigned ifindex, const struct estab_addr *asked, uint8_t source[16]);
+/* The most octets behind a header of `head_len` behind an IP header. */
+uint32_t estab_datagram_max(unsigned addr_len, uint32_t head_len);
+/* May a packet of `whole` octets be queued now? Else -ESTAB_EMSGSIZE, or -ESTAB_EAGAIN, and the
+ * endpoint is told when there is room. */
+int estab_datagram_fits(struct estab_stack *s, struct datagram_end *e, const uint8_t *dst,
+                        unsigned ifindex, uint32_t whole, bool dont_fragment);
+struct datagram_way {
+    const uint8_t *src, *dst;
+    uint8_t addr_len, proto, ttl, tos;
+    bool dont_fragment;
+};
+/* Writes the IP header in front of `len` octets; its length. */
+uint32_t estab_datagram_head(struct estab_stack *s, uint8_t *head, const struct datagram_way *way,
+                             uint32_t len);
+/* There may be room in the queue of this interface. */
+void estab_datagram_room(struct estab_stack *s, unsigned ifindex);
+
+/* udp.c */
 enum seg_verdict estab_udp_input(struct estab_stack *s, const struct ip_header *ip,
                                  unsigned ifindex, bool to_many, bool verified, struct names *names,
                                  uint64_t *handle);
@@ -492,8 +542,6 @@ struct udp_endpoint *estab_udp_quoted(const struct estab_stack *s, const struct 
 /* An ICMP error that quotes a datagram of ours. */
 enum seg_verdict estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
                                       const struct icmp_quote *q, enum estab_err err);
-/* There is room in the queue of this interface. */
-void estab_udp_room(struct estab_stack *s, unsigned ifindex);
 void estab_udp_end_all(struct estab_stack *s);
 /* For the trace: who sends from the local end of these names; 0: nobody. */
 uint64_t estab_udp_handle_of(const struct estab_stack *s, const struct names *names,

@@ -450,10 +450,8 @@ output(struct estab_stack *s, unsigned ifindex, struct estab_frame *frames, size
 again:
     while (filled < n && take_reply(s, ifindex, &frames[filled], env->now))
         filled++;
-    if (UNLIKELY(!list_is_empty(&s->udp_blocked)))
-        estab_udp_room(s, ifindex);
-    if (UNLIKELY(s->echoes_blocked > 0))
-        estab_echo_room(s, ifindex);
+    if (UNLIKELY(!list_is_empty(&s->datagrams_blocked)))
+        estab_datagram_room(s, ifindex);
     while (filled < n && !list_is_empty(&i->send)) {
         struct conn *c = CONTAINER(i->send.next, struct conn, send);
         size_t turn = n - filled < TURN ? n - filled : TURN;

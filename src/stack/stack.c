@@ -189,7 +189,7 @@ setup(struct estab_stack *s)
     list_init(&s->ready);
     list_init(&s->all_listeners);
     estab_pool_init(&s->udps, &s->arena, sizeof(struct udp_endpoint), cfg->max_udp);
-    list_init(&s->udp_blocked);
+    list_init(&s->datagrams_blocked);
     estab_pool_init(&s->echoes, &s->arena, sizeof(struct echo_endpoint), cfg->max_echo);
     estab_reassembly_init(&s->reassembly, &s->arena, &s->chunks,
                           estab_siphash_derive(cfg->secret, "fragments"), &s->cfg);
@@ -266,7 +266,7 @@ estab_stack_free(struct estab_stack *s)
         estab_arena_put(&s->arena, s->scratch, LOOPBACK_MTU);
     estab_fast_open_forget(s);
     estab_udp_release(s);
-    estab_echo_release(s);
+    estab_datagram_release(s, &s->echoes);
     estab_reassembly_fini(&s->reassembly);
     estab_paths_fini(&s->paths);
     estab_link_free(s);

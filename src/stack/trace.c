@@ -250,10 +250,10 @@ estab_trace_udp(struct estab_stack *s, const struct udp_endpoint *u, struct esta
     if (LIKELY(s->cfg.trace == NULL))
         return;
     t->proto = IP_PROTO_UDP;
-    t->conn = u->poll.handle;
-    t->local = estab_names_local(&u->names, u->addr_len);
+    t->conn = u->end.poll.handle;
+    t->local = estab_names_local(&u->names, u->end.addr_len);
     if (u->connected)
-        t->remote = estab_names_remote(&u->names, u->addr_len);
+        t->remote = estab_names_remote(&u->names, u->end.addr_len);
     estab_trace_hand_on(s, t);
 }
 

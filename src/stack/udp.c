@@ -8,7 +8,6 @@
  */
 #include "stack/internal.h"
 
-#include "base/bits.h"
 #include "base/bytes.h"
 #include "stack/link.h"
 
@@ -23,23 +22,6 @@ struct held {
     uint8_t to_many;
     uint8_t from[16], to[16];
 };
-
-#define CHUNK_MIN (1u << CHUNK_MIN_LOG2)
-
-static unsigned
-addr_len_of(const struct estab_addr *a)
-{
-    return a->family == ESTAB_INET ? 4 : a->family == ESTAB_INET6 ? 16 : 0;
-}
-
-static struct estab_addr
-address(const uint8_t *octets, unsigned addr_len)
-{
-    struct estab_addr a = { .family = addr_len == 4 ? ESTAB_INET : ESTAB_INET6 };
-
-    memcpy(a.bytes, octets, addr_len);
-    return a;
-}
 
 /* 224/4 or ff00::/8; the rest of what is not one host's is broadcast. */
 static bool
@@ -56,7 +38,7 @@ names_of_udp(const void *ctx, uint32_t ref, unsigned addr_len)
     const struct estab_stack *s = ctx;
     const struct udp_endpoint *u = estab_pool_at(&s->udps, ref_index(ref));
 
-    return u->addr_len == addr_len ? (const uint8_t *)&u->names : NULL;
+    return u->end.addr_len == addr_len ? (const uint8_t *)&u->names : NULL;
 }
 
 static struct udp_endpoint *
@@ -94,21 +76,21 @@ estab_udp_handle_of(const struct estab_stack *s, const struct names *names, unsi
 {
     const struct udp_endpoint *u = find_receiver(s, names, addr_len);
 
-    return u != NULL ? u->poll.handle : 0;
+    return u != NULL ? u->end.poll.handle : 0;
 }
 
 static bool
 enter_table(struct estab_stack *s, struct udp_endpoint *u)
 {
-    return estab_demux_insert(&s->udp_demux,
-                              estab_demux_hash(&s->udp_demux, &u->names, u->addr_len), u->ref);
+    return estab_demux_insert(
+        &s->udp_demux, estab_demux_hash(&s->udp_demux, &u->names, u->end.addr_len), u->end.ref);
 }
 
 static void
 leave_table(struct estab_stack *s, const struct udp_endpoint *u)
 {
-    estab_demux_remove(&s->udp_demux, estab_demux_hash(&s->udp_demux, &u->names, u->addr_len),
-                       u->ref);
+    estab_demux_remove(&s->udp_demux, estab_demux_hash(&s->udp_demux, &u->names, u->end.addr_len),
+                       u->end.ref);
 }
 
 /* RFC 6056 §3.3.2 (RFC6056-3.1): a number that only we can foresee, and another one while it is in
@@ -138,22 +120,15 @@ choose_port(struct estab_stack *s, struct names *names, unsigned addr_len)
 struct udp_endpoint *
 estab_udp_from_handle(const struct estab_stack *s, estab_conn handle)
 {
-    uint32_t ref = (uint32_t)handle;
-    struct udp_endpoint *u;
-
-    if (handle == 0 || ref_kind(ref) != REF_UDP)
-        return NULL;
-    u = estab_pool_at(&s->udps, ref_index(ref));
-    return u != NULL && u->poll.handle == handle ? u : NULL;
+    return (struct udp_endpoint *)estab_datagram_end_at(&s->udps, REF_UDP, handle);
 }
 
 int
 estab_udp_options_check(const struct estab_udp_options *o)
 {
     if (o->ttl == 0 || o->multicast_ttl == 0 || o->dscp > 63 || o->ecn > 3 ||
-        o->receive_bytes_max < CHUNK_MIN || o->receive_bytes_max > 1u << CHUNK_MAX_LOG2 ||
-        o->receive_count_max == 0 || o->ifindex >= INTERFACES_MAX ||
-        (o->unconfigured && o->ifindex == 0))
+        !estab_datagram_limits_are_good(o->receive_bytes_max, o->receive_count_max) ||
+        o->ifindex >= INTERFACES_MAX || (o->unconfigured && o->ifindex == 0))
         return -ESTAB_EINVAL;
     return 0;
 }
@@ -167,80 +142,6 @@ set_options(struct estab_stack *s, struct udp_endpoint *u, const struct estab_ud
 }
 
 /* ---- records ---- */
-
-static void
-trace_call(struct estab_stack *s, const struct udp_endpoint *u, enum estab_call call,
-           int64_t result)
-{
-    struct estab_trace t;
-
-    if (LIKELY(s->cfg.trace == NULL))
-        return;
-    t = (struct estab_trace){ .kind = ESTAB_TRACE_CALL, .call = (uint8_t)call, .result = result };
-    estab_trace_udp(s, u, &t);
-}
-
-static void
-trace_memory(struct estab_stack *s, const struct udp_endpoint *u, enum estab_memory what,
-             int64_t bytes)
-{
-    struct estab_trace t;
-
-    if (LIKELY(s->cfg.trace == NULL))
-        return;
-    t = (struct estab_trace){
-        .kind = ESTAB_TRACE_MEMORY,
-        .memory = (uint8_t)what,
-        .bytes = bytes,
-    };
-    estab_trace_udp(s, u, &t);
-}
-
-static uint32_t
-ring_limit(const struct udp_endpoint *u)
-{
-    return 1u << highest_bit(u->opt.receive_bytes_max);
-}
-
-/* Room for `need` octets more in the queue. */
-static enum seg_verdict
-make_room(struct estab_stack *s, struct udp_endpoint *u, uint32_t need)
-{
-    struct ring *r = &u->queue;
-    uint32_t size = r->size == 0 ? CHUNK_MIN : r->size, old_size = r->size;
-    uint8_t *data, *old = r->data;
-
-    if (u->waiting >= u->opt.receive_count_max || need > ring_limit(u) ||
-        r->used > ring_limit(u) - need)
-        return SEG_DROP_UDP_QUEUE_FULL;
-    if (need <= ring_free(r))
-        return SEG_CONTINUE;
-    while (size < r->used + need)
-        size *= 2;
-    data = estab_chunks_get(&s->chunks, size);
-    if (data == NULL)
-        return SEG_DROP_NO_MEMORY;
-    if (old == NULL) {
-        *r = (struct ring){ .data = data, .size = size };
-    } else {
-        estab_ring_move(r, data, size, r->used);
-        estab_chunks_put(&s->chunks, old, old_size);
-    }
-    trace_memory(s, u, ESTAB_MEM_DATAGRAMS, (int64_t)size - old_size);
-    return SEG_CONTINUE;
-}
-
-static void
-return_ring(struct estab_stack *s, struct udp_endpoint *u)
-{
-    uint32_t size = u->queue.size;
-
-    if (size == 0)
-        return;
-    estab_chunks_put(&s->chunks, u->queue.data, size);
-    u->queue = (struct ring){ 0 };
-    trace_memory(s, u, ESTAB_MEM_DATAGRAMS, -(int64_t)size);
-}
 
 /* In the host's list, and where the link is Ethernet, in that which routers are told of. */
 static int
@@ -271,18 +172,14 @@ end(struct estab_stack *s, struct udp_endpoint *u)
 
     while (u->groups > 0) {
         u->groups--;
-        leave(s, u->group[u->groups].octets, u->addr_len, u->group[u->groups].ifindex);
+        leave(s, u->group[u->groups].octets, u->end.addr_len, u->group[u->groups].ifindex);
     }
-    return_ring(s, u);
     leave_table(s, u);
     s->udp_unconfigured -= u->opt.unconfigured;
-    if (u->poll.ready.next != NULL)
-        list_remove(&u->poll.ready);
-    if (u->blocked.next != NULL)
-        list_remove(&u->blocked);
+    estab_datagram_end_empty(s, &u->end);
     gone = *u;
-    estab_stack_record_put(s, &s->udps, ref_index(u->ref));
-    trace_memory(s, &gone, ESTAB_MEM_UDP, -(int64_t)s->udps.record_size);
+    estab_stack_record_put(s, &s->udps, ref_index(u->end.ref));
+    estab_datagram_trace_memory(s, &gone.end, ESTAB_MEM_UDP, -(int64_t)s->udps.record_size);
 }
 
 void
@@ -298,16 +195,7 @@ estab_udp_end_all(struct estab_stack *s)
 void
 estab_udp_release(struct estab_stack *s)
 {
-    uint32_t index;
-
-    for (index = estab_pool_next(&s->udps, 0); index != 0;
-         index = estab_pool_next(&s->udps, index)) {
-        struct udp_endpoint *u = estab_pool_at(&s->udps, index);
-
-        if (u->queue.size != 0)
-            estab_chunks_put(&s->chunks, u->queue.data, u->queue.size);
-    }
-    estab_pool_fini(&s->udps);
+    estab_datagram_release(s, &s->udps);
     if (s->udp_demux.now.slot != NULL)
         estab_demux_fini(&s->udp_demux);
 }
@@ -325,7 +213,7 @@ int
 estab_udp_open(struct estab_stack *s, const struct estab_endpoint *local,
                const struct estab_udp_options *opts, estab_udp *udp, estab_time now)
 {
-    unsigned addr_len = addr_len_of(&local->addr);
+    unsigned addr_len = addr_len_of(local->addr.family);
     const struct estab_udp_options *o = opts != NULL ? opts : &s->cfg.udp;
     struct udp_endpoint *u;
     struct names names;
@@ -357,9 +245,7 @@ estab_udp_open(struct estab_stack *s, const struct estab_endpoint *local,
     u = estab_stack_record_get(s, &s->udps, &index);
     if (u == NULL)
         return s->udps.lent >= s->cfg.max_udp ? -ESTAB_ENOBUFS : -ESTAB_ENOMEM;
-    u->ref = make_ref(REF_UDP, index);
-    u->poll.handle = (uint64_t)estab_pool_generation(&s->udps, index) << 32 | u->ref;
-    u->addr_len = (uint8_t)addr_len;
+    estab_datagram_end_begin(&u->end, &s->udps, REF_UDP, index, addr_len);
     u->names = names;
     u->any_local = estab_addr_is_any(&local->addr);
     if (!enter_table(s, u)) {
@@ -367,9 +253,9 @@ estab_udp_open(struct estab_stack *s, const struct estab_endpoint *local,
         return -ESTAB_ENOMEM;
     }
     set_options(s, u, o);
-    *udp = u->poll.handle;
-    trace_memory(s, u, ESTAB_MEM_UDP, s->udps.record_size);
-    trace_call(s, u, ESTAB_CALL_OPEN_PASSIVE, 0);
+    *udp = u->end.poll.handle;
+    estab_datagram_trace_memory(s, &u->end, ESTAB_MEM_UDP, s->udps.record_size);
+    estab_datagram_trace_call(s, &u->end, ESTAB_CALL_OPEN_PASSIVE, 0);
     return 0;
 }
 
@@ -381,24 +267,9 @@ estab_udp_close(struct estab_stack *s, estab_udp udp, estab_time now)
     if (u == NULL)
         return -ESTAB_EBADF;
     (void)estab_stack_env(s, now);
-    trace_call(s, u, ESTAB_CALL_CLOSE, 0);
+    estab_datagram_trace_call(s, &u->end, ESTAB_CALL_CLOSE, 0);
     end(s, u);
     return 0;
-}
-
-int
-estab_way_to(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len, unsigned asked)
-{
-    int route;
-
-    if (estab_ip_is_ours(&s->routes, dst, addr_len))
-        return 0;
-    if (asked != 0)
-        return asked < s->interfaces ? (int)asked : -ESTAB_ENETUNREACH;
-    route = estab_ip_route(&s->routes, dst, addr_len);
-    if (route < 0 && s->interfaces == 2 && estab_ip_is_broadcast(&s->routes, dst, addr_len))
-        return 1;
-    return route;
 }
 
 /* By the interface asked for, the endpoint's, that of a link-local zone, the route's. */
@@ -406,7 +277,7 @@ static int
 way_to(const struct estab_stack *s, const struct udp_endpoint *u, unsigned asked, uint32_t zone,
        const uint8_t *dst)
 {
-    return estab_way_to(s, dst, u->addr_len,
+    return estab_way_to(s, dst, u->end.addr_len,
                         asked != 0            ? asked
                         : u->opt.ifindex != 0 ? u->opt.ifindex
                                               : zone);
@@ -426,28 +297,28 @@ estab_udp_connect(struct estab_stack *s, estab_udp udp, const struct estab_endpo
     (void)estab_stack_env(s, now);
     names = old = u->names;
     memset(names.ports + 2, 0, 2);
-    memset(names.addr + u->addr_len, 0, u->addr_len);
+    memset(names.addr + u->end.addr_len, 0, u->end.addr_len);
     if (u->any_local)
-        memset(names.addr, 0, u->addr_len);
+        memset(names.addr, 0, u->end.addr_len);
     if (remote != NULL) {
-        if (addr_len_of(&remote->addr) != u->addr_len)
+        if (addr_len_of(remote->addr.family) != u->end.addr_len)
             return -ESTAB_EAFNOSUPPORT;
-        if (remote->port == 0 || estab_ip_is_unspecified(remote->addr.bytes, u->addr_len))
+        if (remote->port == 0 || estab_ip_is_unspecified(remote->addr.bytes, u->end.addr_len))
             return -ESTAB_EINVAL;
         ifindex = way_to(s, u, 0, remote->addr.zone, remote->addr.bytes);
         if (ifindex < 0)
             return ifindex;
         if (u->any_local) {
             source =
-                estab_ip_source(&s->routes, remote->addr.bytes, u->addr_len, (unsigned)ifindex);
+                estab_ip_source(&s->routes, remote->addr.bytes, u->end.addr_len, (unsigned)ifindex);
             if (source == NULL)
                 return -ESTAB_EADDRNOTAVAIL;
-            memcpy(names.addr, source, u->addr_len);
+            memcpy(names.addr, source, u->end.addr_len);
         }
         put_be16(names.ports + 2, remote->port);
-        memcpy(names.addr + u->addr_len, remote->addr.bytes, u->addr_len);
+        memcpy(names.addr + u->end.addr_len, remote->addr.bytes, u->end.addr_len);
     }
-    if (find(s, &names, u->addr_len) != NULL && find(s, &names, u->addr_len) != u)
+    if (find(s, &names, u->end.addr_len) != NULL && find(s, &names, u->end.addr_len) != u)
         return -ESTAB_EADDRINUSE;
     leave_table(s, u);
     u->names = names;
@@ -462,7 +333,7 @@ estab_udp_connect(struct estab_stack *s, estab_udp udp, const struct estab_endpo
     u->connected = remote != NULL;
     u->zone = remote != NULL ? remote->addr.zone : 0;
     u->has_error = false;
-    trace_call(s, u, ESTAB_CALL_OPEN_ACTIVE, 0);
+    estab_datagram_trace_call(s, &u->end, ESTAB_CALL_OPEN_ACTIVE, 0);
     return 0;
 }
 
@@ -486,29 +357,6 @@ take_error(struct udp_endpoint *u)
     return u->error.error;
 }
 
-int
-estab_way_source(const struct estab_stack *s, const uint8_t *dst, unsigned addr_len,
-                 unsigned ifindex, const struct estab_addr *asked, uint8_t source[16])
-{
-    const uint8_t *from;
-
-    memset(source, 0, 16);
-    if (asked->family != ESTAB_UNSPEC && !estab_addr_is_any(asked)) {
-        if (addr_len_of(asked) != addr_len)
-            return -ESTAB_EAFNOSUPPORT;
-        if (!estab_ip_is_ours(&s->routes, asked->bytes, addr_len))
-            return -ESTAB_EADDRNOTAVAIL;
-        from = asked->bytes;
-    } else {
-        from = estab_ip_source(&s->routes, dst, addr_len, ifindex);
-    }
-    /* RFC 1122 §3.2.1.3 (g): the loopback's addresses are never seen outside */
-    if (from == NULL || (ifindex != 0 && estab_ip_is_loopback(from, addr_len)))
-        return -ESTAB_EADDRNOTAVAIL;
-    memcpy(source, from, addr_len);
-    return 0;
-}
-
 /* The message's address, the endpoint's, the route's; a host that is being configured has none
  * (RFC 2131 §4.1). */
 static int
@@ -516,18 +364,18 @@ choose_source(const struct estab_stack *s, const struct udp_endpoint *u,
               const struct estab_addr *asked, const uint8_t *dst, unsigned ifindex,
               uint8_t source[16])
 {
-    struct estab_addr bound = address(names_local(&u->names), u->addr_len);
+    struct estab_addr bound = estab_datagram_address(names_local(&u->names), u->end.addr_len, 0);
     bool any = asked->family == ESTAB_UNSPEC || estab_addr_is_any(asked);
 
-    if (any && !estab_ip_is_unspecified(bound.bytes, u->addr_len) &&
-        !estab_ip_is_multicast(bound.bytes, u->addr_len))
+    if (any && !estab_ip_is_unspecified(bound.bytes, u->end.addr_len) &&
+        !estab_ip_is_multicast(bound.bytes, u->end.addr_len))
         asked = &bound;
     else if (any && u->opt.unconfigured &&
-             estab_ip_source(&s->routes, dst, u->addr_len, ifindex) == NULL) {
+             estab_ip_source(&s->routes, dst, u->end.addr_len, ifindex) == NULL) {
         memset(source, 0, 16);
         return 0;
     }
-    return estab_way_source(s, dst, u->addr_len, ifindex, asked, source);
+    return estab_way_source(s, dst, u->end.addr_len, ifindex, asked, source);
 }
 
 static ptrdiff_t
@@ -536,10 +384,16 @@ transmit(struct estab_stack *s, struct udp_endpoint *u, const struct estab_udp_m
 {
     static const struct estab_addr any;
     uint8_t head[40 + UDP_HEADER], source[16];
-    uint32_t ip_len = u->addr_len == 4 ? 20 : 40, whole = ip_len + UDP_HEADER + len, mtu;
-    bool many = estab_ip_is_broadcast(&s->routes, dst, u->addr_len);
-    bool group = is_group(dst, u->addr_len);
-    uint16_t id = 0;
+    uint32_t ip_len = u->end.addr_len == 4 ? 20 : 40;
+    bool many = estab_ip_is_broadcast(&s->routes, dst, u->end.addr_len);
+    bool group = is_group(dst, u->end.addr_len);
+    struct datagram_way way = { .src = source,
+                                .dst = dst,
+                                .addr_len = u->end.addr_len,
+                                .proto = IP_PROTO_UDP,
+                                .ttl = group ? u->opt.multicast_ttl : u->opt.ttl,
+                                .tos = (uint8_t)(u->opt.dscp << 2 | u->opt.ecn),
+                                .dont_fragment = u->opt.dont_fragment };
     int ifindex, err;
 
     ifindex = way_to(
@@ -551,32 +405,17 @@ transmit(struct estab_stack *s, struct udp_endpoint *u, const struct estab_udp_m
     if (many && !group && !u->opt.broadcast)
         return -ESTAB_EINVAL;
     err = choose_source(s, u, to != NULL ? &to->local : &any, dst, (unsigned)ifindex, source);
+    if (err == 0)
+        err = estab_datagram_fits(s, &u->end, dst, (unsigned)ifindex, ip_len + UDP_HEADER + len,
+                                  u->opt.dont_fragment);
     if (err < 0)
         return err;
-    if (u->opt.dont_fragment) {
-        mtu = paths_mtu(&s->paths, dst, u->addr_len, s->now);
-        if (whole > estab_route_mtu(s, (unsigned)ifindex, dst, u->addr_len) ||
-            (mtu != 0 && whole > mtu))
-            return -ESTAB_EMSGSIZE;
-    }
-    if (ring_free(&s->interface[ifindex].replies) < whole + REPLY_RESERVE) {
-        u->blocked_on = (uint8_t)ifindex;
-        if (u->blocked.next == NULL)
-            list_append(&s->udp_blocked, &u->blocked);
-        return -ESTAB_EAGAIN;
-    }
-    (void)estab_ip_write(
-        head, u->addr_len == 4 ? 4 : 6, IP_PROTO_UDP, group ? u->opt.multicast_ttl : u->opt.ttl,
-        (uint8_t)(u->opt.dscp << 2 | u->opt.ecn), source, dst, 0, UDP_HEADER + len);
-    if (u->addr_len == 4 && !u->opt.dont_fragment) {
-        id = (uint16_t)estab_ip_id(&s->ids, source, dst, 4, IP_PROTO_UDP);
-        estab_ip_allow_fragments(head, id);
-    }
-    estab_udp_write(head + ip_len, get_be16(u->names.ports), port, source, dst, u->addr_len, data,
-                    len);
+    (void)estab_datagram_head(s, head, &way, UDP_HEADER + len);
+    estab_udp_write(head + ip_len, get_be16(u->names.ports), port, source, dst, u->end.addr_len,
+                    data, len);
     (void)estab_reply_parts(s, (unsigned)ifindex, head, ip_len + UDP_HEADER, data, len,
                             WHY_DATAGRAM, 0);
-    u->sent_to[u->sent_next] = hash_destination(s, dst, u->addr_len, port);
+    u->sent_to[u->sent_next] = hash_destination(s, dst, u->end.addr_len, port);
     u->sent_next = (uint8_t)((u->sent_next + 1) % UDP_SENT_TO);
     u->sent++;
     return (ptrdiff_t)len;
@@ -599,24 +438,22 @@ estab_udp_send(struct estab_stack *s, estab_udp udp, const struct estab_udp_mess
     if (err < 0)
         return err;
     if (to != NULL && to->remote.addr.family != ESTAB_UNSPEC) {
-        if (addr_len_of(&to->remote.addr) != u->addr_len)
+        if (addr_len_of(to->remote.addr.family) != u->end.addr_len)
             return -ESTAB_EAFNOSUPPORT;
         dst = to->remote.addr.bytes;
         port = to->remote.port;
     } else {
         if (!u->connected)
             return -ESTAB_ENOTCONN;
-        dst = names_remote(&u->names, u->addr_len);
+        dst = names_remote(&u->names, u->end.addr_len);
         port = get_be16(u->names.ports + 2);
     }
-    if (port == 0 || estab_ip_is_unspecified(dst, u->addr_len))
+    if (port == 0 || estab_ip_is_unspecified(dst, u->end.addr_len))
         return -ESTAB_EINVAL;
-    /* an IPv4 packet is at most 65535 octets (RFC 791 §3.1), and so is what follows an IPv6 header
-     * (RFC 8200 §3) */
-    if (len > 65535 - UDP_HEADER - (u->addr_len == 4 ? 20u : 0u))
+    if (len > estab_datagram_max(u->end.addr_len, UDP_HEADER))
         return -ESTAB_EMSGSIZE;
     sent = transmit(s, u, to, dst, port, data, (uint32_t)len);
-    trace_call(s, u, ESTAB_CALL_SEND, sent);
+    estab_datagram_trace_call(s, &u->end, ESTAB_CALL_SEND, sent);
     return sent;
 }
 
@@ -635,16 +472,15 @@ estab_udp_receive(struct estab_stack *s, estab_udp udp, struct estab_udp_message
     err = take_error(u);
     if (err < 0)
         return err;
-    if (u->waiting == 0)
+    if (u->end.waiting == 0)
         return -ESTAB_EAGAIN;
-    estab_ring_read_at(&u->queue, 0, &h, sizeof(h));
-    n = len < h.len ? (uint32_t)len : h.len;
-    estab_ring_read_at(&u->queue, sizeof(h), buf, n);
-    estab_ring_consume(&u->queue, (uint32_t)sizeof(h) + h.len);
-    if (from != NULL) {
+    estab_datagram_peek(&u->end, &h, sizeof(h));
+    n = estab_datagram_take(s, &u->end, sizeof(h), h.len, buf, len);
+    if (from != NULL)
         *from = (struct estab_udp_message){
-            .remote = { .addr = address(h.from, u->addr_len), .port = h.port },
-            .local = address(h.to, u->addr_len),
+            .remote = { .addr = estab_datagram_address(h.from, u->end.addr_len, h.ifindex),
+                        .port = h.port },
+            .local = estab_datagram_address(h.to, u->end.addr_len, 0),
             .ifindex = h.ifindex,
             .ttl = h.ttl,
             .dscp = h.tos >> 2,
@@ -652,16 +488,7 @@ estab_udp_receive(struct estab_stack *s, estab_udp udp, struct estab_udp_message
             .multicast = h.to_many != 0,
             .len = h.len,
         };
-        if (u->addr_len == 16 && h.from[0] == 0xfe && (h.from[1] & 0xc0) == 0x80)
-            from->remote.addr.zone = h.ifindex;
-    }
-    if (--u->waiting == 0) {
-        return_ring(s, u);
-    } else {
-        u->poll.bits |= ESTAB_READABLE;
-        estab_conn_ready(s, &u->poll);
-    }
-    trace_call(s, u, ESTAB_CALL_RECEIVE, n);
+    estab_datagram_trace_call(s, &u->end, ESTAB_CALL_RECEIVE, n);
     return (ptrdiff_t)n;
 }
 
@@ -687,7 +514,8 @@ find_group(const struct udp_endpoint *u, const uint8_t *group, unsigned ifindex)
     unsigned i;
 
     for (i = 0; i < u->groups; i++)
-        if (u->group[i].ifindex == ifindex && memcmp(u->group[i].octets, group, u->addr_len) == 0)
+        if (u->group[i].ifindex == ifindex &&
+            memcmp(u->group[i].octets, group, u->end.addr_len) == 0)
             return (int)i;
     return -1;
 }
@@ -699,7 +527,7 @@ check_group(const struct estab_stack *s, const struct udp_endpoint *u, unsigned 
 {
     int i;
 
-    if (addr_len_of(group) != u->addr_len)
+    if (addr_len_of(group->family) != u->end.addr_len)
         return -ESTAB_EAFNOSUPPORT;
     if (!estab_addr_is_multicast(group))
         return -ESTAB_EINVAL;
@@ -724,10 +552,10 @@ estab_udp_join(struct estab_stack *s, estab_udp udp, unsigned ifindex,
         return -ESTAB_EADDRINUSE;
     if (u->groups == ESTAB_UDP_GROUPS_MAX)
         return -ESTAB_ENOBUFS;
-    err = join(s, group->bytes, u->addr_len, (unsigned)i);
+    err = join(s, group->bytes, u->end.addr_len, (unsigned)i);
     if (err < 0)
         return err;
-    memcpy(u->group[u->groups].octets, group->bytes, u->addr_len);
+    memcpy(u->group[u->groups].octets, group->bytes, u->end.addr_len);
     u->group[u->groups++].ifindex = (uint8_t)i;
     return 0;
 }
@@ -748,7 +576,7 @@ estab_udp_leave(struct estab_stack *s, estab_udp udp, unsigned ifindex,
     at = find_group(u, group->bytes, (unsigned)i);
     if (at < 0)
         return -ESTAB_EADDRNOTAVAIL;
-    leave(s, group->bytes, u->addr_len, (unsigned)i);
+    leave(s, group->bytes, u->end.addr_len, (unsigned)i);
     u->group[at] = u->group[--u->groups];
     return 0;
 }
@@ -759,17 +587,17 @@ static void
 status_of(const struct udp_endpoint *u, struct estab_udp_status *out)
 {
     *out = (struct estab_udp_status){
-        .udp = u->poll.handle,
-        .local = estab_names_local(&u->names, u->addr_len),
-        .waiting = u->waiting,
-        .waiting_bytes = u->queue.used - u->waiting * (uint32_t)sizeof(struct held),
-        .ring = u->queue.size,
+        .udp = u->end.poll.handle,
+        .local = estab_names_local(&u->names, u->end.addr_len),
+        .waiting = u->end.waiting,
+        .waiting_bytes = u->end.queue.used - u->end.waiting * (uint32_t)sizeof(struct held),
+        .ring = u->end.queue.size,
         .received = u->received,
         .sent = u->sent,
-        .dropped = u->dropped,
+        .dropped = u->end.dropped,
     };
     if (u->connected)
-        out->remote = estab_names_remote(&u->names, u->addr_len);
+        out->remote = estab_names_remote(&u->names, u->end.addr_len);
 }
 
 int
@@ -849,22 +677,16 @@ put_into_queue(struct estab_stack *s, struct udp_endpoint *u, const struct ip_he
         .ifindex = (uint8_t)ifindex,
         .to_many = to_many,
     };
-    enum seg_verdict v = make_room(s, u, (uint32_t)sizeof(h) + udp->data_len);
-    uint32_t at = u->queue.used;
+    const struct datagram_limits limits = { u->opt.receive_bytes_max, u->opt.receive_count_max,
+                                            SEG_DROP_UDP_QUEUE_FULL };
+    enum seg_verdict v;
 
-    if (v != SEG_CONTINUE) {
-        u->dropped++;
-        return v;
-    }
     memcpy(h.from, ip->src, ip->addr_len);
     memcpy(h.to, ip->dst, ip->addr_len);
-    estab_ring_write_at(&u->queue, at, &h, sizeof(h));
-    estab_ring_write_at(&u->queue, at + (uint32_t)sizeof(h), udp->data, udp->data_len);
-    estab_ring_publish(&u->queue, (uint32_t)sizeof(h) + udp->data_len);
-    u->waiting++;
+    v = estab_datagram_put(s, &u->end, &h, sizeof(h), udp->data, udp->data_len, &limits);
+    if (v != SEG_CONTINUE)
+        return v;
     u->received++;
-    u->poll.bits |= ESTAB_READABLE;
-    estab_conn_ready(s, &u->poll);
     return SEG_ACCEPTED_DATAGRAM;
 }
 
@@ -887,7 +709,7 @@ estab_udp_input(struct estab_stack *s, const struct ip_header *ip, unsigned ifin
     if (u == NULL || (u->opt.ifindex != 0 && u->opt.ifindex != ifindex) ||
         (is_group(ip->dst, ip->addr_len) && find_group(u, ip->dst, ifindex) < 0))
         return SEG_DROP_UDP_NO_ENDPOINT;
-    *handle = u->poll.handle;
+    *handle = u->end.poll.handle;
     return put_into_queue(s, u, ip, &udp, ifindex, to_many);
 }
 
@@ -943,29 +765,10 @@ estab_udp_icmp_error(struct estab_stack *s, const struct icmp_message *m,
         .icmp_code = m->code,
         .mtu =
             m->kind == ICMP_PACKET_TOO_BIG ? paths_mtu(&s->paths, q->dst, q->addr_len, s->now) : 0,
-        .remote = { .addr = address(q->dst, q->addr_len), .port = q->dst_port },
+        .remote = { .addr = estab_datagram_address(q->dst, q->addr_len, 0), .port = q->dst_port },
     };
     u->has_error = true;
-    u->poll.bits |= ESTAB_SOFT_ERROR;
-    estab_conn_ready(s, &u->poll);
+    u->end.poll.bits |= ESTAB_SOFT_ERROR;
+    estab_conn_ready(s, &u->end.poll);
     return m->kind == ICMP_PACKET_TOO_BIG ? SEG_ACCEPTED_PACKET_TOO_BIG : SEG_ACCEPTED_SOFT_ERROR;
-}
-
-void
-estab_udp_room(struct estab_stack *s, unsigned ifindex)
-{
-    struct link *l, *next;
-
-    if (s->interface[ifindex].replies.used > REPLY_RING / 2 - REPLY_RESERVE)
-        return;
-    for (l = s->udp_blocked.next; l != &s->udp_blocked; l = next) {
-        struct udp_endpoint *u = CONTAINER(l, struct udp_endpoint, blocked);
-
-        next = l->next;
-        if (u->blocked_on != ifindex)
-            continue;
-        list_remove(l);
-        u->poll.bits |= ESTAB_WRITABLE;
-        estab_conn_ready(s, &u->poll);
-    }
 }

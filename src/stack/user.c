@@ -10,12 +10,6 @@
 
 #include <string.h>
 
-static unsigned
-addr_len_of(const struct estab_addr *a)
-{
-    return a->family == ESTAB_INET ? 4 : a->family == ESTAB_INET6 ? 16 : 0;
-}
-
 /* After the call: what it made due, and the record of it. */
 static void
 done(struct estab_stack *s, struct conn *c, struct tcp_env *env)
@@ -106,7 +100,7 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
               const struct estab_endpoint *remote, const struct estab_tcp_options *opts,
               estab_conn *conn, estab_time now)
 {
-    unsigned addr_len = addr_len_of(&remote->addr);
+    unsigned addr_len = addr_len_of(remote->addr.family);
     struct tcp_env env = estab_stack_env(s, now);
     struct shared_options *own = NULL;
     const uint8_t *source;
@@ -131,7 +125,7 @@ estab_connect(struct estab_stack *s, const struct estab_endpoint *local,
         return ifindex;
     /* (MUST-43, MUST-44, MUST-45) the user's address, or IP's choice; the same for good. */
     if (local != NULL && !estab_addr_is_any(&local->addr)) {
-        if (addr_len_of(&local->addr) != addr_len)
+        if (addr_len_of(local->addr.family) != addr_len)
             return -ESTAB_EAFNOSUPPORT;
         if (!is_ours_there(s, &local->addr, addr_len, (unsigned)ifindex))
             return -ESTAB_EADDRNOTAVAIL;
@@ -236,7 +230,7 @@ estab_listen(struct estab_stack *s, const struct estab_endpoint *local, uint32_t
              const struct estab_tcp_options *opts, estab_conn *listener, estab_time now)
 {
     struct tcp_env env = estab_stack_env(s, now);
-    unsigned addr_len = addr_len_of(&local->addr);
+    unsigned addr_len = addr_len_of(local->addr.family);
     struct listener *l;
     uint32_t index;
     int err = 0;
@@ -667,7 +661,7 @@ estab_set_cookie(struct estab_stack *s, estab_conn conn, void *cookie)
     struct udp_endpoint *u = estab_udp_from_handle(s, conn);
     struct pollable *p = c != NULL   ? &c->poll
                          : l != NULL ? &l->poll
-                         : u != NULL ? &u->poll
+                         : u != NULL ? &u->end.poll
                                      : estab_echo_pollable(s, conn);
 
     if (p == NULL)
