@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * estab replay: plays a capture to a host of ours and shows what that makes of every packet. What is
- * played is in replay_play.c, the formats are in drivers/capture.c; here are files, options and sinks.
+ * played is in replay_play.c, the formats are in trace/capture.c; here are files, options and sinks.
  */
 #include "cli/cli.h"
 #include "cli/new_file.h"
@@ -367,7 +367,7 @@ read_file(const char *path, size_t *len, struct failure *why)
 }
 
 static int
-play(const struct replay_options *o, struct replay *r, const struct capture *capture,
+play(const struct replay_options *o, struct replay *r, const uint8_t *data, size_t len,
      struct failure *why)
 {
     struct show show = { .capture.file = { .fd = -1, .directory = -1 },
@@ -381,7 +381,7 @@ play(const struct replay_options *o, struct replay *r, const struct capture *cap
     r->cfg.trace_ctx = &show;
     result = open_show(&show, o, r, why);
     if (result == 0) {
-        result = estab_replay_play(r, capture, why);
+        result = estab_replay_play(r, data, len, why);
         if (finish_show(&show, &unwritten) != 0 && result == 0) {
             *why = unwritten;
             result = -1;
@@ -396,18 +396,15 @@ static int
 play_file(const struct replay_options *o, struct replay *r)
 {
     const char *name = strcmp(o->file, "-") == 0 ? "standard input" : o->file;
-    struct failure why = { "" };
-    struct capture capture;
+    struct failure why = { "" }, wrong;
     size_t len = 0;
     uint8_t *data = read_file(o->file, &len, &why);
     int result = -1;
 
-    if (data != NULL && !estab_capture_open(&capture, data, len))
-        (void)estab_fail(&why, "%.300s: %s", name, capture.wrong);
-    else if (data != NULL && !estab_replay_look(r, &capture))
-        (void)estab_fail(&why, "%.300s: there is no IP packet in it", name);
+    if (data != NULL && estab_replay_look(r, data, len, &wrong) < 0)
+        (void)estab_fail(&why, "%.300s: %.400s", name, wrong.text);
     else if (data != NULL)
-        result = play(o, r, &capture, &why);
+        result = play(o, r, data, len, &why);
     if (fflush(stdout) != 0 || ferror(stdout))
         result = estab_fail(&why, "cannot write to standard output");
     if (result < 0)

@@ -75,20 +75,24 @@ is_unicast(const struct estab_addr *a)
            !(a->family == ESTAB_INET && memcmp(a->bytes, all, 4) == 0);
 }
 
-bool
-estab_replay_look(struct replay *r, const struct capture *capture)
+int
+estab_replay_look(struct replay *r, const uint8_t *data, size_t len_of_it, struct failure *why)
 {
-    struct capture c = *capture;
+    struct capture_memory memory = { .data = data, .len = len_of_it };
+    struct capture *c = estab_captured_new(estab_captured_memory, &memory);
     struct capture_packet p;
     bool any = false, given = r->n_addrs > 0, by_syn = given;
+    int result = 0;
 
-    while (estab_capture_next(&c, &p) == 1) {
+    if (c == NULL)
+        return estab_fail(why, "out of memory");
+    while (estab_captured_next(c, &p) == 1) {
         struct sim_packet s;
         struct estab_addr to;
         const uint8_t *ip;
-        uint32_t len;
+        uint32_t len, wire_len;
 
-        if (!estab_capture_ip(&p, &ip, &len) || !is_whole(ip, len))
+        if (!estab_captured_ip(&p, &ip, &len, &wire_len) || !is_whole(ip, len))
             continue;
         if (!any)
             r->origin = p.at - REPLAY_START;
@@ -106,7 +110,12 @@ estab_replay_look(struct replay *r, const struct capture *capture)
             by_syn = true;
         }
     }
-    return any && r->n_addrs > 0;
+    if (!any || r->n_addrs == 0)
+        result = estab_fail(why, "%s",
+                            *estab_captured_error(c) != '\0' ? estab_captured_error(c)
+                                                             : "there is no IP packet in it");
+    estab_captured_free(c);
+    return result;
 }
 
 /* ---- connections ---- */
@@ -399,20 +408,19 @@ arrive(struct play *p, const uint8_t *ip, uint32_t len)
 
 /* A port to which a SYN comes that its model has not refused: somebody listened there. */
 static void
-find_listeners(struct play *p, const struct capture *capture)
+find_listeners(struct play *p, struct capture *c)
 {
-    struct capture c = *capture;
     struct capture_packet q;
     bool refused[LISTENERS] = { false };
 
-    while (estab_capture_next(&c, &q) == 1) {
+    while (estab_captured_next(c, &q) == 1) {
         struct sim_packet s;
         const uint8_t *ip;
-        uint32_t len;
+        uint32_t len, wire_len;
         unsigned i = 0, ctl;
         uint16_t port;
 
-        if (!estab_capture_ip(&q, &ip, &len))
+        if (!estab_captured_ip(&q, &ip, &len, &wire_len))
             continue;
         sim_packet_read(&s, ip, len);
         ctl = s.seg.ctl & (ESTAB_CTL_SYN | ESTAB_CTL_ACK | ESTAB_CTL_RST);
@@ -468,10 +476,10 @@ play_packet(struct play *p, const struct capture_packet *q)
     struct replay *r = p->r;
     struct estab_addr from, to;
     const uint8_t *ip;
-    uint32_t len;
+    uint32_t len, wire_len;
 
     r->packets++;
-    if (!estab_capture_ip(q, &ip, &len)) {
+    if (!estab_captured_ip(q, &ip, &len, &wire_len)) {
         r->no_ip++;
         return;
     }
@@ -504,28 +512,30 @@ play_packet(struct play *p, const struct capture_packet *q)
 }
 
 int
-estab_replay_play(struct replay *r, const struct capture *capture, struct failure *why)
+estab_replay_play(struct replay *r, const uint8_t *data, size_t len, struct failure *why)
 {
     struct play p = { .r = r, .now = REPLAY_START };
-    struct capture c = *capture;
+    struct capture_memory before = { .data = data, .len = len }, memory = before;
+    struct capture *look = estab_captured_new(estab_captured_memory, &before);
+    struct capture *c = estab_captured_new(estab_captured_memory, &memory);
     struct capture_packet q;
     int result = 0;
 
     p.flow = calloc(REPLAY_FLOWS, sizeof *p.flow);
     p.room = malloc(MTU);
     p.copy = malloc(MTU);
-    if (p.flow == NULL || p.room == NULL || p.copy == NULL)
+    if (p.flow == NULL || p.room == NULL || p.copy == NULL || look == NULL || c == NULL)
         result = estab_fail(why, "out of memory");
     else if (make_host(&p, why) < 0)
         result = -1;
     if (result == 0) {
         int more;
 
-        find_listeners(&p, capture);
-        while ((more = estab_capture_next(&c, &q)) == 1)
+        find_listeners(&p, look);
+        while ((more = estab_captured_next(c, &q)) == 1)
             play_packet(&p, &q);
         if (more < 0)
-            result = estab_fail(why, "%s", c.wrong);
+            result = estab_fail(why, "%s", estab_captured_error(c));
         estab_stack_status(p.stack, &r->status);
         r->has_status = true;
     }
@@ -533,5 +543,7 @@ estab_replay_play(struct replay *r, const struct capture *capture, struct failur
     free(p.flow);
     free(p.room);
     free(p.copy);
+    estab_captured_free(look);
+    estab_captured_free(c);
     return result;
 }

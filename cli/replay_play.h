@@ -9,9 +9,9 @@
 #ifndef ESTAB_CLI_REPLAY_PLAY_H
 #define ESTAB_CLI_REPLAY_PLAY_H
 
-#include "drivers/capture.h"
 #include "drivers/failure.h"
 #include "estab/estab.h"
+#include "trace/capture.h"
 
 enum { REPLAY_ADDRESSES = 8, REPLAY_FLOWS = 4096 };
 
@@ -35,10 +35,10 @@ struct replay {
     struct estab_stack_status status;
 };
 
-/* Chooses addresses, if none are given: that to which the first SYN goes, or the first packet. False:
- * there is no IP packet in it. Sets `origin`, too. */
-bool estab_replay_look(struct replay *r, const struct capture *capture);
+/* Of a capture in memory. Chooses addresses, if none are given: that to which the first SYN goes, or
+ * the first packet; sets `origin`, too. -1 and why: it is no capture, or there is no IP packet in it. */
+int estab_replay_look(struct replay *r, const uint8_t *data, size_t len, struct failure *why);
 /* 0, or -1 and why; what was played before that has been played. */
-int estab_replay_play(struct replay *r, const struct capture *capture, struct failure *why);
+int estab_replay_play(struct replay *r, const uint8_t *data, size_t len, struct failure *why);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The reader of pcap and pcapng files. The first four octets tell which it is and in which byte
- * order; in pcapng each section may have its own. Called by cli/trace.c; the tests and the fuzz
- * target feed it octets from memory.
+ * order; in pcapng each section may have its own. Called by cli/trace.c, which streams files through
+ * it, and by cli/replay_play.c, which reads them from memory as often as it must.
  */
 #include "trace/capture.h"
 
@@ -113,6 +113,24 @@ u16(const struct capture *c, const uint8_t *p)
 
 /* ---- time ---- */
 
+/* rest / ticks of a second in nanoseconds, cut, digit by digit so that nothing overflows. */
+static uint64_t
+nanoseconds_of(uint64_t rest, uint64_t ticks)
+{
+    uint64_t ns = 0;
+
+    if (ticks > UINT64_MAX / 16) { /* a power of two: what is lost is far below a nanosecond */
+        ticks >>= 4;
+        rest >>= 4;
+    }
+    for (unsigned digit = 0; digit < 9; digit++) {
+        rest *= 10;
+        ns = ns * 10 + rest / ticks;
+        rest %= ticks;
+    }
+    return ns;
+}
+
 /* An instant of `ticks` a second, as nanoseconds; what is out of range ends at its edge. */
 static estab_time
 instant(uint64_t count, uint64_t ticks, int64_t offset)
@@ -121,13 +139,7 @@ instant(uint64_t count, uint64_t ticks, int64_t offset)
     uint64_t seconds = count / ticks, rest = count % ticks;
     int64_t whole;
 
-    /* rest x 10^9 / ticks without overflow: coarse ticks exactly, finer ones cut. */
-    if (ticks <= 1000000000)
-        rest = rest * 1000000000 / ticks;
-    else
-        rest = rest / (ticks / 1000000000);
-    if (rest > 999999999)
-        rest = 999999999;
+    rest = nanoseconds_of(rest, ticks);
     whole = seconds > (uint64_t)last ? last : (int64_t)seconds;
     if (offset < -last || offset > last)
         offset = 0;
@@ -382,6 +394,18 @@ next_pcapng(struct capture *c, struct capture_packet *packet)
 }
 
 /* ---- the reader ---- */
+
+ptrdiff_t
+estab_captured_memory(void *ctx, void *p, size_t n)
+{
+    struct capture_memory *m = ctx;
+
+    if (n > m->len - m->at)
+        n = m->len - m->at;
+    memcpy(p, m->data + m->at, n);
+    m->at += n;
+    return (ptrdiff_t)n;
+}
 
 static int
 start(struct capture *c)

@@ -47,6 +47,13 @@ struct capture_packet {
 /* Octets read, at most n; 0: the end; negative: an error that the caller knows of. */
 typedef ptrdiff_t capture_read_fn(void *ctx, void *p, size_t n);
 
+/* A capture_read_fn over octets in memory, of which `at` have been read; its context. */
+struct capture_memory {
+    const uint8_t *data;
+    size_t len, at;
+};
+ptrdiff_t estab_captured_memory(void *ctx, void *p, size_t n);
+
 struct capture;
 
 /* NULL: no memory. */

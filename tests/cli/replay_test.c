@@ -127,7 +127,6 @@ static struct replay
 played(const char *addr, bool trust)
 {
     struct replay r = { .trust = trust };
-    struct capture c;
     struct failure why = { "" };
 
     estab_config_init(&r.cfg);
@@ -137,9 +136,8 @@ played(const char *addr, bool trust)
         assert_int_equal(estab_addr_parse(&r.addr[0], addr), 0);
         r.n_addrs = 1;
     }
-    assert_true(estab_capture_open(&c, file.octets, file.len));
-    assert_true(estab_replay_look(&r, &c));
-    if (estab_replay_play(&r, &c, &why) < 0)
+    assert_int_equal(estab_replay_look(&r, file.octets, file.len, &why), 0);
+    if (estab_replay_play(&r, file.octets, file.len, &why) < 0)
         fail_msg("%s", why.text);
     assert_true(r.has_status);
     return r;
@@ -302,7 +300,6 @@ TEST(our_own_captures_can_be_replayed)
     struct view_pcapng *v = estab_view_pcapng_new(
         &(struct view_pcapng_options){ .origin = INT64_C(1700000000) * 1000000000 }, write_octets,
         NULL);
-    struct capture c;
     struct failure why = { "" };
 
     record(false, 0);
@@ -311,9 +308,8 @@ TEST(our_own_captures_can_be_replayed)
     r.cfg.alloc = estab_alloc_system();
     r.cfg.trace = write_record;
     r.cfg.trace_ctx = v;
-    assert_true(estab_capture_open(&c, file.octets, file.len));
-    assert_true(estab_replay_look(&r, &c));
-    assert_int_equal(estab_replay_play(&r, &c, &why), 0);
+    assert_int_equal(estab_replay_look(&r, file.octets, file.len, &why), 0);
+    assert_int_equal(estab_replay_play(&r, file.octets, file.len, &why), 0);
     assert_int_equal(estab_view_pcapng_finish(v), 0);
     estab_view_pcapng_free(v);
     end_file();
