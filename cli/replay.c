@@ -5,9 +5,8 @@
  */
 #include "cli/cli.h"
 #include "cli/new_file.h"
-#include "cli/numbers.h"
 #include "cli/replay_play.h"
-#include "cli/terminal.h"
+#include "cli/words.h"
 #include "drivers/alloc.h"
 #include "view/view.h"
 
@@ -20,6 +19,7 @@
 #define FILE_MAX ((size_t)1 << 30)
 
 struct replay_options {
+    struct replay *replay;
     const char *file, *pcap, *json;
     bool quiet, ascii, colour, help;
     unsigned width;
@@ -66,25 +66,7 @@ help(void)
 static int
 usage_error(const char *option, const char *what)
 {
-    fprintf(stderr, "estab replay: %.200s: %s (estab replay --help lists the options)\n", option,
-            what);
-    return 2;
-}
-
-/* "--name value" or "--name=value": true and the value (NULL: it has none). */
-static bool
-has_value(const char *name, char **argv, int argc, int *i, const char **value)
-{
-    const char *arg = argv[*i];
-    size_t len = strlen(name);
-
-    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
-        return false;
-    if (arg[len] == '=')
-        *value = arg + len + 1;
-    else
-        *value = *i + 1 < argc ? argv[++*i] : NULL;
-    return true;
+    return estab_words_error("replay", option, what);
 }
 
 static int
@@ -102,66 +84,62 @@ add_address(struct replay *r, const char *text)
 }
 
 static int
-parse_option(struct replay_options *o, struct replay *r, char **argv, int argc, int *i)
+parse_option(void *ctx, char **argv, int argc, int *i)
 {
+    struct replay_options *o = ctx;
+    struct replay *r = o->replay;
     const char *arg = argv[*i], *value;
-    uint64_t n;
 
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
         o->help = true;
     } else if (strcmp(arg, "--quiet") == 0) {
         o->quiet = true;
-    } else if (strcmp(arg, "--ascii") == 0) {
-        o->ascii = true;
     } else if (strcmp(arg, "--trust-checksums") == 0) {
         r->trust = true;
-    } else if (strcmp(arg, "--no-color") == 0 || strcmp(arg, "--no-colour") == 0) {
-        o->colour = false;
-    } else if (has_value("--addr", argv, argc, i, &value)) {
+    } else if (estab_words_value("--addr", argv, argc, i, &value)) {
         return add_address(r, value);
-    } else if (has_value("--profile", argv, argc, i, &value)) {
+    } else if (estab_words_value("--profile", argv, argc, i, &value)) {
         if (value == NULL || estab_config_profile(&r->cfg, value) != 0)
             return usage_error("--profile", "rfc, linux, bsd, lan or tiny is wanted");
-    } else if (has_value("--pcap", argv, argc, i, &value)) {
+    } else if (estab_words_value("--pcap", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--pcap", "the name of a file is wanted");
         o->pcap = value;
-    } else if (has_value("--json", argv, argc, i, &value)) {
+    } else if (estab_words_value("--json", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--json", "the name of a file is wanted");
         o->json = value;
-    } else if (has_value("--width", argv, argc, i, &value)) {
-        if (value == NULL || !estab_parse_number(value, 80, 200, &n))
-            return usage_error("--width", "a number of columns, 80 to 200, is wanted");
-        o->width = (unsigned)n;
     } else {
-        return usage_error(arg, "unknown option");
+        int status =
+            estab_words_look_option("replay", argv, argc, i, &o->width, &o->ascii, &o->colour);
+
+        return status >= 0 ? status : usage_error(arg, "unknown option");
     }
+    return 0;
+}
+
+static int
+take_file(void *ctx, char *word)
+{
+    struct replay_options *o = ctx;
+
+    if (o->file != NULL)
+        return usage_error(word, "one capture at a time");
+    o->file = word;
     return 0;
 }
 
 static int
 parse(struct replay_options *o, struct replay *r, int argc, char **argv)
 {
-    bool only_files = false;
+    const struct words_taker taker = { parse_option, take_file };
+    int status;
 
-    *o = (struct replay_options){ .colour = terminal_has_colour(STDOUT_FILENO),
-                                  .ascii = terminal_is_ascii_only(),
-                                  .width = terminal_width(STDOUT_FILENO) };
-    for (int i = 1; i < argc; i++) {
-        if (!only_files && strcmp(argv[i], "--") == 0) {
-            only_files = true;
-        } else if (only_files || argv[i][0] != '-' || argv[i][1] == '\0') {
-            if (o->file != NULL)
-                return usage_error(argv[i], "one capture at a time");
-            o->file = argv[i];
-        } else {
-            int status = parse_option(o, r, argv, argc, &i);
-
-            if (status != 0)
-                return status;
-        }
-    }
+    *o = (struct replay_options){ .replay = r };
+    estab_words_look(&o->width, &o->ascii, &o->colour);
+    status = estab_words_take(&taker, o, argc, argv);
+    if (status != 0)
+        return status;
     if (!o->help && o->file == NULL)
         return usage_error("FILE", "which capture? `-` is standard input");
     return 0;

@@ -4,15 +4,13 @@
  * are sim/script*.c; here are files, options, the ladder and the capture.
  */
 #include "cli/cli.h"
-#include "cli/numbers.h"
 #include "cli/script_show.h"
-#include "cli/terminal.h"
+#include "cli/words.h"
 #include "drivers/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct script_options {
     enum sim_script_language language;
@@ -45,32 +43,14 @@ help(void)
 static int
 usage_error(const char *option, const char *what)
 {
-    fprintf(stderr, "estab script: %.200s: %s (estab script --help lists the options)\n", option,
-            what);
-    return 2;
-}
-
-/* "--name value" or "--name=value": 1 and the value (NULL: it has none); 0: another option. */
-static int
-has_value(const char *name, char **argv, int argc, int *i, const char **value)
-{
-    const char *arg = argv[*i];
-    size_t len = strlen(name);
-
-    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
-        return 0;
-    if (arg[len] == '=')
-        *value = arg + len + 1;
-    else
-        *value = *i + 1 < argc ? argv[++*i] : NULL;
-    return 1;
+    return estab_words_error("script", option, what);
 }
 
 static int
-parse_option(struct script_options *o, char **argv, int argc, int *i)
+parse_option(void *ctx, char **argv, int argc, int *i)
 {
+    struct script_options *o = ctx;
     const char *arg = argv[*i], *value;
-    uint64_t n;
 
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
         o->help = true;
@@ -78,26 +58,30 @@ parse_option(struct script_options *o, char **argv, int argc, int *i)
         o->quiet = true;
     } else if (strcmp(arg, "--ladder") == 0) {
         o->look.ladder_only = true;
-    } else if (strcmp(arg, "--ascii") == 0) {
-        o->look.ascii = true;
-    } else if (strcmp(arg, "--no-color") == 0 || strcmp(arg, "--no-colour") == 0) {
-        o->look.colour = false;
-    } else if (has_value("--lang", argv, argc, i, &value)) {
+    } else if (estab_words_value("--lang", argv, argc, i, &value)) {
         if (value != NULL && strcmp(value, "zh") == 0)
             o->language = SIM_SAY_CHINESE;
         else if (value == NULL || strcmp(value, "en") != 0)
             return usage_error("--lang", "en or zh is wanted");
-    } else if (has_value("--pcap", argv, argc, i, &value)) {
+    } else if (estab_words_value("--pcap", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--pcap", "the name of a file is wanted");
         o->look.pcap = value;
-    } else if (has_value("--width", argv, argc, i, &value)) {
-        if (value == NULL || !estab_parse_number(value, 80, 200, &n))
-            return usage_error("--width", "a number of columns, 80 to 200, is wanted");
-        o->look.width = (unsigned)n;
     } else {
-        return usage_error(arg, "unknown option");
+        int status = estab_words_look_option("script", argv, argc, i, &o->look.width,
+                                             &o->look.ascii, &o->look.colour);
+
+        return status >= 0 ? status : usage_error(arg, "unknown option");
     }
+    return 0;
+}
+
+static int
+take_file(void *ctx, char *word)
+{
+    struct script_options *o = ctx;
+
+    o->files[o->n_files++] = word; /* never beyond the one that is being read */
     return 0;
 }
 
@@ -105,26 +89,14 @@ parse_option(struct script_options *o, char **argv, int argc, int *i)
 static int
 parse(struct script_options *o, int argc, char **argv)
 {
-    bool only_files = false;
+    const struct words_taker taker = { parse_option, take_file };
+    int status;
 
     *o = (struct script_options){ .language = SIM_SAY_ENGLISH, .files = argv };
-    o->look.colour = terminal_has_colour(STDOUT_FILENO);
-    o->look.ascii = terminal_is_ascii_only();
-    o->look.width = terminal_width(STDOUT_FILENO);
-    for (int i = 1; i < argc; i++) {
-        if (!only_files && strcmp(argv[i], "--") == 0) {
-            only_files = true;
-        } else if (only_files || argv[i][0] != '-' || argv[i][1] == '\0') {
-            o->files[o->n_files++] = argv[i]; /* never beyond the one that is being read */
-        } else {
-            int status = parse_option(o, argv, argc, &i);
-
-            if (status != 0)
-                return status;
-        }
-    }
-    if (o->help)
-        return 0;
+    estab_words_look(&o->look.width, &o->look.ascii, &o->look.colour);
+    status = estab_words_take(&taker, o, argc, argv);
+    if (status != 0 || o->help)
+        return status;
     if (o->n_files == 0)
         return usage_error("FILE", "which script? `-` is standard input");
     if (o->quiet && o->look.ladder_only)

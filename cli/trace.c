@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 #include "cli/new_file.h"
 #include "cli/numbers.h"
-#include "cli/terminal.h"
 #include "cli/trace_source.h"
+#include "cli/words.h"
 #include "drivers/random.h"
 #include "trace/html.h"
 #include "trace/list.h"
@@ -79,28 +79,10 @@ help(void)
 static int
 usage_error(const char *option, const char *what)
 {
-    fprintf(stderr, "estab trace: %.200s: %s (estab trace --help lists the options)\n", option,
-            what);
-    return 2;
+    return estab_words_error("trace", option, what);
 }
 
 /* ---- the command line ---- */
-
-/* "--name value", "--name=value" or "-n value": 1 and the value (NULL: it has none). */
-static int
-has_value(const char *name, char **argv, int argc, int *i, const char **value)
-{
-    const char *arg = argv[*i];
-    size_t len = strlen(name);
-
-    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
-        return 0;
-    if (arg[len] == '=')
-        *value = arg + len + 1;
-    else
-        *value = *i + 1 < argc ? argv[++*i] : NULL;
-    return 1;
-}
 
 /* The number behind an option that may have one: --ladder 3, --ladder=3. */
 static int
@@ -119,10 +101,10 @@ may_have_number(const char *name, char **argv, int argc, int *i, uint64_t *n)
 }
 
 static int
-parse_option(struct trace_options *o, char **argv, int argc, int *i)
+parse_option(void *ctx, char **argv, int argc, int *i)
 {
+    struct trace_options *o = ctx;
     const char *arg = argv[*i], *value;
-    uint64_t n;
     int got;
 
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
@@ -139,50 +121,56 @@ parse_option(struct trace_options *o, char **argv, int argc, int *i)
         if (got < 0)
             return usage_error("--records", "the number of a connection is wanted");
         o->mode = MODE_RECORDS;
-    } else if (has_value("--svg", argv, argc, i, &value)) {
+    } else if (estab_words_value("--svg", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--svg", "the name of a file is wanted");
         o->out = value;
         o->mode = MODE_SVG;
-    } else if (has_value("--html", argv, argc, i, &value)) {
+    } else if (estab_words_value("--html", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--html", "the name of a file is wanted");
         o->out = value;
         o->mode = MODE_HTML;
-    } else if (has_value("--title", argv, argc, i, &value)) {
+    } else if (estab_words_value("--title", argv, argc, i, &value)) {
         if (value == NULL)
             return usage_error("--title", "a text is wanted");
         o->title = value;
-    } else if (has_value("-n", argv, argc, i, &value)) {
+    } else if (estab_words_value("-n", argv, argc, i, &value)) {
         if (value == NULL || !estab_parse_number(value, 1, UINT64_MAX, &o->only))
             return usage_error("-n", "the number of a connection is wanted");
     } else if (strcmp(arg, "--all") == 0) {
         o->least = 1;
     } else if (strcmp(arg, "--unfold") == 0) {
         o->unfold = true;
-    } else if (strcmp(arg, "--ascii") == 0) {
-        o->ascii = true;
-    } else if (strcmp(arg, "--no-color") == 0 || strcmp(arg, "--no-colour") == 0) {
-        o->colour = false;
-    } else if (has_value("-f", argv, argc, i, &value) ||
-               has_value("--filter", argv, argc, i, &value)) {
+    } else if (estab_words_value("-f", argv, argc, i, &value) ||
+               estab_words_value("--filter", argv, argc, i, &value)) {
         if (value == NULL)
             return usage_error(arg, "a filter is wanted");
         o->source.filter = value;
-    } else if (has_value("-i", argv, argc, i, &value)) {
+    } else if (estab_words_value("-i", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("-i", "the name of a device is wanted");
         o->source.device = value;
-    } else if (has_value("-c", argv, argc, i, &value)) {
+    } else if (estab_words_value("-c", argv, argc, i, &value)) {
         if (value == NULL || !estab_parse_number(value, 1, UINT64_MAX, &o->max_packets))
             return usage_error("-c", "a number of packets is wanted");
-    } else if (has_value("--width", argv, argc, i, &value)) {
-        if (value == NULL || !estab_parse_number(value, 80, 200, &n))
-            return usage_error("--width", "a number of columns, 80 to 200, is wanted");
-        o->width = (unsigned)n;
     } else {
-        return usage_error(arg, "unknown option");
+        int status =
+            estab_words_look_option("trace", argv, argc, i, &o->width, &o->ascii, &o->colour);
+
+        return status >= 0 ? status : usage_error(arg, "unknown option");
     }
+    return 0;
+}
+
+static int
+take_file(void *ctx, char *word)
+{
+    struct trace_options *o = ctx;
+
+    if (o->source.file != NULL)
+        return usage_error(word, "one capture at a time");
+    o->source.file = word;
     return 0;
 }
 
@@ -190,28 +178,14 @@ parse_option(struct trace_options *o, char **argv, int argc, int *i)
 static int
 parse(struct trace_options *o, int argc, char **argv)
 {
-    bool only_files = false;
+    const struct words_taker taker = { parse_option, take_file };
+    int status;
 
     *o = (struct trace_options){ .least = 2 };
-    o->colour = terminal_has_colour(STDOUT_FILENO);
-    o->ascii = terminal_is_ascii_only();
-    o->width = terminal_width(STDOUT_FILENO);
-    for (int i = 1; i < argc; i++) {
-        if (!only_files && strcmp(argv[i], "--") == 0) {
-            only_files = true;
-        } else if (only_files || argv[i][0] != '-' || argv[i][1] == '\0') {
-            if (o->source.file != NULL)
-                return usage_error(argv[i], "one capture at a time");
-            o->source.file = argv[i];
-        } else {
-            int status = parse_option(o, argv, argc, &i);
-
-            if (status != 0)
-                return status;
-        }
-    }
-    if (o->help)
-        return 0;
+    estab_words_look(&o->width, &o->ascii, &o->colour);
+    status = estab_words_take(&taker, o, argc, argv);
+    if (status != 0 || o->help)
+        return status;
     if (o->source.file == NULL && o->source.device == NULL)
         return usage_error("FILE", "which capture? `-` is standard input");
     if (o->source.file != NULL && o->source.device != NULL)

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/numbers.h"
 #include "cli/terminal.h"
+#include "cli/words.h"
 #include "lab/lab.h"
 #include "lab/play.h"
 #include "lab/rules.h"
@@ -57,24 +58,7 @@ help(void)
 static int
 usage_error(const char *option, const char *what)
 {
-    fprintf(stderr, "estab lab: %.200s: %s (estab lab --help lists the options)\n", option, what);
-    return 2;
-}
-
-/* "--name value" or "--name=value": 1 and the value (NULL: it has none); 0: another option. */
-static int
-has_value(const char *name, char **argv, int argc, int *i, const char **value)
-{
-    const char *arg = argv[*i];
-    size_t len = strlen(name);
-
-    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
-        return 0;
-    if (arg[len] == '=')
-        *value = arg + len + 1;
-    else
-        *value = *i + 1 < argc ? argv[++*i] : NULL;
-    return 1;
+    return estab_words_error("lab", option, what);
 }
 
 static int
@@ -101,32 +85,32 @@ parse_with_value(struct options *o, char **argv, int argc, int *i)
     const char *value;
     uint64_t n;
 
-    if (has_value("--without", argv, argc, i, &value)) {
+    if (estab_words_value("--without", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--without", "a rule is wanted, or several with commas between");
         o->play.without = value;
         return check_rule_list(value);
     }
-    if (has_value("--on", argv, argc, i, &value)) {
+    if (estab_words_value("--on", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--on", "the name of a host is wanted");
         o->play.on = value;
-    } else if (has_value("--lang", argv, argc, i, &value)) {
+    } else if (estab_words_value("--lang", argv, argc, i, &value)) {
         if (value != NULL && strcmp(value, "zh") == 0)
             o->play.language = SIM_SAY_CHINESE;
         else if (value != NULL && strcmp(value, "en") == 0)
             o->play.language = SIM_SAY_ENGLISH;
         else
             return usage_error("--lang", "en or zh is wanted");
-    } else if (has_value("--pcap", argv, argc, i, &value)) {
+    } else if (estab_words_value("--pcap", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--pcap", "the name of a file is wanted");
         o->play.look.pcap = value;
-    } else if (has_value("--width", argv, argc, i, &value)) {
+    } else if (estab_words_value("--width", argv, argc, i, &value)) {
         if (value == NULL || !estab_parse_number(value, 80, 200, &n))
             return usage_error("--width", "a number of columns, 80 to 200, is wanted");
         o->play.look.width = (unsigned)n;
-    } else if (has_value("--new", argv, argc, i, &value)) {
+    } else if (estab_words_value("--new", argv, argc, i, &value)) {
         if (value == NULL || *value == '\0')
             return usage_error("--new", "the name of the lesson is wanted");
         o->what = NEW;
