@@ -31,7 +31,7 @@ tell_connections(struct estab_stack *s, estab_time now)
             struct conn *c = estab_pool_at(&s->conns[f], index);
 
             index = estab_pool_next(&s->conns[f], index);
-            if (c->own != NULL)
+            if (conn_own(s, c) != NULL)
                 continue;
             estab_tcp_options_changed(&c->tcb, &env);
             estab_conn_update(s, c, &env);

@@ -119,12 +119,10 @@ estab_conn_new(struct estab_stack *s, const struct names *names, unsigned addr_l
         return NULL;
     }
     c->in_demux = true;
-    c->ref = ref;
     c->poll.handle = (uint64_t)estab_pool_generation(&s->conns[f], index) << 32 | ref;
     c->ifindex = (uint8_t)ifindex;
     c->addr_len = (uint8_t)addr_len;
     memcpy(&c->names, names, NAMES_LEN(addr_len));
-    c->own = own;
     if (own != NULL)
         own->users++;
     estab_tcp_init(&c->tcb, &env, estab_options_of(s, own),
@@ -154,7 +152,8 @@ static void
 leave_wire(struct estab_stack *s, struct conn *c)
 {
     if (c->in_demux) {
-        estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &c->names, c->addr_len), c->ref);
+        estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &c->names, c->addr_len),
+                           conn_ref(c));
         c->in_demux = false;
     }
     if (c->ephemeral) {
@@ -187,10 +186,10 @@ estab_conn_free(struct estab_stack *s, struct conn *c, struct tcp_env *env)
     if (c->counted_orphan)
         s->orphans--;
     estab_tcp_release(&c->tcb, env);
-    estab_options_unref(s, c->own);
+    estab_options_unref(s, conn_own(s, c));
     memset(&names, 0, sizeof(names));
     memcpy(&names, &c->names, NAMES_LEN(c->addr_len));
-    estab_stack_record_put(s, &s->conns[f], ref_index(c->ref));
+    estab_stack_record_put(s, &s->conns[f], ref_index(conn_ref(c)));
     estab_trace_memory(s, &names, f == 1 ? 16 : 4, ESTAB_MEM_CONNECTION,
                        -(int64_t)s->conns[f].record_size, TCPS_CLOSED, env->now);
 }

@@ -276,7 +276,7 @@ give_to_new_conn(struct estab_stack *s, struct conn *c, struct arrival *a, struc
     uint8_t state[2];
     enum seg_verdict v = give_to_conn(s, c, a, env, state);
 
-    count(s, a, v, c->ref, state, ifindex, env->now);
+    count(s, a, v, conn_ref(c), state, ifindex, env->now);
     estab_conn_update(s, c, env);
     l->poll.bits |= l->waiting > 0 ? ESTAB_ACCEPTABLE : 0u;
     estab_conn_ready(s, &l->poll);

@@ -79,7 +79,7 @@ addr_len_of(unsigned family)
 /* What the user can wait for: a connection or a listener. */
 struct pollable {
     struct link ready; /* in stack->ready at most once */
-    estab_conn handle;
+    estab_conn handle; /* generation and reference */
     void *cookie;
     uint32_t bits;
 };
@@ -95,14 +95,11 @@ struct conn {
     struct wheel_timer timer;
     struct link send; /* in the interface's to-send list at most once */
     struct pollable poll;
-    struct shared_options *own; /* NULL: the host's */
-    uint32_t ref;
     uint32_t listener; /* waits in this listener's accept queue; 0: the user has it */
     union {
         uint32_t accept_next; /* the next in that queue */
         uint32_t pending_of;  /* accepted, fast_open_pending: the listener that counts it */
     };
-    uint8_t accept_next_kind;
     uint8_t ifindex;
     uint8_t addr_len;
     bool in_demux : 1;
@@ -288,6 +285,22 @@ static inline unsigned
 family_index(unsigned addr_len)
 {
     return addr_len == 16;
+}
+
+static inline uint32_t
+conn_ref(const struct conn *c)
+{
+    return (uint32_t)c->poll.handle;
+}
+
+/* The options that this connection has from its listener or for itself; NULL: the host's. */
+static inline struct shared_options *
+conn_own(const struct estab_stack *s, const struct conn *c)
+{
+    const struct estab_tcp_options *opt = c->tcb.opt;
+
+    return opt == &s->cfg.tcp ? NULL
+                              : CONTAINER((void *)(uintptr_t)opt, struct shared_options, opt);
 }
 
 static inline uint32_t

@@ -321,10 +321,10 @@ estab_listener_open(struct estab_stack *s, struct listener *l, const struct name
                                (int64_t)sizeof(struct accecn_counters));
     c->listener = l->ref;
     if (l->last != 0)
-        estab_conn_at(s, l->last)->accept_next = c->ref;
+        estab_conn_at(s, l->last)->accept_next = conn_ref(c);
     else
-        l->first = c->ref;
-    l->last = c->ref;
+        l->first = conn_ref(c);
+    l->last = conn_ref(c);
     l->waiting++;
     return c;
 }
@@ -525,7 +525,7 @@ estab_listener_drop_conn(struct estab_stack *s, struct conn *c)
     struct listener *l = estab_listener_at(s, c->listener);
     uint32_t ref = l->first, before = 0;
 
-    while (ref != c->ref) {
+    while (ref != conn_ref(c)) {
         before = ref;
         ref = estab_conn_at(s, ref)->accept_next;
     }
@@ -533,7 +533,7 @@ estab_listener_drop_conn(struct estab_stack *s, struct conn *c)
         estab_conn_at(s, before)->accept_next = c->accept_next;
     else
         l->first = c->accept_next;
-    if (l->last == c->ref)
+    if (l->last == conn_ref(c))
         l->last = before;
     l->waiting--;
     c->listener = 0;

@@ -431,7 +431,7 @@ take_segments(struct estab_stack *s, struct conn *c, struct estab_frame *frames,
                                      .reason = out.reason };
 
             estab_trace_segment(&t, &out.seg);
-            trace_out(s, c->ifindex, &t, &c->names, c->addr_len, c->ref, f, len, env->now);
+            trace_out(s, c->ifindex, &t, &c->names, c->addr_len, conn_ref(c), f, len, env->now);
         }
         filled++;
     }

@@ -101,7 +101,8 @@ estab_tw_take_over(struct estab_stack *s, struct conn *c, struct tcp_env *env)
     }
     if (r == NULL) {
         /* not even one: the wait is skipped, and that is said */
-        estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &c->names, c->addr_len), c->ref);
+        estab_demux_remove(&s->demux, estab_demux_hash(&s->demux, &c->names, c->addr_len),
+                           conn_ref(c));
         c->in_demux = false;
         if (c->ephemeral)
             s->ephemeral_ports--;
@@ -117,7 +118,7 @@ estab_tw_take_over(struct estab_stack *s, struct conn *c, struct tcp_env *env)
     c->ephemeral = false;
     memcpy(&r->names, &c->names, NAMES_LEN(c->addr_len));
     append_tw(s, r, ref, env->now);
-    estab_demux_replace(&s->demux, estab_demux_hash(&s->demux, &c->names, c->addr_len), c->ref,
+    estab_demux_replace(&s->demux, estab_demux_hash(&s->demux, &c->names, c->addr_len), conn_ref(c),
                         ref);
     c->in_demux = false;
     estab_trace_memory(s, &c->names, c->addr_len, ESTAB_MEM_TIME_WAIT, s->tws[f].record_size,

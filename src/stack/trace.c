@@ -272,7 +272,7 @@ estab_trace_call(struct estab_stack *s, struct conn *c, enum estab_call call, in
         .call = (uint8_t)call,
         .result = result,
     };
-    estab_trace_names(s, &c->names, c->addr_len, c->ref, &t, now);
+    estab_trace_names(s, &c->names, c->addr_len, conn_ref(c), &t, now);
 }
 
 void

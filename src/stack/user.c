@@ -617,7 +617,7 @@ estab_get_options(const struct estab_stack *s, estab_conn conn, struct estab_tcp
 
     if (c == NULL && l == NULL)
         return -ESTAB_EBADF;
-    *out = *estab_options_of(s, c != NULL ? c->own : l->own);
+    *out = c != NULL ? *c->tcb.opt : *estab_options_of(s, l->own);
     return 0;
 }
 
@@ -627,26 +627,27 @@ estab_set_options(struct estab_stack *s, estab_conn conn, const struct estab_tcp
 {
     struct conn *c = estab_conn_from_handle(s, conn);
     struct listener *l = estab_listener_from_handle(s, conn);
-    struct shared_options *own, **slot;
+    struct shared_options *own, *old;
     struct tcp_env env;
 
     if (c == NULL && l == NULL)
         return -ESTAB_EBADF;
     if (estab_options_check(opts) < 0)
         return -ESTAB_EINVAL;
-    slot = c != NULL ? &c->own : &l->own;
-    if (*slot != NULL && (*slot)->users == 1) {
-        (*slot)->opt = *opts;
+    own = old = c != NULL ? conn_own(s, c) : l->own;
+    if (old != NULL && old->users == 1) {
+        old->opt = *opts;
     } else {
         own = estab_options_new(s, opts);
         if (own == NULL)
             return -ESTAB_ENOMEM;
-        estab_options_unref(s, *slot);
-        *slot = own;
+        estab_options_unref(s, old);
     }
-    if (c != NULL) {
+    if (c == NULL) {
+        l->own = own;
+    } else {
         env = estab_stack_env(s, now);
-        c->tcb.opt = &c->own->opt;
+        c->tcb.opt = &own->opt;
         estab_tcp_options_changed(&c->tcb, &env);
         done(s, c, &env);
     }

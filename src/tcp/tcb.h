@@ -91,6 +91,11 @@ struct cwv;
 /* What has become of mms_s, for others that go the same way. */
 enum path_news { PATH_NO_NEWS, PATH_NARROWER, PATH_WIDER };
 
+/*
+ * In blocks as large as a cache line, 64 octets: first what every segment looks at, in and out, then
+ * what round trips and losses want, last what few segments do. tests/stack/layout_test.c prints it
+ * and holds it to that. (Slots of whole lines were tried: eight octets more, and no miss less.)
+ */
 struct tcb {
     uint8_t state; /* enum tcp_state; written by enter_state() alone */
     uint8_t error; /* enum estab_err, why the connection ended; 0: it did not, or in order */
@@ -171,39 +176,83 @@ struct tcb {
     uint8_t front_reason;    /* enum send_reason of rtx_front */
     uint8_t reset_reason;    /* enum send_reason of reset_owed */
 
-    /* Send sequence variables */
+    /* ---- block 0, behind the flags: the numbers of every segment (RFC 9293 §3.3.1) ---- */
     tcp_seq snd_una, snd_nxt;
     uint32_t snd_wnd;
     tcp_seq snd_wl1, snd_wl2;
-    tcp_seq iss;
-    tcp_seq snd_up;
     uint32_t max_snd_wnd; /* RFC 5961 §5.2 and the Max(SND.WND) of RFC 9293 §3.8.6.2.1 */
 
-    /* Receive sequence variables; RCV.NXT + RCV.WND is the right edge we have promised */
+    /* ---- block 1 ---- */
     tcp_seq rcv_nxt;
-    uint32_t rcv_wnd;
-    tcp_seq irs;
-    tcp_seq rcv_up;
-    tcp_seq fin_seq;
+    uint32_t rcv_wnd;      /* RCV.NXT + RCV.WND is the right edge we have promised */
     tcp_seq last_ack_sent; /* Last.ACK.sent, RFC 7323 §4.3 */
-    uint32_t remote_uto;   /* seconds, the peer's user timeout (RFC 5482); 0: it has not told */
-    /* autotune.c: the limit of the receive buffer; what the user takes since tune_at (microseconds),
-     * and the most it ever took in a round trip; the round trip as what arrives tells it, and the
-     * shortest told since tune_at, microseconds, 0: not told */
-    uint32_t rcv_limit, tune_taken, tune_at, tune_space, rcv_rtt, rcv_rtt_low;
-    uint32_t rcv_mss; /* text of a segment that the peer calls full-sized */
-    uint32_t rcv_len; /* text of the last shorter one */
+    tcp_seq iss;
+    uint32_t rcv_limit; /* autotune.c: the limit of the receive buffer */
+    uint16_t rcv_mss;   /* text of a segment that the peer calls full-sized */
+    uint16_t rcv_len;   /* text of the last shorter one */
+    uint16_t smss;      /* Eff.snd.MSS: octets of text in a full-sized segment */
+    uint16_t mms_s;     /* the largest transport message IP can send: path MTU - IP header */
+    uint32_t ts_recent; /* RFC 7323 */
+    uint32_t ts_offset; /* hides our uptime, RFC 7323 §5.4 */
+    uint32_t events;    /* enum estab_event_bits, not taken yet */
+    const struct estab_tcp_options *opt; /* the host's, the listener's, or an own copy */
+    const struct cc_ops *cc;
+    struct flight *flight; /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
+    struct ranges *ooo;    /* NULL: nothing is out of order */
 
+    /* ---- block 2 ---- */
     /* snd: from SND.UNA on (from ISS + 1 before the SYN is acknowledged). rcv: used octets wait
      * for the user, text out of order stands behind them, where `ooo` says. */
     struct ring snd, rcv;
-    struct ranges *ooo; /* NULL: nothing is out of order */
+    /* Deadlines; ESTAB_NEVER: not running */
+    estab_time rtx_at;
+    estab_time delack_at;
+
+    /* ---- block 3 ---- */
+    estab_time keepalive_at;
+    estab_time orphan_at;        /* nobody waits for it: until when it may stay without progress */
+    estab_time unanswered_since; /* R1, R2: first transmission without any progress since */
+    estab_time last_sent_at;
+    uint32_t cwnd, ssthresh; /* RFC 5681 */
+    uint64_t bytes_sent;     /* text, once */
+    uint64_t bytes_received;
+    uint64_t pacing_rate; /* octets per second; 0: not paced */
+
+    /* ---- block 4: round trips (RFC 6298), microseconds: srtt in units of 1/8, rttvar of 1/4 ---- */
+    uint32_t srtt, rttvar, rto;
+    tcp_seq rtt_seq;
+    estab_time rtt_at;
+    uint32_t min_rtt, min_rtt_at; /* RACK.min_RTT and when it was seen */
+    estab_time ts_recent_at;
+    struct undo *undo;  /* NULL: no reduction that may have been wrong */
+    struct cwv *cwv;    /* RFC 7661; NULL: not wanted, not needed, or no memory */
+    estab_time pace_at; /* when what may leave at once may again */
+
+    /* ---- block 5: congestion control and recovery (RFC 5681, RFC 6582) ---- */
+    union cc_state ca; /* by cc_phase */
+    uint32_t
+        bytes_acked; /* since cwnd last grew in congestion avoidance (RFC 3465), or cubic.c's rest */
+    tcp_seq recover;
+    union {
+        tcp_seq high_rxt;    /* RECOVERY_RTO: the first octet not sent again yet */
+        tcp_seq window_from; /* first_window: where the initial or restart window began */
+    };
+    tcp_seq ecn_high; /* SND.NXT at the last reduction for an ECE */
+
+    /* autotune.c: what the user takes since tune_at (microseconds), and the most it ever took in a
+     * round trip; the round trip as what arrives tells it, and the shortest told since tune_at,
+     * microseconds, 0: not told */
+    uint32_t tune_taken, tune_at, tune_space, rcv_rtt, rcv_rtt_low;
+
+    /* ---- what few segments look at ---- */
+    tcp_seq irs;
+    tcp_seq snd_up, rcv_up;
+    tcp_seq fin_seq;
+    uint32_t remote_uto; /* seconds, the peer's user timeout (RFC 5482); 0: it has not told */
     tcp_seq dsack_left, dsack_right;
 
     /* Segment sizes (RFC 9293 §3.7.1) */
     uint16_t send_mss; /* SendMSS: the peer's MSS option or the default */
-    uint16_t smss;     /* Eff.snd.MSS: octets of text in a full-sized segment */
-    uint16_t mms_s;    /* the largest transport message IP can send: path MTU - IP header */
     /* RFC 4821: what the link takes; what may still be found; when to look again (seconds) */
     uint16_t mms_max, mms_high;
     uint16_t probe_mms; /* of the probe that is out, which begins at probe_seq; 0: none is */
@@ -212,49 +261,9 @@ struct tcb {
     uint16_t mms_acked, pending_mms;
     uint32_t mms_next_at;
     tcp_seq probe_seq, pending_seq;
+    uint32_t accecn_counters; /* RFC 9768: index of their record; 0: none */
 
-    /* RFC 7323 */
-    uint32_t ts_recent;
-    uint32_t ts_offset; /* hides our uptime, RFC 7323 §5.4 */
-    estab_time ts_recent_at;
-
-    /* RFC 6298, microseconds: srtt in units of 1/8, rttvar in units of 1/4 */
-    uint32_t srtt, rttvar, rto;
-    tcp_seq rtt_seq;
-    estab_time rtt_at;
-
-    /* RFC 5681, RFC 6582 */
-    uint32_t cwnd, ssthresh;
-    uint32_t
-        bytes_acked; /* since cwnd last grew in congestion avoidance (RFC 3465), or cubic.c's rest */
-    tcp_seq recover;
-    tcp_seq ecn_high; /* SND.NXT at the last reduction for an ECE */
-    union {
-        tcp_seq high_rxt;    /* RECOVERY_RTO: the first octet not sent again yet */
-        tcp_seq window_from; /* first_window: where the initial or restart window began */
-    };
-    const struct cc_ops *cc;
-    union cc_state ca;            /* by cc_phase */
-    struct undo *undo;            /* NULL: no reduction that may have been wrong */
-    struct cwv *cwv;              /* RFC 7661; NULL: not wanted, not needed, or no memory */
-    struct flight *flight;        /* RFC 8985; NULL: nothing is out, no SACK, or no memory */
-    uint32_t min_rtt, min_rtt_at; /* microseconds: RACK.min_RTT and when it was seen */
-    estab_time last_sent_at;
-    uint64_t pacing_rate; /* octets per second; 0: not paced */
-    estab_time pace_at;   /* when what may leave at once may again */
-
-    /* Deadlines; ESTAB_NEVER: not running */
-    estab_time rtx_at;
-    estab_time delack_at;
-    estab_time keepalive_at;
-    estab_time orphan_at;        /* nobody waits for it: until when it may stay without progress */
-    estab_time unanswered_since; /* R1, R2: first transmission without any progress since */
-    estab_time challenged_at;    /* of the last challenge ACK */
-
-    uint64_t bytes_sent, bytes_received; /* text, once each */
-    uint32_t accecn_counters;            /* index of their record; 0: none */
-    uint32_t events;                     /* enum estab_event_bits, not taken yet */
-    const struct estab_tcp_options *opt; /* the host's, the listener's, or an own copy */
+    estab_time challenged_at; /* of the last challenge ACK */
 };
 
 #endif

@@ -34,15 +34,15 @@ static void
 note_length(struct tcb *tcb, uint32_t len)
 {
     if (LIKELY(len >= tcb->rcv_mss)) {
-        tcb->rcv_mss = len;
+        tcb->rcv_mss = (uint16_t)len;
         tcb->rcv_same = 0;
     } else if (len < RCV_MSS_MIN) {
         tcb->rcv_same = 0;
     } else if (len != tcb->rcv_len) {
-        tcb->rcv_len = len;
+        tcb->rcv_len = (uint16_t)len;
         tcb->rcv_same = 1;
     } else if (++tcb->rcv_same == SAME_LENGTH) {
-        tcb->rcv_mss = len;
+        tcb->rcv_mss = (uint16_t)len;
         tcb->rcv_same = 0;
     }
 }
@@ -65,7 +65,7 @@ schedule_ack(struct tcb *tcb, const struct tcp_env *env, uint32_t len, bool fill
         tcb->quickacks--;
         quick = true;
     }
-    if (tcb->rcv_nxt - tcb->last_ack_sent >= 2 * tcb->rcv_mss) {
+    if (tcb->rcv_nxt - tcb->last_ack_sent >= 2 * (uint32_t)tcb->rcv_mss) {
         /* at least every second full-sized segment (SHLD-19) */
         owe_one_ack(tcb, WHY_ACK_SECOND);
         return;
