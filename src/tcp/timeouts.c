@@ -28,7 +28,6 @@ void
 estab_tcp_set_send_timer(struct tcb *tcb, const struct tcp_env *env)
 {
     bool wants_override = false;
-    bool fin_waits = tcb->fin_queued && !tcb->fin_sent;
 
     if (!is_synchronized(tcb))
         return; /* the SYN's timer runs by itself */
@@ -36,8 +35,9 @@ estab_tcp_set_send_timer(struct tcb *tcb, const struct tcp_env *env)
         tcb->rtx_at = ESTAB_NEVER;
         return;
     }
-    if (tcb->snd_wnd == 0 && (tcb->snd.used > 0 || fin_waits)) {
-        /* SHLD-29: the first probe when the window has been zero for one RTO. */
+    if (tcb->snd_wnd == 0 && (tcb->snd.used > 0 || tcb->fin_queued)) {
+        /* SHLD-29: the first probe when the window has been zero for one RTO; also with a FIN that has
+         * been sent, because in these states it is not acknowledged yet. */
         arm_once(tcb, TIMER_PERSIST, env->now + estab_tcp_rto(tcb, env));
         return;
     }

@@ -472,6 +472,47 @@ TEST(fin_waits_for_the_window)
     peer_done(p);
 }
 
+/* MUST-36, MUST-37: a FIN that a closed window has not taken is probed with again and again, for as
+ * long as the peer answers: neither is it forgotten, nor the connection given up. */
+TEST(fin_is_probed_with_until_the_window_takes_it)
+{
+    struct peer *p = established(-1);
+    estab_time gap = MS(200);
+
+    assert_int_equal(user_closes(p), 0);
+    for (int i = 0; i < 40; i++) { /* more than an hour: beyond R2 */
+        assert_int_equal(time_until_sent(p, SEC(200)), gap);
+        expect_sent(p, .ctl = CTL_FIN | CTL_ACK, .seq = ISS + 1, .ack = 101,
+                    .reason = ESTAB_WHY_ZERO_WINDOW_PROBE);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = -1);
+        gap = gap * 2 < SEC(120) ? gap * 2 : SEC(120);
+    }
+    expect_state(p, TCPS(FIN_WAIT_1));
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 2, .wnd = -1);
+    expect_state(p, TCPS(FIN_WAIT_2));
+    peer_done(p);
+}
+
+/* MUST-36: the same when the window closes while the FIN is out. */
+TEST(window_that_closes_before_the_fin_is_probed)
+{
+    struct peer *p = established(5000);
+
+    user_sends(p, MSS);
+    assert_int_equal(user_closes(p), 0);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + MSS, .wnd = -1);
+    for (int i = 0; i < 20; i++) {
+        time_until_sent(p, SEC(200));
+        expect_sent(p, .ctl = CTL_FIN | CTL_ACK, .seq = ISS + 1 + MSS, .ack = 101,
+                    .reason = ESTAB_WHY_ZERO_WINDOW_PROBE);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + MSS, .wnd = -1);
+    }
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 2 + MSS, .wnd = -1);
+    expect_state(p, TCPS(FIN_WAIT_2));
+    peer_done(p);
+}
+
 /* MUST-35: a window that closes with text out turns the retransmission timer into the probe's: no
  * timeout, and cwnd stays. */
 TEST(closed_window_is_no_timeout)
