@@ -373,11 +373,12 @@ arm_reorder(struct tcb *tcb, const struct tcp_env *env, uint32_t timeout)
     }
 }
 
-/* One block of the option; D-SACK is told by where it stands (RFC 2883 §4). */
+/* One block of the option; D-SACK is told by where it stands: below the acknowledgment of its own
+ * segment, for SND.UNA may have moved on since, or within the second block (RFC 2883 §4). */
 static bool
-is_dsack(const struct tcb *tcb, const struct tcp_seg *seg, unsigned i)
+is_dsack(const struct tcp_seg *seg, unsigned i)
 {
-    return i == 0 && (seq_leq(seg->sack[0][1], tcb->snd_una) ||
+    return i == 0 && (seq_leq(seg->sack[0][1], seg->ack) ||
                       (seg->sack_blocks > 1 && seq_geq(seg->sack[0][0], seg->sack[1][0]) &&
                        seq_leq(seg->sack[0][1], seg->sack[1][1])));
 }
@@ -410,7 +411,7 @@ estab_rack_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *seg, 
     for (i = 0; i < seg->sack_blocks; i++) {
         tcp_seq left = seg->sack[i][0], right = seg->sack[i][1];
 
-        if (is_dsack(tcb, seg, i)) {
+        if (is_dsack(seg, i)) {
             dsack = true;
             estab_undo_dsack(tcb, left, right);
             continue;

@@ -438,6 +438,26 @@ TEST(dsacks_widen_the_reordering_window)
     peer_done_quietly(p);
 }
 
+/* RFC2883-4: what tells a D-SACK is the acknowledgment beside it: the block of an ACK that others have
+ * overtaken lies below SND.UNA by now, and was none. */
+TEST(the_sack_of_an_overtaken_ack_is_no_dsack)
+{
+    struct peer *p = established();
+
+    user_sends(p, 2 * MSS);
+    expect_texts(p, 0, 2);
+    time_passes(p, RTT);
+    peer_acks(p, 2);
+    user_sends(p, 3 * MSS);
+    expect_texts(p, 2, 5);
+    time_passes(p, RTT);
+    peer_sacks(p, 0, { T(1), T(2) }); /* the second segment had come first */
+    peer_sacks(p, 3, { T(4), T(5) });
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(25));
+    expect_text(p, 3, RACK);
+    peer_done_quietly(p);
+}
+
 /* RFC8985-6.2-1: a flight that is acknowledged whole has told its round trip too: the window of the
  * next is a quarter of the shortest, not of its own. */
 TEST(a_flight_acknowledged_whole_counts_for_min_rtt)
