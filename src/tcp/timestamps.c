@@ -31,9 +31,9 @@ estab_tcp_check_timestamp(struct tcb *tcb, struct tcp_env *env, const struct tcp
     /* §5.3 R1: SEG.TSval < TS.Recent and TS.Recent valid: not acceptable, answer with an ACK
      * (RFC7323-5.3-R1, RFC7323-5.5-24D). */
     if (tcb->ts_recent_valid && seq_lt(seg->ts_val, tcb->ts_recent) && RULE(env, paws)) {
+        /* a segment that proves to be in the window gives another */
         if (env->now - tcb->ts_recent_at > TS_RECENT_LIFE) {
-            tcb->ts_recent = seg->ts_val;
-            tcb->ts_recent_at = env->now;
+            tcb->ts_recent_valid = false;
             return SEG_CONTINUE;
         }
         /* A segment with text or FIN is answered each time; one without could be part of an

@@ -260,6 +260,21 @@ TEST(ts_recent_ages_after_24_days)
     peer_done_quietly(p);
 }
 
+/* RFC7323-5.5-24D: but it is replaced by a segment inside the window alone: what somebody sends
+ * who only guesses must not shut out the peer. */
+TEST(aged_ts_recent_is_not_replaced_from_outside_the_window)
+{
+    struct peer *p = with_timestamps();
+
+    time_passes(p, SEC(24 * 86400 + 10));
+    peer_sends(p, .ctl = CTL_ACK, .seq = 0x40000000, .ack = ISS + 1, .len = 10, .ts_val = 0x90000000, .ts_ecr = 1);
+    expect_verdict(p, DROP_OUT_OF_WINDOW);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 10, .ts_val = 1000 + 24 * 86400 * 1000u, .ts_ecr = 1);
+    user_receives(p, 10);
+    peer_done_quietly(p);
+}
+
 /* RFC7323-3.2-TSECR: TSecr is zero on a SYN; RFC7323-5.4-OFFSET, RFC7323-5.4-CLOCK: the clock of
  * two connections differs by more than time, and ticks each millisecond. */
 TEST(timestamp_clock)
