@@ -73,6 +73,26 @@ estab_tcp_path_is_narrow(struct tcb *tcb, uint32_t mtu, estab_time until)
     estab_tcp_update_smss(tcb);
 }
 
+/* RFC 4821 §7.2, §7.3: the upper end first, then by halves. */
+static uint32_t
+next_mms(const struct tcb *tcb)
+{
+    if (!tcb->mms_failed)
+        return tcb->mms_high;
+    return ((uint32_t)tcb->mms_s + tcb->mms_high + 1) / 2;
+}
+
+/* Little is left to find: the path is asked again, from the upper end, when PMTU_RAISE_TIMER expires. */
+static void
+end_search_if_done(struct tcb *tcb, const struct tcp_env *env)
+{
+    if (next_mms(tcb) >= tcb->mms_s + GRAIN)
+        return;
+    tcb->mms_failed = false;
+    tcb->mms_high = tcb->mms_max;
+    tcb->mms_next_at = now_s(env) + RAISE_AFTER;
+}
+
 void
 estab_path_mtu_timeout(struct tcb *tcb, struct tcp_env *env)
 {
@@ -89,6 +109,7 @@ estab_path_mtu_timeout(struct tcb *tcb, struct tcp_env *env)
     if (tcb->probe_mms != 0) {
         tcb->mms_high = (uint16_t)(tcb->probe_mms - 1u);
         tcb->probe_mms = 0;
+        end_search_if_done(tcb, env);
     }
     if (!env->cfg->path_mtu_probing || !is_synchronized(tcb) ||
         tcb->retransmissions < BLACK_HOLE_TIMEOUTS)
@@ -104,15 +125,6 @@ estab_path_mtu_timeout(struct tcb *tcb, struct tcp_env *env)
     tcb->mms_next_at = now_s(env);
     tcb->mms_unproven = true;
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_LOWERED);
-}
-
-/* RFC 4821 §7.2, §7.3: the upper end first, then by halves. */
-static uint32_t
-next_mms(const struct tcb *tcb)
-{
-    if (!tcb->mms_failed)
-        return tcb->mms_high;
-    return ((uint32_t)tcb->mms_s + tcb->mms_high + 1) / 2;
 }
 
 uint32_t
@@ -175,11 +187,7 @@ estab_path_mtu_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked)
     set_mms(tcb, tcb->probe_mms);
     tcb->probe_mms = 0;
     tcb->path_news = PATH_WIDER;
-    if (tcb->mms_high < tcb->mms_s + GRAIN) {
-        tcb->mms_failed = false;
-        tcb->mms_high = tcb->mms_max;
-        tcb->mms_next_at = now_s(env) + RAISE_AFTER;
-    }
+    end_search_if_done(tcb, env);
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_RAISED);
 }
 
@@ -197,11 +205,7 @@ estab_path_mtu_probe_lost(struct tcb *tcb, struct tcp_env *env)
     tcb->mms_failed = true;
     tcb->mms_high = (uint16_t)(tcb->probe_mms - 1u);
     tcb->probe_mms = 0;
-    if (tcb->mms_high < tcb->mms_s + GRAIN) {
-        tcb->mms_failed = false;
-        tcb->mms_high = tcb->mms_max;
-        tcb->mms_next_at = now_s(env) + RAISE_AFTER;
-    }
+    end_search_if_done(tcb, env);
     estab_tcp_explain(tcb, env, ESTAB_RECOVERY_MTU_PROBE_LOST);
     return true;
 }

@@ -159,6 +159,120 @@ TEST(after_packet_too_big_a_larger_one_is_tried_in_ten_minutes)
     peer_done_quietly(p);
 }
 
+/* What is out and queued is acknowledged until nothing is left. */
+static void
+all_is_acknowledged(struct peer *p, uint32_t *una)
+{
+    for (unsigned i = 0; i < 100 && (user_status(p).tcb.send_queued > 0 || p->n > 0); i++) {
+        while (p->n > 0) {
+            struct captured *c = peer_takes(p);
+
+            *una = c->seg.seq - p->iss + ISS + c->seg.len;
+        }
+        time_passes(p, MS(100));
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = *una);
+    }
+}
+
+/* RFC 8899 §5.1.1, PMTU_RAISE_TIMER: a probe that was out when everything timed out ends the search where
+ * there is little left to find, and the path is asked again after ten minutes more. */
+TEST(a_timeout_does_not_end_the_search_for_ever)
+{
+    struct peer *p = established(true);
+    struct captured *probe;
+    uint32_t una = ISS + 1;
+    uint64_t timeouts;
+
+    user_sends(p, 20000);
+    peer_forgets(p);
+    if (peer_family == 4)
+        peer_sends_icmp(p, 3, 4, 1484, ISS + 1);
+    else
+        peer_sends_icmp(p, 2, 0, 1484, ISS + 1);
+    assert_int_equal(user_status(p).mss, 1484 - HEADERS);
+    peer_forgets(p);
+    assert_null(all_is_well(p, 20, &una));
+    all_is_acknowledged(p, &una);
+    time_passes(p, SEC(601));
+    user_sends(p, 20000);
+    probe = all_is_well(p, 40, &una);
+    assert_non_null(probe);
+    peer_forgets(p);
+    timeouts = count(p, ESTAB_RECOVERY_TIMEOUT);
+    while (count(p, ESTAB_RECOVERY_TIMEOUT) == timeouts) { /* nothing arrives any more */
+        peer_forgets(p);
+        (void)time_until_sent(p, SEC(5));
+    }
+    peer_forgets(p);
+    una = probe->seg.seq - p->iss + ISS + probe->seg.len;
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = una);
+    assert_null(all_is_well(p, 20, &una));
+    all_is_acknowledged(p, &una);
+    time_passes(p, SEC(601));
+    user_sends(p, 20000);
+    assert_non_null(all_is_well(p, 40, &una));
+    peer_done_quietly(p);
+}
+
+/* Probes leave and meet a path that takes `most` octets of text and no more; how many were sent. */
+static unsigned
+search(struct peer *p, uint32_t *una, uint32_t most)
+{
+    unsigned n = 0;
+    struct captured *probe;
+
+    while (n < 20 && (probe = all_is_well(p, 40, una)) != NULL) {
+        uint32_t left = probe->seg.seq - p->iss + ISS, right = left + probe->seg.len, end = right;
+
+        n++;
+        while (p->n > 0) {
+            struct captured *c = peer_takes(p);
+
+            end = c->seg.seq - p->iss + ISS + c->seg.len;
+        }
+        if (probe->seg.len > most) {
+            assert_true(end > right);
+            peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = left, .sack = { { right, end } });
+            time_passes(p, MS(100));
+            peer_forgets(p);
+        }
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = end);
+        *una = end;
+    }
+    return n;
+}
+
+/* RFC 8899 §5.1.1, PMTU_RAISE_TIMER, wherever the search by halves ends: the path is asked again after
+ * ten minutes, and when it has become wider that is found. */
+TEST(each_search_ends_and_another_begins)
+{
+    for (uint32_t mtu = 1300; mtu < 1480; mtu += 10) {
+        struct peer *p = established(true);
+        uint32_t una = ISS + 1, mss;
+
+        user_sends(p, 20000);
+        peer_forgets(p);
+        if (peer_family == 4)
+            peer_sends_icmp(p, 3, 4, 1290, ISS + 1);
+        else
+            peer_sends_icmp(p, 2, 0, 1290, ISS + 1);
+        peer_forgets(p);
+        assert_null(all_is_well(p, 20, &una));
+        all_is_acknowledged(p, &una);
+        time_passes(p, SEC(601));
+        user_sends(p, 20000);
+        assert_in_range(search(p, &una, mtu - HEADERS), 1, 10);
+        mss = user_status(p).mss;
+        assert_in_range(mss, mtu - HEADERS - 32, mtu - HEADERS);
+        all_is_acknowledged(p, &una);
+        time_passes(p, SEC(601));
+        user_sends(p, 20000);
+        assert_int_equal(search(p, &una, FULL), 1);
+        assert_int_equal(user_status(p).mss, FULL);
+        peer_done_quietly(p);
+    }
+}
+
 /* Segments that are small already, and settings that forbid it: nothing is lowered. */
 TEST(only_large_segments_make_a_black_hole)
 {
