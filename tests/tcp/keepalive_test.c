@@ -66,6 +66,31 @@ TEST(anything_received_restarts_the_idle_time)
     peer_done(p);
 }
 
+/* N19: "from the peer": of two old segments one is the peer's repetition, which counts; the other could
+ * be sent by anybody who knows no more than addresses and ports, and must not keep a dead peer alive. */
+TEST(what_anybody_could_send_does_not_restart_the_idle_time)
+{
+    static const struct step old[] = {
+        { .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 10 },              /* again */
+        { .ctl = CTL_ACK, .seq = 101 - 0x10000000, .ack = ISS + 1, .len = 10 }, /* never in the window */
+        { .ctl = CTL_ACK, .seq = 101, .ack = ISS + 0x10000000, .len = 10 },     /* of nothing sent */
+    };
+
+    for (int i = 0; i < 3; i++) {
+        struct peer *p = established_with_keepalive();
+
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 10);
+        user_receives(p, 10);
+        time_passes(p, SEC(7199));
+        peer_forgets(p);
+        peer_sends_at(__FILE__, __LINE__, p, old[i]);
+        expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 111, .reason = ESTAB_WHY_ACK_UNACCEPTABLE);
+        assert_int_equal(time_until_sent(p, SEC(8000)), i == 0 ? SEC(7200) : SEC(1));
+        expect_sent(p, .ctl = CTL_ACK, .seq = ISS, .ack = 111, .reason = ESTAB_WHY_KEEPALIVE_PROBE);
+        peer_done(p);
+    }
+}
+
 /* MUST-29: unanswered probes are no proof as long as one is answered. */
 TEST(an_answered_probe_starts_over)
 {
