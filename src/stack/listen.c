@@ -177,6 +177,7 @@ send_syn_ack(struct estab_stack *s, struct half_record *r, unsigned addr_len, bo
     struct fast_open_offer cookie;
     struct tcp_out out;
 
+    r->h.repeated = again;
     estab_half_open_syn_ack(&r->h, env, our_mss(s, r->h.ifindex, &r->names, addr_len), opt,
                             estab_ts_offset(s, &r->names, addr_len), again, &out);
     if (fast_open)

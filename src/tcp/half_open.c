@@ -228,7 +228,7 @@ estab_half_open_promote(const struct half_open *h, struct tcb *tcb, struct tcp_e
     estab_tcp_take_syn_options(tcb, env, &syn);
     tcb->accecn_no_ect = h->no_ect || h->retransmissions > 1;
     /* Its SYN has been sent: the RTT of the handshake, unless it was repeated (Karn). */
-    if (h->retransmissions == 0 && !h->cookie) {
+    if (!h->repeated && !h->cookie) {
         estab_time sent = h->timer.at - estab_half_open_rto(h, env);
 
         tcb->rtt_timing = true;

@@ -25,6 +25,7 @@ struct half_open {
     bool ipv6 : 1;
     bool cookie : 1;     /* stood in no record: made from a SYN cookie */
     bool challenged : 1; /* the one ACK of a bad segment between two SYN,ACKs has been sent */
+    bool repeated : 1;   /* the SYN,ACK was sent again, for the same SYN or by the timer */
     uint8_t retransmissions;
     uint8_t ifindex;
 };

@@ -181,6 +181,27 @@ TEST(repeated_syn_draws_the_same_syn_ack)
     peer_done(p);
 }
 
+/* RFC6298-3-KARN: after a second SYN,ACK nobody knows which one the ACK answers: no RTT is taken. */
+TEST(a_repeated_syn_ack_is_not_timed)
+{
+    for (int repeated = 0; repeated <= 1; repeated++) {
+        struct peer *p = peer_of_listener();
+
+        peer_sends (p, .ctl = CTL_SYN, .seq = 100);
+        expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
+        time_passes(p, MS(800));
+        if (repeated) {
+            peer_sends (p, .ctl = CTL_SYN, .seq = 100);
+            expect_sent(p, .ctl = CTL_SYN | CTL_ACK, .seq = ISS, .ack = 101);
+        }
+        time_passes(p, MS(100));
+        peer_sends (p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+        user_accepts(p);
+        assert_int_equal(user_status(p).tcb.srtt_us, repeated ? 0 : 900000);
+        peer_done(p);
+    }
+}
+
 /* RFC4987-NOAMP: however often it comes, one answer between two of our own SYN,ACKs. */
 TEST(repeated_syns_do_not_draw_a_syn_ack_each)
 {
