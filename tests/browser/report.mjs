@@ -3,12 +3,15 @@
 // asking anybody and without an error, replays, zooms, answers keys and taps, speaks both languages,
 // and scrolls over 100,000 segments while it draws no more of them than are seen.
 //
-//   report.mjs PLAYWRIGHT CHROMIUM SMALL.html BIG.html SHOTS
+//   report.mjs PLAYWRIGHT CHROMIUM SMALL.html BIG.html SAID SHOTS
+//
+// SAID: the output of tests/trace/verdicts_test.
 //
 // One line a check, `ok NAME` or `not ok NAME: what`; the exit status is 0 when all hold.
+import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const [, , playwright, executablePath, small, big, shots] = process.argv;
+const [, , playwright, executablePath, small, big, said, shots] = process.argv;
 const { chromium } = (await import(pathToFileURL(playwright))).default;
 let failed = 0;
 const check = (name, holds, what = "") => { if (!holds) failed++; console.log((holds ? "ok " : "not ok ") + name + (holds ? "" : ": " + what)); };
@@ -82,7 +85,15 @@ await shot(page, "light-en");
 // language, dark, print
 await page.keyboard.press("l");
 check("Chinese", (await page.locator("html").getAttribute("lang")) === "zh-CN" && /服务器/.test(await text(page, "#hostB")) && /重传/.test(await page.locator("thead").innerText()));
-check("no English left where there is Chinese", !/received|packet|server|client/.test(await text(page, "#detail")), await text(page, "#detail"));
+check("no English left where there is Chinese", !/[a-z]{3}/.test((await text(page, "#detail")).replace(/\[RFC.*?\]|^.* seq .*$/gm, "")), await text(page, "#detail"));
+// every verdict, as the tests of it have heard it, and every reason and verdict of TCP
+const sentences = [...readFileSync(said, "utf8").matchAll(/^says ([a-z-]+): (.*)$/gm)].map(([, id, text]) => ({ id, text }));
+const left = await page.evaluate(all => all.filter(v => !/\p{Script=Han}/u.test(saying(v)) || /\b(client|server|undefined)\b|\$/.test(saying(v))).map(v => v.id + ": " + saying(v)), sentences);
+const ids = [...readFileSync("trace/verdicts.h", "utf8").matchAll(/X\(\w+, +\d, "([a-z-]+)"\)/g)].map(m => m[1]);
+const missing = ids.filter(id => !sentences.some(v => v.id === id));
+check("Chinese for every verdict", ids.length >= 45 && left.length === 0 && missing.length === 0, left.concat(missing).join("; "));
+const names = await page.evaluate(() => { const upTo = (kind, last) => D[kind].slice(0, D[kind].findIndex(x => x[0] === last) + 1).map(x => x[0]).filter(n => n !== "NONE" && !ZH[kind][n]); return upTo("reasons", "RST_LIMIT").concat(upTo("verdicts", "DROP_PORT_ZERO")); });
+check("Chinese for every reason and verdict of TCP", names.length === 0, names.join(" "));
 await page.keyboard.press("t");
 check("dark", (await page.evaluate(() => getComputedStyle(document.body).backgroundColor)) === "rgb(13, 17, 23)");
 await shot(page, "dark-zh");

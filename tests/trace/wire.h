@@ -63,6 +63,7 @@ wire_segment(void *ctx, const struct segment_seen *s)
     w->n_segments++;
 }
 
+/* What is said is printed: tests/browser looks whether each has a translation. */
 static void
 wire_connection(void *ctx, const struct connection *c)
 {
@@ -73,6 +74,7 @@ wire_connection(void *ctx, const struct connection *c)
     w->n_verdicts = estab_trace_verdicts(c, w->verdict);
     for (unsigned i = 0; i < w->n_verdicts; i++) {
         w->found |= (uint64_t)1 << w->verdict[i].kind;
+        printf("says %s: %s\n", estab_trace_verdict_id(w->verdict[i].kind), w->verdict[i].text.s);
         assert_true(w->verdict[i].text.len > 0);
         assert_true(w->verdict[i].n > 0); /* evidence, always */
     }
@@ -239,11 +241,6 @@ closed(struct wire *w, uint32_t a, uint32_t b)
     a_sends(w, .seq = a + 1, .ack = b + 1);
 }
 
-static inline bool
-found_it(const struct wire *w, enum trace_verdict v)
-{
-    return (w->found >> v & 1) != 0;
-}
 static inline const struct verdict *
 the_verdict(const struct wire *w, enum trace_verdict v)
 {
@@ -251,6 +248,12 @@ the_verdict(const struct wire *w, enum trace_verdict v)
         if (w->verdict[i].kind == v)
             return &w->verdict[i];
     return NULL;
+}
+
+static inline bool
+found_it(const struct wire *w, enum trace_verdict v)
+{
+    return (w->found >> v & 1) != 0;
 }
 
 #endif
