@@ -25,7 +25,7 @@ estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env)
     if (tcb->recovery == RECOVERY_FAST) {
         /* RFC 5681 §3.2 (4): each further duplicate says that a segment has left the network; no
          * more of them than segments were out (RFC5681-3.2-DUPLIM). */
-        if (tcb->dupacks <= segments_out || segments_out > UINT8_MAX)
+        if (tcb->cwnd < tcb->ssthresh + segments_out * tcb->smss)
             tcb->cwnd += tcb->smss;
         return;
     }

@@ -83,6 +83,25 @@ TEST(duplicate_acks_inflate_no_further_than_the_flight)
     peer_done_quietly(p);
 }
 
+/* ... however much that was. */
+TEST(duplicate_acks_inflate_no_further_than_a_large_flight)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+    struct estab_status st;
+
+    cfg.initial_window = 400;
+    p = peer_in_established_with(&cfg, (struct step){ .mss = 1000, .ws = 8 });
+    user_sends(p, 400000); /* the buffer takes 262 segments */
+    for (unsigned i = 0; i < 2000; i++) {
+        peer_forgets(p);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    }
+    st = user_status(p);
+    assert_in_range(st.tcb.cwnd, st.tcb.ssthresh + 250u * 1000, st.tcb.ssthresh + 266u * 1000);
+    peer_done_quietly(p);
+}
+
 /* RFC5961-ERRATUM4772: the limit of challenge ACKs does not hold up the ACKs of text. */
 TEST(a_flood_of_resets_does_not_hold_up_the_stream)
 {
