@@ -32,6 +32,13 @@ is_crossing_syn_ack(const struct tcb *tcb, const struct tcp_seg *seg)
            (seg->ctl & (CTL_SYN | CTL_ACK | CTL_RST)) == (CTL_SYN | CTL_ACK);
 }
 
+/* Text or a FIN: what a closed window refuses. */
+static bool
+brings_text(const struct tcp_seg *seg)
+{
+    return seg->len > 0 || seg->ctl & CTL_FIN;
+}
+
 static enum seg_verdict
 check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
 {
@@ -48,9 +55,9 @@ check_sequence(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg)
                    ? SEG_CONTINUE
                    : SEG_DROP_RST_OUT_OF_WINDOW;
 
-    /* A peer's keepalive or window probe into our closed window: no text is taken, but its ACK,
-     * RST and URG are (MUST-66, RFC9293-3.4-ZWACK), and it is answered. */
-    if (tcb->rcv_wnd == 0 && seg->seq == tcb->rcv_nxt && seg->len > 0) {
+    /* A peer's keepalive or window probe into our closed window: neither text nor FIN is taken, but
+     * its ACK, RST and URG are (MUST-66, RFC9293-3.4-ZWACK), and it is answered. */
+    if (tcb->rcv_wnd == 0 && seg->seq == tcb->rcv_nxt && brings_text(seg)) {
         seg->len = 0;
         seg->ctl &= (uint8_t)~CTL_FIN;
         owe_ack(tcb, WHY_ACK_UNACCEPTABLE);
@@ -141,7 +148,7 @@ enum seg_verdict
 estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *seg,
                         struct tcp_out *reply)
 {
-    uint32_t len = seg->len;
+    bool has_text = brings_text(seg);
     bool crossing = is_crossing_syn_ack(tcb, seg);
     enum seg_verdict v;
 
@@ -167,8 +174,8 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
     if (v != SEG_CONTINUE)
         return v;
     seg->ctl &= (uint8_t)~CTL_SYN;
-    /* a closed window has refused the text, but not the rest of the segment */
-    v = len > 0 && seg->len == 0 ? SEG_ACCEPTED_PROBE : SEG_ACCEPTED;
+    /* a closed window has refused that, but not the rest of the segment */
+    v = has_text && !brings_text(seg) ? SEG_ACCEPTED_PROBE : SEG_ACCEPTED;
     estab_ecn_arrives(tcb, env, seg);
     estab_uto_arrives(tcb, seg);
     check_urg(tcb, seg);                       /* Sixth */
@@ -176,6 +183,6 @@ estab_tcp_arrives_other(struct tcb *tcb, struct tcp_env *env, struct tcp_seg *se
     if (tcb->state != TCPS_CLOSED)
         estab_tcp_check_fin(tcb, env, seg, &v); /* Eighth */
     if (UNLIKELY(tcb->accecn) && seg->ip_ecn == IP_ECN_CE && tcb->state != TCPS_CLOSED)
-        estab_accecn_owe(tcb, len > 0);
+        estab_accecn_owe(tcb, has_text);
     return v;
 }

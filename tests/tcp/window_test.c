@@ -329,6 +329,33 @@ TEST(closed_window_still_hears_acks_and_resets)
     peer_done(p);
 }
 
+/* MUST-66, RFC9293-3.4-ZWACK: the same beside a FIN, which a closed window does not take: a peer that has nothing
+ * else to send may say nothing more than that. */
+TEST(closed_window_hears_the_ack_beside_a_fin)
+{
+    struct estab_config cfg = peer_config(NULL);
+    struct peer *p;
+
+    cfg.tcp.receive_buffer_max = 1024;
+    p = peer_in_established_with(&cfg, (struct step){ .mss = MSS });
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .len = 1024);
+    time_passes(p, MS(40));
+    user_sends(p, 10);
+    peer_forgets(p);
+    assert_int_equal(user_status(p).tcb.rcv_wnd, 0);
+    peer_sends (p, .ctl = CTL_FIN | CTL_ACK, .seq = 1125, .ack = ISS + 11);
+    expect_verdict(p, ACCEPTED_PROBE);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 11, .ack = 1125, .wnd = -1);
+    assert_int_equal(user_status(p).tcb.flight, 0);
+    expect_state(p, TCPS(ESTABLISHED));
+    user_receives(p, 1024);
+    peer_forgets(p);
+    peer_sends (p, .ctl = CTL_FIN | CTL_ACK, .seq = 1125, .ack = ISS + 11);
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 11, .ack = 1126);
+    expect_state(p, TCPS(CLOSE_WAIT));
+    peer_done(p);
+}
+
 /* SHLD-14: the right edge never moves left, whatever the user does. */
 TEST(right_edge_never_moves_left)
 {
