@@ -39,8 +39,8 @@ update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_
         if (tcb->snd_una != tcb->snd_nxt)
             resend_front(tcb, WHY_RETRANSMIT_WINDOW);
         tcb->rtx_at = ESTAB_NEVER;
-    } else if (!was_closed && wnd == 0) {
-        /* It has closed: probes from now on, no timeouts (MUST-35). */
+    } else if (wnd == 0 && (!was_closed || moved_una)) {
+        /* It has closed, or stays so: probes from now on, no timeouts (MUST-35). */
         tcb->rtx_at = ESTAB_NEVER;
         estab_tcp_set_send_timer(tcb, env);
     }

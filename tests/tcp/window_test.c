@@ -557,6 +557,25 @@ TEST(closed_window_is_no_timeout)
     peer_done(p);
 }
 
+/* MUST-35: nor does it become one when the peer acknowledges a part while it stays closed. */
+TEST(acks_into_a_closed_window_are_no_timeout)
+{
+    struct peer *p = established(4000);
+
+    user_sends(p, 4000);
+    peer_forgets(p);
+    time_passes(p, MS(100));
+    for (uint32_t n = 0; n < 3; n++) {
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1 + n * MSS, .wnd = -1);
+        time_passes(p, MS(50));
+    }
+    (void)time_until_sent(p, SEC(5));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1 + 2 * MSS, .ack = 101, .len = 1,
+                .reason = ESTAB_WHY_ZERO_WINDOW_PROBE);
+    assert_int_equal(user_status(p).tcb.cwnd, 10 * MSS);
+    peer_done(p);
+}
+
 /* RFC7323-2.4-RETRACT, RFC7323-2.4-SENDER: the edge that was offered holds, though later ACKs with
  * a rounded window would tell a little less. */
 TEST(offered_window_is_honoured_to_its_edge)
