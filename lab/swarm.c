@@ -326,6 +326,8 @@ print_world(void *ctx, const struct sim_world *w, const struct sim_apps *apps)
 
         printf("  host %zu", i);
         print_time(" msl=", c->msl);
+        if (w->hosts[i]->drift_ppm != 0)
+            printf(" drift=%dppm", (int)w->hosts[i]->drift_ppm);
         printf(" timestamps=%s sack=%s window-scaling=%s cc=%s memory-budget=%zu\n",
                c->timestamps ? "on" : "off", c->sack ? "on" : "off",
                c->window_scaling ? "on" : "off", estab_cc_name(c->tcp.cc), c->memory_budget);

@@ -44,6 +44,12 @@ stack_of(const struct sim_actor *a)
     return a->apps->world->hosts[host_number(a)]->stack;
 }
 
+static estab_time
+now_of(const struct sim_actor *a)
+{
+    return sim_host_now(a->apps->world->hosts[host_number(a)]);
+}
+
 /* The stream an actor sends; what it hears is the stream of its peer. */
 static uint64_t
 stream_of(const struct sim_actor *a)
@@ -71,7 +77,7 @@ close_listeners(struct sim_apps *apps)
         if (!l->open)
             continue;
         l->open = false;
-        if (estab_close(w->hosts[l->host]->stack, l->conn, w->now) != 0)
+        if (estab_close(w->hosts[l->host]->stack, l->conn, sim_host_now(w->hosts[l->host])) != 0)
             sim_fail(w, "close-listener", "a listener refuses to be closed", l->host, l->conn, 0,
                      0);
     }
@@ -113,7 +119,7 @@ end_actor(struct sim_actor *a, int error)
 static void
 hang_up(struct sim_actor *a, int error)
 {
-    if (estab_close(stack_of(a), a->conn, a->apps->world->now) != 0)
+    if (estab_close(stack_of(a), a->conn, now_of(a)) != 0)
         fail(a, "close-handle", "a valid handle could not be given back", 0, 0);
     end_actor(a, error);
 }
@@ -128,7 +134,7 @@ give_up(struct sim_actor *a, int err)
     if (estab_status(stack_of(a), a->conn, &st) != 0) {
         fail(a, "status-of-handle", "a handle not given back has no status", 0, 0);
     } else if (err == -ESTAB_ENOMEM && st.error == 0) {
-        if (estab_abort(stack_of(a), a->conn, a->apps->world->now) != 0)
+        if (estab_abort(stack_of(a), a->conn, now_of(a)) != 0)
             fail(a, "abort", "a valid handle could not be aborted", 0, 0);
         end_actor(a, err);
     } else if (st.error != err) {
@@ -190,7 +196,7 @@ receive_zero_copy(struct sim_actor *a, size_t max)
             return -ESTAB_EAGAIN;
         total += len;
     }
-    if (estab_consume(stack_of(a), a->conn, total, a->apps->world->now) != 0)
+    if (estab_consume(stack_of(a), a->conn, total, now_of(a)) != 0)
         fail(a, "consume", "what was lent could not be consumed", total, (uint64_t)n);
     return (ptrdiff_t)total;
 }
@@ -199,7 +205,7 @@ static ptrdiff_t
 receive_copy(struct sim_actor *a, size_t max)
 {
     size_t len = max < ROOM ? max : ROOM;
-    ptrdiff_t n = estab_receive(stack_of(a), a->conn, a->apps->room, len, a->apps->world->now);
+    ptrdiff_t n = estab_receive(stack_of(a), a->conn, a->apps->room, len, now_of(a));
 
     if (n > 0 && (size_t)n > len)
         fail(a, "receive-count", "more was received than there was room", (uint64_t)n, len);
@@ -299,7 +305,7 @@ send_zero_copy(struct sim_actor *a, size_t want)
     }
     if (total == 0)
         fail(a, "reserve-count", "a reservation without room was not refused", want, 0);
-    err = estab_commit(stack_of(a), a->conn, total, a->apps->world->now);
+    err = estab_commit(stack_of(a), a->conn, total, now_of(a));
     if (err != 0) {
         fail(a, "commit", "what was reserved could not be committed", total,
              (uint64_t) - (int64_t)err);
@@ -311,7 +317,7 @@ send_zero_copy(struct sim_actor *a, size_t want)
 static ptrdiff_t
 send_copy(struct sim_actor *a, size_t want)
 {
-    estab_time now = a->apps->world->now;
+    estab_time now = now_of(a);
     uint8_t *room = a->apps->room;
 
     if (want > ROOM)
@@ -359,7 +365,7 @@ static void
 end_if_due(struct sim_actor *a)
 {
     const struct sim_part *part = part_of(a);
-    estab_time now = a->apps->world->now;
+    estab_time now = now_of(a);
     bool all = a->said == part->total && (!part->after_peer || a->heard_all);
     int err;
 
@@ -439,7 +445,7 @@ open_actor(struct sim_actor *a)
     struct sim_world *w = a->apps->world;
     struct estab_endpoint local = { d->addr[side], d->port[side] };
     struct estab_endpoint remote = { d->addr[1 - side], d->port[1 - side] };
-    int err = estab_connect(stack_of(a), &local, &remote, &d->options[side], &a->conn, w->now);
+    int err = estab_connect(stack_of(a), &local, &remote, &d->options[side], &a->conn, now_of(a));
 
     if (err == -ESTAB_EADDRINUSE && d->port[side] != 0 && ++a->tries < CONNECT_TRIES_MAX) {
         sim_world_wake(w, w->now + ESTAB_SEC(1), a->number);
@@ -496,7 +502,7 @@ accept_all(struct sim_apps *apps, struct sim_listener *l)
         struct estab_status st;
         struct sim_actor *a;
         estab_conn conn = 0;
-        int err = estab_accept(host->stack, l->conn, &conn, w->now);
+        int err = estab_accept(host->stack, l->conn, &conn, sim_host_now(host));
 
         if (err == -ESTAB_EAGAIN)
             return;
@@ -515,7 +521,7 @@ accept_all(struct sim_apps *apps, struct sim_listener *l)
             (sends_cookies(host) || l->options.fast_open)) {
             /* A SYN cookie keeps nothing, so an old segment with it can open again what the
              * answerer has aborted; so can an old SYN with a Fast Open cookie (RFC 7413 §2.1). */
-            if (estab_abort(host->stack, conn, w->now) != 0)
+            if (estab_abort(host->stack, conn, sim_host_now(host)) != 0)
                 fail(a, "close-handle", "an accepted handle could not be given back", 0, 0);
             continue;
         }
@@ -526,7 +532,7 @@ accept_all(struct sim_apps *apps, struct sim_listener *l)
         }
         a->conn = conn;
         if (a->phase == SIM_DONE) { /* the opener gave up before it knew that it was open */
-            if (estab_close(host->stack, conn, w->now) != 0)
+            if (estab_close(host->stack, conn, sim_host_now(host)) != 0)
                 fail(a, "close-handle", "an accepted handle could not be given back", 0, 0);
             continue;
         }
@@ -604,8 +610,9 @@ static int
 listen_now(struct sim_apps *apps, struct sim_listener *l)
 {
     struct estab_endpoint any = { .port = l->port };
-    int err = estab_listen(apps->world->hosts[l->host]->stack, &any, l->backlog,
-                           l->has_options ? &l->options : NULL, &l->conn, apps->world->now);
+    const struct sim_host *host = apps->world->hosts[l->host];
+    int err = estab_listen(host->stack, &any, l->backlog, l->has_options ? &l->options : NULL,
+                           &l->conn, sim_host_now(host));
 
     l->open = err == 0;
     return err;

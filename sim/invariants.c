@@ -113,8 +113,9 @@ on_trace(void *ctx, struct sim_host *host, const struct estab_trace *r)
     if (sim_failed(v.c->world) || host->number >= v.c->n_books)
         return;
     /* The calls that take no time (reserve) lend memory at the host's last instant. */
-    if (r->at > v.c->world->now || (r->at < v.c->world->now && r->kind != ESTAB_TRACE_MEMORY))
-        violated(&v, SIM_RULE_RECORD_NOW, (uint64_t)r->at, (uint64_t)v.c->world->now);
+    if (r->at > sim_host_now(v.host) ||
+        (r->at < sim_host_now(v.host) && r->kind != ESTAB_TRACE_MEMORY))
+        violated(&v, SIM_RULE_RECORD_NOW, (uint64_t)r->at, (uint64_t)sim_host_now(v.host));
     if (r->kind == ESTAB_TRACE_MEMORY)
         check_memory(&v);
     if (r->kind == ESTAB_TRACE_PACKET_IN)
@@ -198,11 +199,11 @@ check_question(struct sim_checks *c, struct sim_host *host, unsigned ifindex,
         i++;
     if (i == SIM_QUESTIONS)
         return;
-    if (i < b->n_asked && c->world->now - b->asked[i].at < ESTAB_SEC(1))
+    if (i < b->n_asked && sim_host_now(host) - b->asked[i].at < ESTAB_SEC(1))
         sim_violated(c->world, SIM_RULE_ASKS_SELDOM, host->number, 0, ifindex,
-                     (uint64_t)(c->world->now - b->asked[i].at));
+                     (uint64_t)(sim_host_now(host) - b->asked[i].at));
     b->n_asked += i == b->n_asked;
-    b->asked[i] = (struct sim_question){ *target, ifindex, c->world->now };
+    b->asked[i] = (struct sim_question){ *target, ifindex, sim_host_now(host) };
 }
 
 /* The group that carries an IP group (RFC 1112 §6.4, RFC 2464 §7). */

@@ -45,6 +45,7 @@ struct sim_script_host {
     bool is_peer;
     struct estab_addr addr; /* any address: the link's choice */
     struct estab_config cfg;
+    int32_t drift_ppm; /* what its clock gains */
 };
 
 struct sim_script_link {

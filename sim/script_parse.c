@@ -204,7 +204,7 @@ parse_host(struct parser *p, bool is_peer)
         sim_skip(&p->c, w.len);
     }
     while (!is_peer && !sim_at_end(&p->c))
-        if (!sim_setting_host(&p->c, &h->cfg))
+        if (!sim_setting_host(&p->c, h))
             return false;
     return true;
 }

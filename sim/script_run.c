@@ -284,8 +284,8 @@ drain(struct run *r, uint32_t host, struct named_conn *c)
     ptrdiff_t n;
 
     r->is_busy = true;
-    while (c->drains &&
-           (n = estab_receive(stack_of(r, host), c->conn, r->drained, DRAIN_OCTETS, r->w.now)) > 0)
+    while (c->drains && (n = estab_receive(stack_of(r, host), c->conn, r->drained, DRAIN_OCTETS,
+                                           sim_host_now(r->w.hosts[host]))) > 0)
         r->player[host].octets += (uint64_t)n;
     r->is_busy = false;
 }
@@ -301,7 +301,8 @@ pour(struct run *r, uint32_t host, struct named_conn *c)
         for (uint32_t i = 0; i < n; i++)
             r->drained[i] = sim_segment_octet((uint32_t)((c->poured + i) % 26));
         r->is_busy = true;
-        sent = estab_send(stack_of(r, host), c->conn, r->drained, n, r->w.now);
+        sent =
+            estab_send(stack_of(r, host), c->conn, r->drained, n, sim_host_now(r->w.hosts[host]));
         r->is_busy = false;
         if (sent <= 0) {
             if (sent != -ESTAB_EAGAIN)
@@ -390,6 +391,7 @@ build_hosts(struct run *r, struct sim_script_line *where)
         if (host == NULL)
             return fail_plain(r, where, "this host cannot be made: a setting is out of range");
         host->is_scripted = r->s->host[i].is_peer;
+        host->drift_ppm = r->s->host[i].drift_ppm;
         prepare(r, i);
     }
     return true;
@@ -801,7 +803,8 @@ call_listen(struct run *r, const struct sim_script_line *l)
     struct player *p = &r->player[l->host];
     const struct estab_endpoint any = { .port = l->port };
     estab_conn conn;
-    int result = estab_listen(stack_of(r, l->host), &any, l->backlog, NULL, &conn, r->w.now);
+    int result = estab_listen(stack_of(r, l->host), &any, l->backlog, NULL, &conn,
+                              sim_host_now(r->w.hosts[l->host]));
 
     if (result == 0 && p->n_listeners < LISTENERS)
         p->listener[p->n_listeners++] = (struct listener){ conn, l->port };
@@ -821,7 +824,7 @@ call_unlisten(struct run *r, const struct sim_script_line *l)
 
     if (which == NULL)
         return -ESTAB_EBADF;
-    result = estab_close(stack_of(r, l->host), which->conn, r->w.now);
+    result = estab_close(stack_of(r, l->host), which->conn, sim_host_now(r->w.hosts[l->host]));
     *which = p->listener[--p->n_listeners];
     return result;
 }
@@ -840,7 +843,7 @@ call_connect(struct run *r, const struct sim_script_line *l)
         remote.addr = sim_world_address(&r->w, other, host, ESTAB_INET6);
     if (remote.addr.family == 0)
         return -ESTAB_ENETUNREACH;
-    result = estab_connect(host->stack, &local, &remote, NULL, &conn, r->w.now);
+    result = estab_connect(host->stack, &local, &remote, NULL, &conn, sim_host_now(host));
     if (result == 0)
         bind_name(r, l, conn);
     return result;
@@ -855,7 +858,8 @@ call_accept(struct run *r, const struct sim_script_line *l)
 
     if (which == NULL)
         return -ESTAB_EBADF;
-    result = estab_accept(stack_of(r, l->host), which->conn, &conn, r->w.now);
+    result =
+        estab_accept(stack_of(r, l->host), which->conn, &conn, sim_host_now(r->w.hosts[l->host]));
     if (result == 0)
         bind_name(r, l, conn);
     return result;
@@ -869,7 +873,8 @@ call_send(struct run *r, const struct sim_script_line *l)
 
     for (uint32_t i = 0; !l->has_text && i < len; i++)
         r->buffer[i] = sim_segment_octet(i);
-    return estab_send(stack_of(r, l->host), conn_of(r, l)->conn, text, len, r->w.now);
+    return estab_send(stack_of(r, l->host), conn_of(r, l)->conn, text, len,
+                      sim_host_now(r->w.hosts[l->host]));
 }
 
 static int64_t
@@ -881,7 +886,8 @@ call_set(struct run *r, const struct sim_script_line *l)
     if (result < 0)
         return result;
     sim_settings_copy(&options, &l->options, l->options_given);
-    return estab_set_options(stack_of(r, l->host), conn_of(r, l)->conn, &options, r->w.now);
+    return estab_set_options(stack_of(r, l->host), conn_of(r, l)->conn, &options,
+                             sim_host_now(r->w.hosts[l->host]));
 }
 
 /* `got` octets have been received by this call before. */
@@ -889,6 +895,7 @@ static int64_t
 make_call(struct run *r, const struct sim_script_line *l, uint32_t got)
 {
     struct estab_stack *stack = stack_of(r, l->host);
+    estab_time now = sim_host_now(r->w.hosts[l->host]);
     estab_conn conn = conn_of(r, l)->conn;
     int64_t result = 0;
 
@@ -909,16 +916,16 @@ make_call(struct run *r, const struct sim_script_line *l, uint32_t got)
         result = call_send(r, l);
         break;
     case SIM_CALL_RECEIVE:
-        result = estab_receive(stack, conn, r->buffer + got, l->number - got, r->w.now);
+        result = estab_receive(stack, conn, r->buffer + got, l->number - got, now);
         break;
     case SIM_CALL_SHUTDOWN:
-        result = estab_shutdown(stack, conn, r->w.now);
+        result = estab_shutdown(stack, conn, now);
         break;
     case SIM_CALL_CLOSE:
-        result = estab_close(stack, conn, r->w.now);
+        result = estab_close(stack, conn, now);
         break;
     case SIM_CALL_ABORT:
-        result = estab_abort(stack, conn, r->w.now);
+        result = estab_abort(stack, conn, now);
         break;
     case SIM_CALL_SET:
         result = call_set(r, l);

@@ -2,6 +2,8 @@
 /* See script_settings.h; what each setting means stands in include/estab/config.h. */
 #include "sim/script_settings.h"
 
+#include "sim/clock.h"
+
 #include <string.h>
 
 enum setting_type { IS_TIME, IS_BOOL, IS_U8, IS_U32, IS_SIZE, IS_COOKIES, IS_ECN, IS_PORT, IS_CC };
@@ -207,15 +209,37 @@ take_profile(struct sim_cursor *c, struct estab_config *cfg, struct sim_word val
     return sim_expected(c, "a profile: rfc, linux, bsd, lan or tiny");
 }
 
-bool
-sim_setting_host(struct sim_cursor *c, struct estab_config *cfg)
+/* "200ppm" or "-200ppm" */
+static bool
+take_drift(struct sim_cursor *c, struct sim_script_host *host, struct sim_word value)
 {
+    bool loses = value.len > 0 && value.s[0] == '-';
+    struct sim_word digits = { value.s + loses, value.len - loses };
+    uint64_t n;
+
+    if (digits.len < 4 || memcmp(digits.s + digits.len - 3, "ppm", 3) != 0)
+        return sim_expected(c,
+                            "what the clock gains or loses in a million, such as 50ppm or -50ppm");
+    digits.len -= 3;
+    if (!sim_word_number(digits, SIM_DRIFT_MAX, &n))
+        return sim_expected(c, "at most 100000ppm either way");
+    host->drift_ppm = loses ? -(int32_t)n : (int32_t)n;
+    sim_skip(c, value.len);
+    return true;
+}
+
+bool
+sim_setting_host(struct sim_cursor *c, struct sim_script_host *host)
+{
+    struct estab_config *cfg = &host->cfg;
     struct sim_word value;
     unsigned which;
     int taken;
 
     if (sim_take_key(c, "profile", &value))
         return take_profile(c, cfg, value);
+    if (sim_take_key(c, "drift", &value))
+        return take_drift(c, host, value);
     taken = take_setting(c, host_settings, HOST_SETTINGS, cfg, &which);
     if (taken == 0)
         taken = take_setting(c, tcp_settings, TCP_SETTINGS, &cfg->tcp, &which);

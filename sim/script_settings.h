@@ -6,7 +6,7 @@
 #include "sim/script_scan.h"
 
 /* Each takes one setting at the cursor; false: it is none, and the error is told. */
-bool sim_setting_host(struct sim_cursor *c, struct estab_config *cfg);
+bool sim_setting_host(struct sim_cursor *c, struct sim_script_host *host);
 bool sim_setting_link(struct sim_cursor *c, struct sim_script_link *link);
 /* `given` gets a bit for it. */
 bool sim_setting_tcp(struct sim_cursor *c, struct estab_tcp_options *options, uint32_t *given);

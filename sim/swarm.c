@@ -562,7 +562,7 @@ end_in_the_middle(struct plan *p)
         return;
     p->w->tenant = (struct sim_tenant){ .ctx = NULL }; /* their handles are void */
     for (size_t i = 0; i < p->w->n_hosts; i++) {
-        estab_stack_shutdown(p->w->hosts[i]->stack, how, p->w->now);
+        estab_stack_shutdown(p->w->hosts[i]->stack, how, sim_host_now(p->w->hosts[i]));
         if (chance(p, 50))
             sim_world_pump(p->w, p->w->hosts[i]);
     }
@@ -594,12 +594,31 @@ plan_attacker(struct plan *p)
         p->w->attacker = a;
 }
 
+/* In one world of four no two clocks agree: by as much as quartzes do, or by far more. */
+static void
+plan_drift(struct plan *p)
+{
+    struct sim_prng dice;
+
+    sim_prng_seed(&dice, sim_mix(p->w->seed, 0x636c6f63));
+    if (sim_prng_below(&dice, 4) != 0)
+        return;
+    for (unsigned i = 0; i < p->n_hosts; i++) {
+        int32_t most = sim_prng_below(&dice, 4) == 0 ? 20000 : 200;
+        int32_t drift = (int32_t)sim_prng_between(&dice, 0, 2 * (uint64_t)most) - most;
+
+        if (!is_left_out(p, SIM_SWARM_DRIFT))
+            p->w->hosts[i]->drift_ppm = drift;
+    }
+}
+
 static void
 run_plan(struct plan *p, struct sim_checks *checks, const struct sim_swarm_options *options)
 {
     uint32_t n = (uint32_t)between(p, 1, chance(p, 20) ? DIALOGUES_MAX : 3);
     estab_time until;
 
+    plan_drift(p);
     plan_attacker(p);
     make_listeners(p, options);
     plan_disasters(p);

@@ -31,7 +31,8 @@ struct sim_swarm_options {
     X(LOSS, "loss") X(DUPLICATES, "duplicates") X(REORDER, "reorder") X(CORRUPT, "corrupt")         \
     X(MARKS, "marks") X(UNREACHABLE, "unreachable") X(OUTAGE, "outage") X(HOLDS, "holds")           \
     X(FORGERS, "forgers") X(RATE, "rate") X(COALESCE, "coalesce") X(PATH_MTU, "path-mtu")           \
-    X(ATTACKER, "attacker") X(REBOOT, "reboot") X(CUT, "cut") X(DELAY, "delay")
+    X(ATTACKER, "attacker") X(REBOOT, "reboot") X(CUT, "cut") X(DELAY, "delay")               \
+    X(DRIFT, "drift")
 /* clang-format on */
 enum sim_swarm_part {
 #define X(id, name) SIM_SWARM_##id,

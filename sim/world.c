@@ -329,6 +329,23 @@ pass_on(struct sim_world *w, struct sim_packet_slot *slot)
 
 /* ---- hosts ---- */
 
+estab_time
+sim_host_now(const struct sim_host *host)
+{
+    return sim_clock_at(host->drift_ppm, host->world->now);
+}
+
+/* Who looks at several hosts has one clock: the world's. */
+static void
+show_by_the_worlds_clock(struct sim_world *w, const struct sim_host *host,
+                         const struct estab_trace *record)
+{
+    struct estab_trace shown = *record;
+
+    shown.at = w->now - (sim_host_now(host) - record->at);
+    w->sink(w->sink_ctx, &shown);
+}
+
 static void
 take_record(void *ctx, const struct estab_trace *record)
 {
@@ -340,8 +357,10 @@ take_record(void *ctx, const struct estab_trace *record)
         w->hash = sim_record_hash(w->hash, record);
     if (w->observer.trace != NULL)
         w->observer.trace(w->observer.ctx, host, record);
-    if (w->sink != NULL)
+    if (w->sink != NULL && host->drift_ppm == 0)
         w->sink(w->sink_ctx, record);
+    else if (w->sink != NULL)
+        show_by_the_worlds_clock(w, host, record);
 }
 
 static uint8_t *
@@ -363,7 +382,7 @@ drain(struct sim_world *w, struct sim_host *host, unsigned ifindex)
         frames[i] = (struct estab_frame){ .data = room_of_frame(w, i), .cap = cap };
         memset(frames[i].data + cap, GUARD_OCTET, GUARD);
     }
-    n = estab_stack_output(host->stack, ifindex, frames, w->batch, w->now);
+    n = estab_stack_output(host->stack, ifindex, frames, w->batch, sim_host_now(host));
     if (n > w->batch) {
         sim_fail(w, "output-count", "more frames than were lent", host->number, 0, n, w->batch);
         return 0;
@@ -441,7 +460,7 @@ deliver(struct sim_world *w, struct sim_host *host, unsigned ifindex,
     if (w->observer.input != NULL)
         w->observer.input(w->observer.ctx, host, ifindex, frames, must_drop, n);
     host->packets_in += n;
-    estab_stack_input(host->stack, ifindex, frames, n, w->now);
+    estab_stack_input(host->stack, ifindex, frames, n, sim_host_now(host));
     if (w->observer.input_done != NULL)
         w->observer.input_done(w->observer.ctx, host);
 }
@@ -505,13 +524,20 @@ note_due(struct sim_world *w, uint32_t number)
     w->due[w->n_due++] = number;
 }
 
+/* By the world's clock. */
+static estab_time
+deadline_of(const struct sim_host *host)
+{
+    return sim_clock_when(host->drift_ppm, estab_stack_deadline(host->stack));
+}
+
 estab_time
 sim_world_next(const struct sim_world *w)
 {
     estab_time next = w->n_items > 0 ? w->heap[0].at : ESTAB_NEVER;
 
     for (size_t i = 0; i < w->n_hosts; i++) {
-        estab_time at = estab_stack_deadline(w->hosts[i]->stack);
+        estab_time at = deadline_of(w->hosts[i]);
 
         if (at != ESTAB_NEVER && at < w->hosts[i]->paused_until)
             at = w->hosts[i]->paused_until;
@@ -541,15 +567,15 @@ step(struct sim_world *w)
     for (size_t i = 0; i < w->n_hosts && !sim_failed(w); i++) {
         struct sim_host *host = w->hosts[i];
 
-        if (estab_stack_deadline(host->stack) > w->now || host->paused_until > w->now)
+        if (deadline_of(host) > w->now || host->paused_until > w->now)
             continue;
         w->events++;
-        estab_stack_tick(host->stack, w->now);
+        estab_stack_tick(host->stack, sim_host_now(host));
         sim_world_pump(w, host);
-        if (estab_stack_deadline(host->stack) <= w->now)
+        if (deadline_of(host) <= w->now)
             sim_fail(w, "tick-settles", "after a tick the deadline is still not in the future",
                      host->number, 0, (uint64_t)estab_stack_deadline(host->stack),
-                     (uint64_t)w->now);
+                     (uint64_t)sim_host_now(host));
     }
 }
 

@@ -13,6 +13,7 @@
 #include "estab/estab.h"
 #include "sim/alloc.h"
 #include "sim/attacker.h"
+#include "sim/clock.h"
 #include "sim/link.h"
 #include "sim/prng.h"
 
@@ -47,6 +48,7 @@ struct sim_host {
     bool is_scripted;        /* what arrives is for the tenant's packet() and not for the stack */
     bool keeps_secret;       /* over a reboot */
     estab_time paused_until; /* what arrives before waits, and so do its timers */
+    int32_t drift_ppm;       /* its clock gains so much, or loses; set before anything happens */
 };
 
 /* In the place of a host's number: the end of a link is a port of this switch. */
@@ -226,6 +228,8 @@ void sim_world_inject_lie(struct sim_world *w, struct sim_host *host, unsigned i
 enum sim_stop { SIM_STOP_IDLE, SIM_STOP_TIME, SIM_STOP_EVENTS, SIM_STOP_FAILED };
 enum sim_stop sim_world_run(struct sim_world *w, estab_time until, uint64_t max_events);
 
+/* What the clock of a host shows now. Whoever calls a host tells it this time. */
+estab_time sim_host_now(const struct sim_host *host);
 /* The next instant at which anything happens; ESTAB_NEVER: nothing does. */
 estab_time sim_world_next(const struct sim_world *w);
 
