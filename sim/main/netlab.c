@@ -7,7 +7,7 @@
  *   estab-netlab --cell RTT:LOSS:REORDER:RATE:QUEUE [--weather NAME] [--cc A] [--seed S]
  *                                         one cell: ms, loss and reordering in parts per million,
  *                                         Mbit/s, queue in percent of rate x RTT; seed by seed
- *   estab-netlab --series CC              cwnd, RTT and sequence over time, as CSV
+ *   estab-netlab --series CC [--cell ...] cwnd, RTT and sequence over time, as CSV
  */
 #include "sim/netlab.h"
 
@@ -410,7 +410,7 @@ print_sample(void *ctx, const struct estab_trace *r)
 
 /* 10 Mbit/s, 60 ms, one BDP of queue: some sawteeth in 30 s. */
 static int
-run_series(const char *name)
+run_series(const struct options *o, const char *name)
 {
     struct sim_flow_plan plan = {
         .path = { .rtt_ms = 60, .mbit = 10, .queue_percent = 100, .loss_ppm = 0 },
@@ -422,6 +422,8 @@ run_series(const char *name)
     };
     struct sim_flow_result r;
 
+    if (o->cell)
+        plan.path = o->path;
     printf("us,cwnd,ssthresh,flight,srtt_us,una\n");
     must(sim_flow_run(&heap, &plan, &r), &r.failure);
     return 0;
@@ -544,7 +546,7 @@ main(int argc, char **argv)
             i++;
     }
     if (o.series != NULL)
-        return run_series(o.series);
+        return run_series(&o, o.series);
     if (o.seeds == 0)
         o.seeds = 3;
     g = o.quick ? &quick : &whole;

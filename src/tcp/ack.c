@@ -175,7 +175,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     uint32_t wnd = (uint32_t)seg->wnd << (seg->ctl & CTL_SYN ? 0 : tcb->snd_wind_shift);
     tcp_seq old_una = tcb->snd_una;
     struct delivered delivered = { 0 };
-    bool moved_una, duplicate, marked;
+    bool moved_una, duplicate, marked, by_delivery = grows_by_delivery(tcb);
 
     /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
     if (!(seg->ctl & CTL_ACK))
@@ -227,6 +227,8 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
         estab_tcp_duplicate_ack(tcb, env);
     }
     estab_rack_ack(tcb, env, seg, old_una, &delivered);
+    if (by_delivery && !marked && delivered.octets > 0 && tcb->recovery == RECOVERY_NONE)
+        estab_tcp_grow(tcb, env, tcb->snd_una - old_una, delivered.octets);
     if (marked)
         estab_ecn_echo(tcb, env, old_una);
     if (UNLIKELY(tcb->opt->pacing || tcb->pacing_rate != 0) && tcb->cc->model == NULL)

@@ -10,6 +10,7 @@
  * left, which for a queue of one BDP is a round too late. (S. Ha, I. Rhee: Taming the elephants, 2011.)
  */
 #include "tcp/cc.h"
+#include "tcp/rack.h"
 
 #define N_RTT_SAMPLE 8
 #define MIN_RTT_THRESH 4000 /* microseconds */
@@ -65,6 +66,14 @@ is_long_train(struct tcb *tcb, uint32_t now)
            now - h->round_at > (tcb->pacing_rate == 0 ? tcb->min_rtt / 2 : tcb->min_rtt);
 }
 
+/* Its RTT belongs to the round it ends, and comes after this call: so the ACK before is the one to look
+ * at. Where the path reorders, SND.UNA would be late: what has arrived says as much. */
+static tcp_seq
+reached(const struct tcb *tcb, uint32_t acked)
+{
+    return grows_by_delivery(tcb) ? tcb->flight->fack : tcb->snd_una - acked;
+}
+
 bool
 estab_hystart_acked(struct tcb *tcb, const struct tcp_env *env, uint32_t acked)
 {
@@ -73,11 +82,9 @@ estab_hystart_acked(struct tcb *tcb, const struct tcp_env *env, uint32_t acked)
     uint32_t most = tcb->pacing_rate == 0 ? L * (uint32_t)tcb->smss : UINT32_MAX;
     uint32_t grow = acked < most ? acked : most;
 
-    /* Its RTT belongs to the round it ends, and comes after this call: so the ACK before is the one
-     * to look at. */
     if (!h->started) {
         begin_round(tcb, now);
-    } else if (seq_geq(tcb->snd_una - acked, h->window_end)) {
+    } else if (seq_geq(reached(tcb, acked), h->window_end)) {
         begin_round(tcb, now);
         if (tcb->cc_phase == CC_CONSERVATIVE && ++h->css_rounds >= CSS_ROUNDS)
             return false;

@@ -173,6 +173,16 @@ void estab_tcp_start_syn(struct tcb *tcb, const struct tcp_env *env);
 void estab_tcp_duplicate_ack(struct tcb *tcb, struct tcp_env *env);
 /* `marked`: with an ECE that counts: cwnd does not grow by it. */
 void estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool marked);
+/* cwnd may grow by what an ACK has delivered; SND.UNA has moved by `acked` text. */
+void estab_tcp_grow(struct tcb *tcb, struct tcp_env *env, uint32_t acked, uint32_t delivered);
+/* Differs from RFC 5681 §3.1: over a path that reorders SND.UNA moves seldom and far, and growth that is
+ * bounded for each ACK would all but end; so cwnd grows by the octets that an ACK newly tells of, SACKed
+ * ones too, each once. */
+static inline bool
+grows_by_delivery(const struct tcb *tcb)
+{
+    return UNLIKELY(tcb->reordering_seen) && tcb->flight != NULL && tcb->recovery == RECOVERY_NONE;
+}
 void estab_tcp_loss_timeout(struct tcb *tcb, struct tcp_env *env);
 
 /* user_timeout.c: RFC 5482 */

@@ -58,6 +58,18 @@ may_grow(struct tcb *tcb, struct tcp_env *env, uint32_t used, uint32_t acked)
 }
 
 void
+estab_tcp_grow(struct tcb *tcb, struct tcp_env *env, uint32_t acked, uint32_t delivered)
+{
+    if (cc_has_model(tcb))
+        return;
+    /* Growth only where cwnd is what limits: a window never filled proves nothing. */
+    if (may_grow(tcb, env, flight_size(tcb) + acked, acked))
+        tcb->cc->acked(tcb, env, delivered);
+    else
+        cc_not_limiting(tcb, env);
+}
+
+void
 estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool marked)
 {
     uint32_t flight = flight_size(tcb);
@@ -98,13 +110,8 @@ estab_tcp_new_ack(struct tcb *tcb, struct tcp_env *env, uint32_t acked, bool mar
         return;
     default:
         tcb->dupacks = 0;
-        if (marked || cc_has_model(tcb))
-            return;
-        /* Growth only where cwnd is what limits: a window never filled proves nothing. */
-        if (may_grow(tcb, env, flight + acked, acked))
-            tcb->cc->acked(tcb, env, acked);
-        else
-            cc_not_limiting(tcb, env);
+        if (!marked && !grows_by_delivery(tcb))
+            estab_tcp_grow(tcb, env, acked, acked);
         return;
     }
 }

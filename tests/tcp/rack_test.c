@@ -75,6 +75,38 @@ TEST(reordered_segments_are_not_sent_again)
     peer_done_quietly(p);
 }
 
+/* RFC5681-3.1-SS as it differs over a path that reorders: once reordering was seen cwnd grows by what an ACK
+ * newly tells of, SACKed or not, two segments an ACK at most, and by no octet twice; before, by what SND.UNA
+ * moves over alone. */
+TEST(over_a_path_that_reorders_cwnd_grows_by_what_is_delivered)
+{
+    struct peer *p = established();
+    uint32_t before;
+
+    user_sends(p, 60 * MSS);
+    expect_texts(p, 0, 10);
+    time_passes(p, RTT);
+    before = cwnd(p);
+    peer_sacks(p, 0, { T(1), T(2) });
+    assert_int_equal(cwnd(p), before);
+    time_passes(p, MS(5));
+    peer_acks(p, 2); /* seen */
+    before = cwnd(p);
+    peer_sacks(p, 2, { T(3), T(4) });
+    assert_int_equal(cwnd(p), before + MSS);
+    peer_sacks(p, 2, { T(3), T(4) });
+    assert_int_equal(cwnd(p), before + MSS); /* no news */
+    peer_sacks(p, 2, { T(3), T(7) });
+    assert_int_equal(cwnd(p), before + 3 * MSS); /* three arrived, two at most */
+    time_passes(p, MS(5));
+    peer_acks(p, 7);
+    assert_int_equal(cwnd(p), before + 4 * MSS); /* the third of them alone is new */
+    peer_acks(p, 8);
+    assert_int_equal(cwnd(p), before + 5 * MSS);
+    assert_int_equal(recoveries(p, ESTAB_RECOVERY_LOSS), 0);
+    peer_done_quietly(p);
+}
+
 /* RFC8985-6.2-5, RFC8985-9.3: a retransmission that is lost too is found by what was sent after it,
  * without a timeout. */
 TEST(a_lost_retransmission_is_found_without_a_timeout)
