@@ -45,12 +45,14 @@ struct ip_address {
     bool autoconf;  /* made of an advertised prefix (RFC 4862 §5.5) or link-local by ourselves */
     bool temporary; /* RFC 8981 */
     bool probed;    /* its probes are all out: the last wait */
-    bool renewed;   /* temporary: its successor has been made */
+    bool renewed;   /* temporary: its time to have a successor is over */
+    bool replaced;  /* temporary: it has one */
     uint8_t sends;  /* probes or announcements left */
     uint8_t tries;  /* DAD_Counter of RFC 7217 §6 */
     estab_time send_at;
     estab_time defended_at;
     estab_time preferred_until, valid_until;
+    estab_time preferred_most, valid_most; /* temporary: those are never later */
 };
 
 #define ADVERTS_MAX 32

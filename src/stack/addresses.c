@@ -194,75 +194,103 @@ put_router_route(struct estab_stack *s, struct ip_prefix *r, uint32_t limit, boo
     (void)estab_ip_put_route(&s->routes, r);
 }
 
-static void
+static estab_time
+earlier(estab_time a, estab_time b)
+{
+    return a < b ? a : b;
+}
+
+/* How many addresses of an interface are made of what is advertised, or by ourselves. */
+static uint32_t
+count_autoconf(const struct estab_stack *s, unsigned ifindex)
+{
+    uint32_t i, n = 0;
+
+    for (i = 0; i < s->routes.addresses; i++)
+        n += s->routes.address[i].autoconf && s->routes.address[i].ifindex == ifindex;
+    return n;
+}
+
+/* False: there is no room. */
+static bool
 add_temporary(struct estab_stack *s, const struct ip_address *public, estab_time now)
 {
     estab_time preferred_until = public->preferred_until, valid_until = public->valid_until;
-    struct ip_address *a = make_address(s, public->ifindex, public->octets, 0, true, now);
+    struct ip_address *a = NULL;
     /* RFC 8981 §3.4 (4), and a desynchronization of at most 0.4 of the preferred lifetime */
     estab_time preferred = TEMP_PREFERRED - estab_link_delay(s, TEMP_PREFERRED / 10 * 4);
 
+    if (count_autoconf(s, public->ifindex) < AUTOCONF_MAX)
+        a = make_address(s, public->ifindex, public->octets, 0, true, now);
     if (a == NULL)
-        return;
-    a->preferred_until = now + preferred < preferred_until ? now + preferred : preferred_until;
-    a->valid_until = now + TEMP_VALID < valid_until ? now + TEMP_VALID : valid_until;
+        return false;
+    a->preferred_most = now + preferred;
+    a->valid_most = now + TEMP_VALID;
+    a->preferred_until = earlier(a->preferred_most, preferred_until);
+    a->valid_until = earlier(a->valid_most, valid_until);
+    return true;
 }
 
-/* RFC 4862 §5.5.3 (e): who is not authenticated shortens no valid lifetime below two hours. */
 static void
 refresh(struct ip_address *a, const struct nd_prefix *p, estab_time now)
 {
-    estab_time valid_until = lifetime(p->valid, now), two_hours = now + ESTAB_SEC(7200);
+    estab_time valid_until = lifetime(p->valid, now), two_hours = now + ESTAB_SEC(7200),
+               preferred_until = lifetime(p->preferred, now);
 
-    /* RFC 8981 §3.4 (1): a temporary one is never kept longer than it was meant to be */
-    if (a->temporary) {
-        if (lifetime(p->preferred, now) < a->preferred_until)
-            a->preferred_until = lifetime(p->preferred, now);
-        if (valid_until < a->valid_until)
-            a->valid_until = valid_until > two_hours      ? valid_until
-                             : a->valid_until < two_hours ? a->valid_until
-                                                          : two_hours;
-        return;
-    }
-    a->preferred_until = lifetime(p->preferred, now);
+    /* RFC 4862 §5.5.3 (e): who is not authenticated shortens no valid lifetime below two hours. */
     if (p->valid > 7200 || valid_until > a->valid_until)
         a->valid_until = valid_until;
     else if (a->valid_until > two_hours)
         a->valid_until = two_hours;
+    if (!a->temporary) {
+        a->preferred_until = preferred_until;
+        return;
+    }
+    /* RFC 8981 §3.4 (1), (2): a temporary one lives on with its prefix, but is never kept longer than
+     * it was meant to be, nor preferred again beside its successor */
+    a->valid_until = earlier(a->valid_until, a->valid_most);
+    preferred_until = earlier(preferred_until, a->preferred_most);
+    a->preferred_until =
+        a->replaced ? earlier(preferred_until, a->preferred_until) : preferred_until;
+    a->renewed = a->replaced; /* it may have a successor that it could not have before */
 }
 
 static void
 configure(struct estab_stack *s, unsigned ifindex, const struct nd_prefix *p, estab_time now)
 {
-    struct ip_address *a;
-    bool known = false;
-    uint32_t i, n = 0;
+    struct ip_address *a, *public = NULL;
+    bool has_temporary = false;
+    uint32_t i;
 
     /* RFC 4862 §5.5.3 (c), (d): an identifier of ours has 64 bits */
     if (p->preferred > p->valid || p->len != 64)
         return;
     for (i = 0; i < s->routes.addresses; i++) {
         a = &s->routes.address[i];
-        if (!a->autoconf || a->ifindex != ifindex)
+        if (!a->autoconf || a->ifindex != ifindex || memcmp(a->octets, p->prefix, 8) != 0)
             continue;
-        n++;
-        if (memcmp(a->octets, p->prefix, 8) != 0)
-            continue;
-        known = true;
+        if (a->temporary)
+            has_temporary = true;
+        else
+        public = a;
         refresh(a, p, now);
         if (a->state < ADDR_TENTATIVE)
             a->state = a->preferred_until > now ? ADDR_PREFERRED : ADDR_DEPRECATED;
     }
-    /* limit: addresses made of advertised prefixes on one interface */
-    if (known || p->valid == 0 || n + 2 > AUTOCONF_MAX)
-        return;
-    a = make_address(s, ifindex, p->prefix, 0, false, now);
-    if (a == NULL)
-        return;
-    a->preferred_until = lifetime(p->preferred, now);
-    a->valid_until = lifetime(p->valid, now);
-    if (s->interface[ifindex].link.temporary && p->preferred > 5)
-        add_temporary(s, a, now);
+    if (public == NULL) {
+        /* limit: addresses made of advertised prefixes on one interface */
+        if (p->valid == 0 || has_temporary || count_autoconf(s, ifindex) + 2 > AUTOCONF_MAX)
+            return;
+        public = make_address(s, ifindex, p->prefix, 0, false, now);
+        if (public == NULL)
+            return;
+        public->preferred_until = lifetime(p->preferred, now);
+        public->valid_until = lifetime(p->valid, now);
+    }
+    /* RFC 8981 §3.4 (3), (5) */
+    if (s->interface[ifindex].link.temporary && !has_temporary &&
+        public->preferred_until > now + REGEN_ADVANCE)
+        (void)add_temporary(s, public, now);
 }
 
 void
@@ -425,7 +453,7 @@ estab_addresses_tick(struct estab_stack *s, estab_time now)
 
             a->renewed = true;
             if (public != NULL && public->preferred_until > now + REGEN_ADVANCE)
-                add_temporary(s, public, now);
+                a->replaced = add_temporary(s, public, now);
         }
         i++;
     }

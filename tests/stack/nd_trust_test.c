@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IPv6 on Ethernet: what is not believed, and who is not answered. */
+/* IPv6 on Ethernet: what is not believed, who is not answered, and what a router can make of a host. */
 #include "segment.h"
 
 static const uint8_t stranger[6] = { 2, 0, 0, 0, 0, 0x66 };
@@ -183,5 +183,123 @@ TEST(bits_behind_a_prefix_mean_nothing)
     }
     says_prefix(&g, 99, 44, 0x80, 0, 0);
     assert_int_equal(count_on_link(&g), 0);
+    seg_end(&g);
+}
+
+static void
+temporary(struct estab_config *cfg, struct estab_link *link)
+{
+    (void)cfg;
+    link->autoconf = link->temporary = true;
+}
+
+/* The newest address of that kind in 2001:db8::/32; how many there are. */
+static unsigned
+find_addresses(const struct segment *g, bool temporary_ones, struct estab_address_info *out)
+{
+    struct estab_address_info a;
+    uint64_t cursor = 0;
+    unsigned n = 0;
+
+    while (estab_stack_next_address(g->host[0], &cursor, &a))
+        if (a.addr.bytes[0] == 0x20 && a.temporary == temporary_ones) {
+            *out = a;
+            n++;
+        }
+    return n;
+}
+
+/* RFC 8981 §3.4 (1), (2): what a router advertises again and again with short lifetimes keeps its temporary
+ * address, and who talks from it, but for no longer than two days, and preferred for no longer than one. */
+TEST(a_temporary_address_lives_as_long_as_its_prefix_is_advertised)
+{
+    struct estab_address_info first, is, public;
+    estab_time began, preferred = 0, valid = 0;
+    struct segment g;
+
+    seg_init(&g);
+    (void)seg_host(&g, temporary);
+    seg_run(&g, ESTAB_SEC(3));
+    began = g.now;
+    says_prefix(&g, 0, 64, 0x40, 10800, 1800);
+    seg_run(&g, ESTAB_SEC(3));
+    assert_int_equal(find_addresses(&g, true, &first), 1);
+    for (unsigned i = 0; i < 4 * 24 * 3; i++) {
+        seg_run(&g, ESTAB_SEC(900));
+        seg_forget(&g);
+        says_prefix(&g, 0, 64, 0x40, 10800, 1800);
+        assert_int_equal(find_addresses(&g, false, &public), 1);
+        assert_true(find_addresses(&g, true, &is) <= 4);
+        for (uint64_t cursor = 0; estab_stack_next_address(g.host[0], &cursor, &is);)
+            if (estab_addr_equal(&is.addr, &first.addr)) {
+                valid = g.now - began;
+                if (is.state == ESTAB_ADDRESS_PREFERRED)
+                    preferred = g.now - began;
+            }
+    }
+    assert_in_range(preferred, ESTAB_SEC(86400 / 10 * 6 - 1800), ESTAB_SEC(86400));
+    assert_in_range(valid, ESTAB_SEC(2 * 86400 - 1800), ESTAB_SEC(2 * 86400));
+    seg_end(&g);
+}
+
+/* RFC 8981 §3.5: an address that a router says is preferred no more has no successor then; when he says the
+ * opposite it is used again. */
+TEST(a_temporary_address_is_preferred_again_when_its_prefix_is)
+{
+    struct estab_address_info a;
+    struct segment g;
+
+    seg_init(&g);
+    (void)seg_host(&g, temporary);
+    seg_run(&g, ESTAB_SEC(3));
+    says_prefix(&g, 0, 64, 0x40, 86400, 3600);
+    seg_run(&g, ESTAB_SEC(3));
+    for (unsigned i = 0; i < 3; i++) {
+        says_prefix(&g, 0, 64, 0x40, 86400, 0);
+        seg_run(&g, ESTAB_SEC(60));
+        assert_int_equal(find_addresses(&g, true, &a), 1);
+        assert_int_equal(a.state, ESTAB_ADDRESS_DEPRECATED);
+        says_prefix(&g, 0, 64, 0x40, 86400, 3600);
+        seg_run(&g, ESTAB_SEC(60));
+        assert_int_equal(find_addresses(&g, true, &a), 1);
+        assert_int_equal(a.state, ESTAB_ADDRESS_PREFERRED);
+    }
+    /* silent for long: it could be preferred no more, but has a successor when the router speaks again */
+    says_prefix(&g, 0, 64, 0x40, UINT32_MAX, 3600);
+    seg_run(&g, ESTAB_SEC(86400 + 3600));
+    assert_int_equal(find_addresses(&g, true, &a), 1);
+    assert_int_equal(a.state, ESTAB_ADDRESS_DEPRECATED);
+    says_prefix(&g, 0, 64, 0x40, UINT32_MAX, 3600);
+    seg_run(&g, ESTAB_SEC(60));
+    assert_int_equal(find_addresses(&g, true, &a), 2);
+    assert_int_equal(a.state, ESTAB_ADDRESS_PREFERRED);
+    /* and another one when both have ended */
+    seg_run(&g, ESTAB_SEC(4 * 86400));
+    assert_int_equal(find_addresses(&g, true, &a), 0);
+    says_prefix(&g, 0, 64, 0x40, UINT32_MAX, 3600);
+    seg_run(&g, ESTAB_SEC(60));
+    assert_int_equal(find_addresses(&g, true, &a), 1);
+    assert_int_equal(a.state, ESTAB_ADDRESS_PREFERRED);
+    seg_end(&g);
+}
+
+/* Whoever speaks as a router, with lifetimes of seconds, makes no more addresses than an interface may have of
+ * what is advertised: there is room for those of the user. */
+TEST(short_lifetimes_do_not_fill_the_table_of_addresses)
+{
+    struct estab_addr ours = addr_of("2001:db8:9::1");
+    struct estab_address_info a;
+    struct segment g;
+
+    seg_init(&g);
+    (void)seg_host(&g, temporary);
+    seg_run(&g, ESTAB_SEC(3));
+    for (unsigned i = 0; i < 300; i++) {
+        says_prefix(&g, 0, 64, 0x40, UINT32_MAX, 7);
+        seg_run(&g, ESTAB_SEC(1));
+        seg_forget(&g);
+        assert_true(find_addresses(&g, true, &a) < 16);
+    }
+    assert_int_equal(estab_stack_add_address(g.host[0], 1, &ours, 64), 0);
     seg_end(&g);
 }
