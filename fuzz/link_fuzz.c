@@ -563,9 +563,10 @@ op_query(struct fuzz *z)
         body[0] = group & 1 ? 0xff : 0;
         body[1] = 5;
         body[15] = (uint8_t)group;
-        len = estab_icmp_write(frame + at + 40, 6, MLD_QUERY, 0, delay << 16, body, len, src, dst);
-        (void)estab_ip_write(frame + at, 6, IP_PROTO_ICMPV6, 1, 0, src, dst, 0, len);
-        hear(z, frame, at + 40 + len);
+        len = estab_icmp_write(frame + at + 48, 6, MLD_QUERY, 0, delay << 16, body, len, src, dst);
+        (void)estab_ip_write(frame + at, 6, 0, 1, 0, src, dst, 0, 8 + len);
+        memcpy(frame + at + 40, (uint8_t[8]){ IP_PROTO_ICMPV6, 0, 5, 2, 0, 0, 1, 0 }, 8);
+        hear(z, frame, at + 48 + len);
         return;
     }
     addr4(octet(z), src);

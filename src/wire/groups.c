@@ -26,9 +26,9 @@ estab_group_query_parse(struct group_query *q, const struct ip_header *ip)
     const uint8_t *p = ip->payload;
 
     if (ip->version == 6) {
-        /* RFC 3810 §5.1.14: from a link-local address, hop limit 1 */
-        if (ip->payload_len < 24 || p[0] != MLD_QUERY || ip->ttl != 1 || ip->src[0] != 0xfe ||
-            (ip->src[1] & 0xc0) != 0x80)
+        /* RFC 3810 §6.2: from a link-local address, hop limit 1, with a router alert */
+        if (ip->payload_len < 24 || p[0] != MLD_QUERY || ip->ttl != 1 || !ip->router_alert ||
+            ip->src[0] != 0xfe || (ip->src[1] & 0xc0) != 0x80)
             return false;
         /* RFC 3810 §8.1: the length tells the version, and no other length is one */
         if (ip->payload_len > 24 && ip->payload_len < 28)

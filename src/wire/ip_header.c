@@ -100,6 +100,8 @@ parse_v4(struct ip_header *ip, const uint8_t *p, uint32_t len, bool csum_verifie
     return check_fragment(ip, header);
 }
 
+#define ROUTER_ALERT 5
+
 static void
 tell_problem(struct ip_header *ip, uint8_t code, uint32_t at)
 {
@@ -128,6 +130,8 @@ check_v6_options(struct ip_header *ip, const uint8_t *opt, uint32_t len, uint32_
             ip->problem_to_groups = opt[i] >> 6 == 2;
             return ESTAB_SEG_DROP_IP_OPTION;
         }
+        ip->router_alert |=
+            at == 42 && opt[i] == ROUTER_ALERT && opt[i + 1] == 2 && get_be16(opt + i + 2) == 0;
         i += 2u + opt[i + 1];
     }
     return ESTAB_SEG_NONE;
@@ -228,6 +232,7 @@ parse_v6(struct ip_header *ip, const uint8_t *p, uint32_t len)
             v = check_v6_options(ip, p + at + 2, ext - 2, at + 2);
             if (v != ESTAB_SEG_NONE)
                 return v;
+            ip->router_alert &= p[6] == HOP_BY_HOP;
         }
         next = p[at];
         ip->next_at = at;
@@ -267,6 +272,7 @@ enum estab_verdict
 estab_ip_parse(struct ip_header *ip, const uint8_t *packet, uint32_t len, bool csum_verified)
 {
     ip->fragment = ip->problem = ip->problem_to_groups = ip->has_fragment_header = false;
+    ip->router_alert = false;
     if (len > 0 && packet[0] >> 4 == 4)
         return parse_v4(ip, packet, len, csum_verified);
     if (len > 0 && packet[0] >> 4 == 6)

@@ -28,6 +28,7 @@ struct ip_header {
      * IPv6 next_at names the fragment header */
     bool fragment, more;
     bool has_fragment_header; /* IPv6: also that of an atomic fragment */
+    bool router_alert;        /* IPv6: that of MLD (RFC 2711 §2.1) */
     uint32_t offset;          /* octets */
     uint32_t id;
 

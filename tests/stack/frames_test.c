@@ -96,7 +96,12 @@ make_samples(struct sample s[10])
     memcpy(body + 16, addr_of("2001:db8:ffff::9").bytes, 16);
     icmp6(&s[n++], router.bytes, us.bytes, 255, ND_REDIRECT, 0, body, 32);
     memset(body, 0, 20);
-    icmp6(&s[n++], router.bytes, all_nodes, 1, MLD_QUERY, 1000 << 16, body, 20);
+    at = head(&s[n], all_nodes, ETHER_IPV6);
+    (void)estab_icmp_write(s[n].octets + at + 48, 6, MLD_QUERY, 0, 1000 << 16, body, 20,
+                           router.bytes, all_nodes);
+    (void)estab_ip_write(s[n].octets + at, 6, 0, 1, 0, router.bytes, all_nodes, 0, 36);
+    memcpy(s[n].octets + at + 40, (uint8_t[8]){ IP_PROTO_ICMPV6, 0, 5, 2, 0, 0, 1, 0 }, 8);
+    s[n++].len = at + 76;
     return n;
 }
 

@@ -54,7 +54,7 @@ mld_query(struct segment *g, uint16_t delay_ms, uint32_t len)
     uint8_t message[28] = { MLD_QUERY };
 
     put_be16(message + 4, delay_ms);
-    seg_say_icmp6(g, stranger, router6, all_nodes, message, len, 1);
+    seg_say_query6(g, stranger, router6, all_nodes, message, len, 0);
     seg_settle(g);
 }
 
@@ -160,6 +160,30 @@ TEST(a_router_of_mld_version_1_is_answered_in_its_words)
 
 /* An answer that was due in the words of version 3 is not given to a router of version 2, which gets its own; a flood
  * of queries is answered once a delay. */
+/* RFC 3810 §6.2: a query without the router alert of MLD is none; one of version 1 would have the host speak an old
+ * version for minutes. */
+TEST(a_query_of_mld_without_its_router_alert_is_dropped)
+{
+    static const uint8_t message[28] = { MLD_QUERY };
+    struct segment g;
+
+    member(&g);
+    for (uint32_t len = 24; len <= 28; len += 4) {
+        uint8_t copy[28];
+
+        memcpy(copy, message, sizeof(copy));
+        seg_say_icmp6(&g, stranger, router6, all_nodes, copy, len, 1);
+        seg_say_query6(&g, stranger, router6, all_nodes, message, len, 1); /* that of RSVP */
+        seg_run(&g, ESTAB_SEC(1));
+    }
+    assert_int_equal(seg_status(&g, 0).verdicts[ESTAB_SEG_DROP_GROUP], 4);
+    assert_int_equal(seg_status(&g, 0).verdicts[ESTAB_SEG_ACCEPTED_GROUP_QUERY], 0);
+    assert_null(seg_next(&g, 0));
+    seg_say_query6(&g, stranger, router6, all_nodes, message, 28, 0);
+    assert_int_equal(seg_status(&g, 0).verdicts[ESTAB_SEG_ACCEPTED_GROUP_QUERY], 1);
+    seg_end(&g);
+}
+
 TEST(a_flood_of_queries_of_all_versions_is_answered_a_few_times)
 {
     struct segment g;

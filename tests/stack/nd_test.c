@@ -818,7 +818,7 @@ TEST(the_group_of_an_address_is_reported_twice_and_again_when_asked)
             assert_int_equal(f->octets[14 + 56], GROUP_TO_EXCLUDE);
         }
     assert_int_equal(reports, 2);
-    seg_say_icmp6(&g, stranger, router, all_nodes, query, sizeof(query), 1);
+    seg_say_query6(&g, stranger, router, all_nodes, query, sizeof(query), 0);
     assert_int_equal(verdicts(&g, ESTAB_SEG_ACCEPTED_GROUP_QUERY), 1);
     seg_run(&g, ESTAB_SEC(1));
     {

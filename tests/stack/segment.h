@@ -253,6 +253,23 @@ seg_say_icmp6(struct segment *g, const uint8_t src_mac[6], const uint8_t *src, c
     seg_say_ip(g, src_mac, mac, packet, 40 + len);
 }
 
+/* A query of MLD as RFC 3810 §5.1 has it, with hop limit 1 and with router alert `value` in a hop-by-hop header;
+ * `value` 0: that of MLD (RFC 2711 §2.1). */
+static inline void
+seg_say_query6(struct segment *g, const uint8_t src_mac[6], const uint8_t *src, const uint8_t *dst,
+               const uint8_t *message, uint32_t len, uint8_t value)
+{
+    const uint8_t alert[8] = { IP_PROTO_ICMPV6, 0, 5, 2, 0, value, 1, 0 };
+    uint8_t packet[FRAME], mac[6];
+
+    (void)estab_icmp_write(packet + 48, 6, message[0], message[1], get_be32(message + 4),
+                           message + 8, len - 8, src, dst);
+    (void)estab_ip_write(packet, 6, 0, 1, 0, src, dst, 0, 8 + len);
+    memcpy(packet + 40, alert, 8);
+    estab_ether_group(mac, dst, 16);
+    seg_say_ip(g, src_mac, mac, packet, 48 + len);
+}
+
 static inline void
 seg_say_nd(struct segment *g, const uint8_t src_mac[6], const uint8_t *src, const uint8_t *dst,
            const struct nd_message *m)

@@ -452,8 +452,12 @@ TEST(a_query_tells_how_long_an_answer_may_wait)
     struct ip_header ip = around(p, 28, their6, all_nodes);
     struct group_query q;
 
+    ip.router_alert = true;
     assert_false(estab_group_query_parse(&q, &ip)); /* from beyond the link */
     ip.ttl = 1;
+    ip.router_alert = false;
+    assert_false(estab_group_query_parse(&q, &ip)); /* RFC 3810 §6.2 */
+    ip.router_alert = true;
     assert_true(estab_group_query_parse(&q, &ip));
     assert_null(q.group);
     assert_int_equal(q.max_delay_ms, 1000);
@@ -487,6 +491,7 @@ TEST(group_messages_of_any_length_and_content_are_read_within_their_end)
                                             .ttl = 1,
                                             .src = their6,
                                             .dst = all_nodes,
+                                            .router_alert = true,
                                             .payload = p,
                                             .payload_len = len };
                     uint32_t least = version == 4 ? 8 : 24, addr_len = version == 4 ? 4 : 16;
@@ -528,6 +533,7 @@ TEST(a_query_tells_its_version)
     struct ip_header ip = around(six, 24, their6, all_nodes);
     struct group_query q;
 
+    ip.router_alert = true;
     ip.ttl = 1;
     assert_true(estab_group_query_parse(&q, &ip));
     assert_int_equal(q.version, 1);

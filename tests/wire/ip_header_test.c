@@ -363,6 +363,28 @@ TEST(unknown_ipv6_options_are_skipped_or_refused_as_they_ask)
         }
 }
 
+/* RFC 2711 §2.1: two octets, 0 for MLD, in the hop-by-hop header and nowhere else. */
+TEST(the_router_alert_of_mld_is_seen_where_it_may_stand)
+{
+    static const uint8_t kinds[] = { 0, 60 };
+
+    for (unsigned first = 0; first < 2; first++)
+        for (unsigned value = 0; value < 2; value++) {
+            uint8_t p[200];
+            uint32_t n = chain(p, kinds + first, 2 - first, 20);
+            struct ip_header ip;
+
+            memcpy(p + 42, (uint8_t[6]){ 5, 2, 0, (uint8_t)value, 1, 0 }, 6);
+            assert_int_equal(estab_ip_parse(&ip, p, n, false), ESTAB_SEG_NONE);
+            assert_int_equal(ip.router_alert, first == 0 && value == 0);
+            p[43] = 1; /* too short to have a value */
+            p[45] = 1;
+            p[46] = 0;
+            assert_int_equal(estab_ip_parse(&ip, p, n, false), ESTAB_SEG_NONE);
+            assert_false(ip.router_alert);
+        }
+}
+
 TEST(an_ipv6_option_without_a_length_is_refused)
 {
     static const uint8_t kinds[] = { 60 };
