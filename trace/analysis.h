@@ -94,7 +94,13 @@ struct end_seen {
     uint32_t contiguous;       /* all before it has passed here */
     unsigned n_held;
     struct range_seen held[ENDS_HELD]; /* what has passed behind it, in order */
-    estab_time hole_at, una_at, sent_at, timer_at;
+    estab_time hole_at, una_at, sent_at, timer_at, contiguous_at;
+    estab_time fin_acked_at; /* when the ACK of its FIN passed here; 0: not yet */
+    uint32_t fin_acked_ts;   /* TSval of that ACK, with has_fin_acked_ts */
+    bool has_fin_acked_ts;
+    uint32_t fin_acked_behind; /* what comes there before it, in order */
+    unsigned strays;           /* in a row */
+    uint32_t stray_seq;
     struct outstanding *oldest, *newest;
     unsigned n_outstanding;
     unsigned duplicate_acks;
@@ -108,6 +114,7 @@ struct end_seen {
     uint32_t wnd_max, wnd_min, right_edge;
     estab_time zero_since, got_text_at, got_last_at;
     bool zero, got_probe, owes_ack, owes_duplicate, owes_challenge;
+    bool lacks_text; /* it still asks for what has passed here: lost behind here, or dropped */
 
     /* options of its SYN, and what it sends */
     bool has_syn, has_mss, has_wscale, sack_permitted, has_ts, ecn_setup, fast_open, has_ttl;
@@ -186,6 +193,8 @@ struct segment_seen {
     uint16_t verdict;    /* enum estab_verdict: what the other made of it, if it came there */
     bool is_new;         /* of the connection: its first segment */
     bool is_old, is_gap; /* every octet has passed before; one in front of it has not */
+    bool is_stray;       /* lies where the other end can take nothing: of another connection */
+    uint8_t left_in;     /* the state in which its sender was when it left */
     /* States of the ends before and after, and the causes. The sender's had changed before. */
     struct {
         bool known, was_known, told;

@@ -510,8 +510,8 @@ take_sack(struct end_seen *o, const struct packet_seen *p)
 /* SND.UNA moves: what was acknowledged leaves the books, the last of it that was sent once gives a
  * round trip (RFC 6298 §3, Karn). */
 static void
-take_new_ack(struct end_seen *o, const struct packet_seen *p, uint32_t ack,
-             struct outstanding_pool *pool)
+take_new_ack(const struct end_seen *e, struct end_seen *o, const struct packet_seen *p,
+             uint32_t ack, struct outstanding_pool *pool)
 {
     estab_time rtt = -1;
 
@@ -533,6 +533,13 @@ take_new_ack(struct end_seen *o, const struct packet_seen *p, uint32_t ack,
     }
     o->snd_una = ack;
     o->una_at = p->at;
+    if (o->has_fin && o->fin_acked_at == 0 && seq_geq(ack, o->fin_end)) {
+        o->fin_acked_at = p->at;
+        o->has_fin_acked_ts = p->seg.has_ts && o->has_ack && seq_leq(p->seg.seq, o->last_ack);
+        o->fin_acked_ts = p->seg.ts_val;
+        o->fin_acked_behind =
+            seq_gt(p->seg.seq, e->contiguous) ? e->snd_una : p->seg.seq + octets_of(&p->seg);
+    }
     o->duplicate_acks = 0;
     o->probed = false;
     if (o->in_recovery && seq_geq(ack, o->recover))
@@ -563,12 +570,18 @@ take_ack(struct connection *c, const struct segment_seen *s, struct outstanding_
         }
     }
     if (seq_gt(ack, o->snd_una)) {
-        take_new_ack(o, p, ack, pool);
+        take_new_ack(e, o, p, ack, pool);
     } else if (ack == o->snd_una && octets_of(seg) == 0 && o->snd_una != o->snd_max && e->has_wnd &&
                (wnd == e->last_wnd || seg->sack_blocks > 0)) {
         o->duplicate_acks += o->duplicate_acks < UINT32_MAX;
     }
     take_sack(o, p);
+    /* What caused this ACK had left the other end a round trip ago at the latest. */
+    if (seq_geq(ack, o->contiguous))
+        e->lacks_text = false;
+    else if (e->has_ack && ack == e->last_ack && o->contiguous_at > 0 && o->rtt_samples > 0 &&
+             p->at >= o->contiguous_at + o->rtt_min)
+        e->lacks_text = true;
     if (!e->has_ack || seq_gt(seg->ack, e->last_ack) || seg->ack == o->snd_una)
         e->last_ack = seg->ack;
     e->has_ack = true;
@@ -711,7 +724,7 @@ take_sequence(struct connection *c, struct segment_seen *s, struct outstanding_p
     const struct packet_seen *p = s->packet;
     const struct estab_trace_segment *seg = &p->seg;
     struct end_seen *e = &c->end[s->from];
-    uint32_t end = seg->seq + octets_of(seg);
+    uint32_t end = seg->seq + octets_of(seg), contiguous;
     bool is_syn = (seg->ctl & ESTAB_CTL_SYN) != 0;
 
     if (!e->has_isn || (is_syn && !e->has_syn))
@@ -730,7 +743,10 @@ take_sequence(struct connection *c, struct segment_seen *s, struct outstanding_p
         return;
     }
     s->reason = seq_geq(seg->seq, e->snd_max) ? new_sent(c, s, pool) : old_sent(c, s, pool);
+    contiguous = e->contiguous;
     pass(e, seg->seq, end);
+    if (e->contiguous != contiguous)
+        e->contiguous_at = p->at;
     if (seq_lt(e->snd_max, end))
         e->snd_max = end;
     e->sent_at = p->at;
@@ -770,6 +786,10 @@ estab_trace_sent(struct connection *c, struct segment_seen *s, struct outstandin
         estab_trace_saw(&e->saw[SAW_RST], p->number);
         if (e->has_ttl && (e->ttl > p->ttl + 3 || p->ttl > e->ttl + 3))
             estab_trace_saw(&e->saw[SAW_TTL], p->number);
+        return;
+    }
+    if (s->is_stray) {
+        s->reason = ESTAB_WHY_NONE;
         return;
     }
     take_sequence(c, s, pool);

@@ -8,6 +8,11 @@
 
 #include "tcp/seq.h"
 
+enum {
+    STRAY_SLACK = 65536,
+    STRAYS_BELIEVED = 3, /* in a row and near each other: not forged, the capture has a hole */
+};
+
 static void
 enter(struct connection *c, struct segment_seen *s, unsigned side, unsigned state, uint16_t cause)
 {
@@ -34,15 +39,84 @@ is_acked(const struct end_seen *e, uint32_t end)
     return e->has_isn && seq_geq(e->snd_una, end);
 }
 
+/* What passed here at `then` may have come to the end, and what it now sends may tell of it: the
+ * way there and back takes at least the shortest round trip that was seen. */
+static bool
+may_know(const struct connection *c, const struct segment_seen *s, estab_time then)
+{
+    const struct end_seen *o = &c->end[!s->from]; /* its round trips begin here and turn there */
+
+    return then > 0 && (o->rtt_samples == 0 || s->packet->at >= then + o->rtt_min);
+}
+
+/* Whether the sender knew that its FIN was acknowledged. RFC 7323 §4.3: it echoes the latest
+ * timestamp that came in order, so an older one says that the ACK had not come. */
+static bool
+knows_fin_acked(const struct connection *c, const struct segment_seen *s)
+{
+    const struct estab_trace_segment *seg = &s->packet->seg;
+    const struct end_seen *e = &c->end[s->from], *o = &c->end[!s->from];
+
+    if (!is_acked(e, e->fin_end))
+        return false;
+    if (e->has_fin_acked_ts && seg->has_ts && seq_lt(seg->ts_ecr, e->fin_acked_ts))
+        return false;
+    /* In order it comes behind text that is not acknowledged here either. After the time of a
+     * timeout the text was lost rather. */
+    if (seg->sack_blocks == 0 && seq_lt(seg->ack, e->fin_acked_behind) &&
+        s->packet->at - e->fin_acked_at < o->srtt + 4 * o->rttvar)
+        return false;
+    return may_know(c, s, e->fin_acked_at);
+}
+
 /* An end that has sent its FIN, and the other's has been here. */
 static unsigned
-after_both_fins(const struct end_seen *e, const struct segment_seen *s)
+after_both_fins(const struct connection *c, const struct segment_seen *s)
 {
-    bool is_fin = (s->packet->seg.ctl & ESTAB_CTL_FIN) != 0;
+    const struct end_seen *e = &c->end[s->from];
 
     if (e->fin_was_answer)
-        return is_fin || !is_acked(e, e->fin_end) ? ESTAB_TCPS_LAST_ACK : ESTAB_TCPS_CLOSED;
-    return is_acked(e, e->fin_end) ? ESTAB_TCPS_TIME_WAIT : ESTAB_TCPS_CLOSING;
+        return ESTAB_TCPS_LAST_ACK;
+    return knows_fin_acked(c, s) ? ESTAB_TCPS_TIME_WAIT : ESTAB_TCPS_CLOSING;
+}
+
+/* Octets behind all that the other end has offered to take, or an ACK of what it never sent: of
+ * another connection with these ports, or forged (RFC 9293 §3.10.7.4, first and fifth check). A
+ * capture may have holes: 64 KiB more are granted, and what goes on from there is believed. */
+static bool
+is_stray(const struct connection *c, const struct segment_seen *s)
+{
+    const struct estab_trace_segment *seg = &s->packet->seg;
+    const struct end_seen *e = &c->end[s->from], *o = &c->end[!s->from];
+    uint32_t end = seg->seq + seg->len + ((seg->ctl & ESTAB_CTL_FIN) != 0);
+
+    if ((seg->ctl & (ESTAB_CTL_SYN | ESTAB_CTL_RST)) != 0 || !e->has_syn || !o->has_syn)
+        return false;
+    if (o->has_wnd &&
+        seq_gt(end,
+               seq_max(seq_max(e->snd_max, o->right_edge), e->snd_una + o->wnd_max) + STRAY_SLACK))
+        return true;
+    if (!e->has_fin && seg->ctl & ESTAB_CTL_FIN && seq_lt(end, e->snd_una))
+        return true;
+    return seg->ctl & ESTAB_CTL_ACK && e->has_wnd &&
+           seq_gt(seg->ack, seq_max(o->snd_max, e->right_edge) + STRAY_SLACK);
+}
+
+static bool
+is_stray_still(struct connection *c, const struct segment_seen *s)
+{
+    struct end_seen *e = &c->end[s->from];
+    uint32_t seq = s->packet->seg.seq;
+
+    if (!is_stray(c, s)) {
+        if (!(s->packet->seg.ctl & (ESTAB_CTL_SYN | ESTAB_CTL_RST)))
+            e->strays = 0;
+        return false;
+    }
+    if (e->strays > 0 && !seq_in_window(seq, e->stray_seq - STRAY_SLACK, 2 * STRAY_SLACK))
+        e->strays = 0;
+    e->stray_seq = seq;
+    return ++e->strays < STRAYS_BELIEVED;
 }
 
 static unsigned
@@ -56,11 +130,13 @@ state_of_sender(const struct connection *c, const struct segment_seen *s)
     bool is_fin = (seg->ctl & ESTAB_CTL_FIN) != 0, has_fin = e->has_fin || is_fin;
 
     if (seg->ctl & ESTAB_CTL_SYN) {
-        if (e->has_state && now >= ESTAB_TCPS_ESTABLISHED)
-            return has_ack && now == ESTAB_TCPS_ESTABLISHED && e->text == 0 && !has_fin &&
-                           c->begun != BEGUN_CROSSED
-                       ? ESTAB_TCPS_SYN_RECEIVED /* the ACK has not come there after all */
-                       : now;
+        if (e->has_state && now >= ESTAB_TCPS_ESTABLISHED) {
+            if (now != ESTAB_TCPS_ESTABLISHED || e->text > 0 || has_fin || seg->seq != e->isn)
+                return now;
+            if (has_ack) /* the ACK has not come there after all */
+                return ESTAB_TCPS_SYN_RECEIVED;
+            return e->segments == e->saw[SAW_SYN].count ? ESTAB_TCPS_SYN_SENT : now;
+        }
         if (has_ack)
             return ESTAB_TCPS_SYN_RECEIVED;
         return now == ESTAB_TCPS_SYN_RECEIVED ? now : ESTAB_TCPS_SYN_SENT;
@@ -68,8 +144,6 @@ state_of_sender(const struct connection *c, const struct segment_seen *s)
     if (!e->has_state)
         return has_fin ? (acks_fin ? ESTAB_TCPS_LAST_ACK : ESTAB_TCPS_FIN_WAIT_1)
                        : (acks_fin ? ESTAB_TCPS_CLOSE_WAIT : ESTAB_TCPS_ESTABLISHED);
-    if (now == ESTAB_TCPS_CLOSED && c->ended == ENDED_RESET)
-        return now; /* a straggler */
     if (now == ESTAB_TCPS_SYN_SENT && !(has_ack && o->has_syn && seg->ack == o->isn + 1))
         return has_ack && o->has_syn && seq_gt(seg->ack, o->isn) ? ESTAB_TCPS_ESTABLISHED : now;
     if (now == ESTAB_TCPS_SYN_RECEIVED && e->has_isn && !is_acked(e, e->isn + 1))
@@ -82,11 +156,11 @@ state_of_sender(const struct connection *c, const struct segment_seen *s)
     if (acks_fin) {
         if (!e->has_fin && is_fin) /* its first FIN */
             return o->has_fin ? ESTAB_TCPS_LAST_ACK : ESTAB_TCPS_FIN_WAIT_1;
-        return after_both_fins(e, s);
+        return after_both_fins(c, s);
     }
     if (is_fin)
         return ESTAB_TCPS_FIN_WAIT_1;
-    return is_acked(e, e->fin_end) ? ESTAB_TCPS_FIN_WAIT_2 : ESTAB_TCPS_FIN_WAIT_1;
+    return knows_fin_acked(c, s) ? ESTAB_TCPS_FIN_WAIT_2 : ESTAB_TCPS_FIN_WAIT_1;
 }
 
 static uint16_t
@@ -146,6 +220,26 @@ note_fin(struct connection *c, struct segment_seen *s)
     estab_trace_saw(&e->saw[SAW_FIN], p->number);
 }
 
+/* Whether the state in which it left is the sender's now, rather than one that what is on its way to
+ * it ends: it left before, and nothing says that it was lost. */
+static bool
+is_news(const struct connection *c, const struct segment_seen *s, unsigned before, unsigned after)
+{
+    const struct end_seen *e = &c->end[s->from];
+    bool is_fin = (s->packet->seg.ctl & ESTAB_CTL_FIN) != 0;
+
+    if (!e->has_state)
+        return true;
+    if (before == ESTAB_TCPS_CLOSED) /* who is CLOSED sends nothing but RSTs */
+        return is_fin && c->ended != ENDED_RESET;
+    if (before == ESTAB_TCPS_ESTABLISHED && after == ESTAB_TCPS_SYN_RECEIVED)
+        return c->begun != BEGUN_CROSSED;
+    if ((before == ESTAB_TCPS_FIN_WAIT_2 && after == ESTAB_TCPS_FIN_WAIT_1) ||
+        (before == ESTAB_TCPS_TIME_WAIT && after == ESTAB_TCPS_CLOSING))
+        return is_fin || !is_acked(e, e->fin_end);
+    return true;
+}
+
 void
 estab_trace_sender_state(struct connection *c, struct segment_seen *s)
 {
@@ -167,9 +261,16 @@ estab_trace_sender_state(struct connection *c, struct segment_seen *s)
         enter(c, s, s->from, ESTAB_TCPS_CLOSED, ESTAB_CAUSE_ABORT_CALL);
         return;
     }
+    s->left_in = e->has_state ? e->state : ESTAB_TCPS_CLOSED;
+    s->is_stray = is_stray_still(c, s);
+    if (s->is_stray)
+        return;
     after = state_of_sender(c, s);
-    enter(c, s, s->from, after, cause_of_sender(s, before, after));
-    if (seg->ctl & ESTAB_CTL_FIN)
+    s->left_in = (uint8_t)after;
+    if (is_news(c, s, before, after))
+        enter(c, s, s->from, after, cause_of_sender(s, before, after));
+    /* A SYN in the midst of a connection is answered and changes nothing (RFC 5961 §4.2). */
+    if (seg->ctl & ESTAB_CTL_FIN && !(seg->ctl & ESTAB_CTL_SYN && e->has_isn && seg->seq != e->isn))
         note_fin(c, s);
 }
 
@@ -311,10 +412,15 @@ ack_arrives(struct connection *c, struct segment_seen *s)
 static void
 fin_arrives(struct connection *c, struct segment_seen *s)
 {
+    const struct estab_trace_segment *seg = &s->packet->seg;
     struct end_seen *e = &c->end[s->from], *o = &c->end[!s->from];
 
     if (!e->has_fin || seq_lt(e->contiguous, e->fin_end))
         return;
+    if (o->lacks_text) {
+        if (seq_gt(seg->seq, o->last_ack) || seq_lt(seg->seq + seg->len + 1, e->fin_end))
+            return; /* the gap is filled no more than before */
+    }
     switch (o->state) {
     case ESTAB_TCPS_SYN_RECEIVED:
     case ESTAB_TCPS_ESTABLISHED:
@@ -349,6 +455,11 @@ estab_trace_receiver_state(struct connection *c, struct segment_seen *s)
     }
     if (seg->ctl & ESTAB_CTL_SYN) {
         syn_arrives(c, s);
+        return;
+    }
+    if (s->is_stray) {
+        s->verdict = ESTAB_SEG_DROP_OUT_OF_WINDOW;
+        o->owes_challenge = true;
         return;
     }
     s->verdict = ESTAB_SEG_ACCEPTED;

@@ -371,3 +371,92 @@ TEST(comments_of_our_own_captures_take_the_place_of_inference)
     wire_free(&w);
     assert_int_equal(w.last.told, 1);
 }
+
+static void
+expect_left_in(const struct wire *w, const char *state)
+{
+    assert_string_equal(estab_state_name(w->segment[w->n_segments - 1].left_in), state);
+}
+
+TEST(a_fin_far_outside_the_window_closes_nothing)
+{
+    struct wire w;
+
+    opened(&w);
+    b_sends(&w, .ctl = FIN_ACK, .seq = 900000000, .ack = 1);
+    assert_int_equal(last_verdict(&w), ESTAB_SEG_DROP_OUT_OF_WINDOW);
+    b_sends(&w, .ctl = FIN_ACK, .seq = (uint32_t)-900000000, .ack = 1); /* and long before it */
+    expect_states(&w, "ESTABLISHED", "ESTABLISHED");
+    b_sends(&w, .ctl = SYN_ACK | FIN_ACK, .seq = 3000, .ack = 1); /* a SYN is never a close */
+    b_sends(&w, .seq = 1, .ack = 1, .len = 100);
+    expect_states(&w, "ESTABLISHED", "ESTABLISHED");
+    b_sends(&w, .ctl = FIN_ACK, .seq = 101, .ack = 1);
+    expect_states(&w, "CLOSE-WAIT", "FIN-WAIT-1");
+    wire_free(&w);
+    assert_int_equal(w.last.end[END_B].text, 100);
+    assert_int_equal(w.last.ended, ENDED_HALF);
+}
+
+TEST(an_ack_of_what_was_never_sent_is_a_strangers)
+{
+    struct wire w;
+
+    opened(&w);
+    a_sends(&w, .seq = 1, .ack = 1, .len = 10);
+    b_sends(&w, .seq = 1, .ack = 700000000);
+    b_sends(&w, .seq = 1, .ack = 11);
+    a_sends(&w, .ctl = FIN_ACK, .seq = 11, .ack = 1);
+    expect_states(&w, "FIN-WAIT-1", "CLOSE-WAIT");
+    wire_free(&w);
+    assert_int_equal(w.last.end[END_B].last_ack, A_ISN + 11);
+}
+
+TEST(after_a_hole_in_the_capture_the_connection_goes_on)
+{
+    struct wire w;
+
+    opened(&w);
+    for (uint32_t i = 0; i < 4; i++)
+        b_sends(&w, .seq = 1000001 + 1000 * i, .ack = 1, .len = 1000);
+    a_sends(&w, .seq = 1, .ack = 1004001);
+    b_sends(&w, .ctl = FIN_ACK, .seq = 1004001, .ack = 1);
+    expect_states(&w, "ESTABLISHED", "FIN-WAIT-1"); /* nobody knows whether all came */
+    a_sends(&w, .seq = 1, .ack = 1004002);
+    expect_states(&w, "CLOSE-WAIT", "FIN-WAIT-2");
+    wire_free(&w);
+    assert_int_equal(w.last.ended, ENDED_HALF);
+}
+
+TEST(what_comes_from_an_end_that_was_reset_left_it_before)
+{
+    struct wire w;
+
+    opened(&w);
+    a_sends(&w, .ctl = RST, .seq = 1);
+    expect_states(&w, "CLOSED", "CLOSED");
+    b_sends(&w, .seq = 1, .ack = 1, .len = 100);
+    expect_left_in(&w, "ESTABLISHED");
+    expect_states(&w, "CLOSED", "CLOSED");
+    assert_int_equal(last_verdict(&w), ESTAB_SEG_DROP_NO_CONNECTION);
+    wire_free(&w);
+}
+
+TEST(an_ack_of_the_fin_that_passed_a_moment_ago_is_not_known_yet)
+{
+    struct wire w;
+
+    wire_new(&w); /* captured at A: B is 20 ms away and back */
+    a_sends(&w, .ctl = SYN, .mss = 1460);
+    w.now += ESTAB_MS(20);
+    b_sends(&w, .ctl = SYN_ACK, .ack = 1, .mss = 1460);
+    a_sends(&w, .seq = 1, .ack = 1);
+    b_sends(&w, .ctl = FIN_ACK, .seq = 1, .ack = 1);
+    a_sends(&w, .seq = 1, .ack = 2);
+    expect_states(&w, "CLOSE-WAIT", "FIN-WAIT-2");
+    b_sends(&w, .seq = 2, .ack = 1);
+    expect_left_in(&w, "FIN-WAIT-1");
+    w.now += ESTAB_MS(40);
+    b_sends(&w, .seq = 2, .ack = 1);
+    expect_left_in(&w, "FIN-WAIT-2");
+    wire_free(&w);
+}

@@ -39,7 +39,7 @@ struct wire {
     unsigned n_segments;
     struct {
         uint16_t reason, verdict;
-        uint8_t from, state[2];
+        uint8_t from, left_in, state[2];
     } segment[WIRE_SEGMENTS];
     unsigned n_connections;
     struct connection last; /* as told of */
@@ -58,6 +58,7 @@ wire_segment(void *ctx, const struct segment_seen *s)
     w->segment[w->n_segments].reason = s->reason;
     w->segment[w->n_segments].verdict = s->verdict;
     w->segment[w->n_segments].from = s->from;
+    w->segment[w->n_segments].left_in = s->left_in;
     w->segment[w->n_segments].state[0] = s->conn->end[0].state;
     w->segment[w->n_segments].state[1] = s->conn->end[1].state;
     w->n_segments++;
