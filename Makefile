@@ -317,12 +317,15 @@ mutants: all $(tests)
 
 .PHONY: bench benches fuzz demo swarm
 benches: $(benches)
+# estab against its goals, beside lwIP in one run, and against what the machine can do.
 bench: $(benches)
+	@tools/setup --check bench
 	@for b in $(benches); do echo "== $$b"; $(RUNNER) $$b || exit 1; done
+	@echo '== bench/peers' && bench/peers --build $(BUILD) --svg docs/performance/lwip.svg
+	@echo '== bench/limits' && bench/limits --build $(BUILD)
 # Instructions per packet, round trip and connection against bench/instructions.golden: valgrind counts.
 .PHONY: bench-instructions
 bench-instructions: $(BUILD)/bench/bench
-	@tools/setup --check bench
 	@bench/instructions --check $(BUILD)/bench/bench || { rc=$$?; test $$rc = 77 || exit $$rc; }
 # estab and Linux over the same bad paths, through `estab wan`; WAN='--full' for every path.
 WAN ?=
@@ -406,7 +409,7 @@ help:
 	@echo 'make bite               whether the test of a rule fails when the rule is taken away'
 	@echo 'make mutants            who notices when a rule is taken away: matrix, lessons, swarm'
 	@echo 'make coverage           which lines and branches of the library the unit tests run'
-	@echo 'make bench              every benchmark'
+	@echo 'make bench              every benchmark; beside lwIP in the same run, and the floor of this machine'
 	@echo 'make bench-instructions instructions per packet, round trip, connection against the golden figures (valgrind)'
 	@echo 'make bench-wan          estab and Linux over long, slow and lossy paths (root); WAN=--full for all'
 	@echo 'make fuzz SECONDS=60    coverage-guided fuzzing of every target (clang)'

@@ -74,9 +74,22 @@ struct pair {
     uint8_t memory[BATCH][MTU + 36];
 };
 
+/* A sink that looks at each record and forgets it. */
+static void
+listen_to(void *ctx, const struct estab_trace *t)
+{
+    uint64_t *heard = ctx;
+
+    heard[t->kind]++;
+}
+
+static bool traced; /* the hosts made from now on have that sink */
+
 static void
 setup(struct pair *p, enum estab_family family)
 {
+    static uint64_t heard[256];
+
     struct estab_addr addr[2] = { estab_addr_v4(10, 0, 0, 1), estab_addr_v4(10, 0, 0, 2) };
 
     memset(p, 0, sizeof *p);
@@ -94,6 +107,10 @@ setup(struct pair *p, enum estab_family family)
         memset(cfg.secret, i + 1, sizeof cfg.secret);
         cfg.alloc = (struct estab_alloc){ .get = get, .put = put };
         cfg.memory_budget = (size_t)2 << 30;
+        if (traced) {
+            cfg.trace = listen_to;
+            cfg.trace_ctx = heard;
+        }
         cfg.max_connections = cfg.max_half_open = cfg.max_time_wait = 4000000;
         cfg.max_orphans = 4000000;
         cfg.port_min = 1024;
@@ -285,6 +302,14 @@ static void
 bulk_zero_copy(struct task *t)
 {
     bulk(t, true);
+}
+
+static void
+bulk_traced(struct task *t)
+{
+    traced = true;
+    bulk(t, true);
+    traced = false;
 }
 
 /* Both ends of a connection that opens, carries one octet each way and closes in full. The events
@@ -505,6 +530,14 @@ round_trips_1(struct task *t)
 }
 
 static void
+round_trips_traced(struct task *t)
+{
+    traced = true;
+    round_trips(t, 1);
+    traced = false;
+}
+
+static void
 round_trips_1000(struct task *t)
 {
     round_trips(t, 1000);
@@ -674,6 +707,8 @@ static struct workload workloads[] = {
     { "echo-1",         "1-byte round trips, 1 connection",        "1/CPU-s",    round_trips_1,     1e9,    ">= 5,000,000", { 0 }, 0, 0 },
     { "echo-1000",      "the same over 1,000 open",                "1/CPU-s",    round_trips_1000,  1e9,    ">= 2,500,000", { 0 }, 0, 0 },
     { "echo-10000",     "the same over 10,000 open",               "1/CPU-s",    round_trips_10000, 1e9,    ">= 2,000,000", { 0 }, 0, 0 },
+    { "bulk-traced",    "bulk, zero copy, with a trace sink",      "Gbit/CPU-s", bulk_traced,       8,      "", { 0 }, 0, 0 },
+    { "echo-traced",    "round trips, 1 connection, with a sink",  "1/CPU-s",    round_trips_traced, 1e9,   "", { 0 }, 0, 0 },
     { "floor-copy",     "memcpy of 1,460 B",                       "Gbit/CPU-s", floor_copy,        8,      "", { 0 }, 0, 0 },
     { "floor-sum",      "checksum of 1,460 B",                     "Gbit/CPU-s", floor_sum,         8,      "", { 0 }, 0, 0 },
     { "floor-copy-sum", "copy and checksum in one pass",           "Gbit/CPU-s", floor_copy_sum,    8,      "", { 0 }, 0, 0 },
