@@ -225,7 +225,8 @@ estab_dhcp_next_packet(struct estab_dhcp *c, struct estab_dhcp_packet *out, esta
     if (c->owed == DHCP_DISCOVER || c->owed == DHCP_REQUEST) {
         if (c->owed == DHCP_REQUEST && c->tries == 0)
             c->sent_at = now;
-        c->tries++;
+        if (c->tries < UINT8_MAX)
+            c->tries++;
         c->at = again_at(c, now);
     }
     c->owed = 0;

@@ -229,6 +229,26 @@ TEST(discover_is_repeated_with_growing_patience)
     assert_true(said.secs > 300);
 }
 
+/* For hours nobody answers; who then does is heard, and was not asked more often than at the beginning. */
+TEST(a_server_that_comes_after_hours_is_heard)
+{
+    struct estab_dhcp_config cfg = config();
+
+    start(&cfg);
+    for (unsigned i = 0; i < 600; i++) {
+        struct estab_dhcp before;
+
+        expect_sent(DHCP_DISCOVER);
+        before = client;
+        arrives(reply(DHCP_OFFER, 50, 3600), "OFFER");
+        client = before;
+        if (i < 4)
+            time_passes(estab_dhcp_deadline(&client) - now);
+        else
+            deadline_comes(ESTAB_SEC(63), ESTAB_SEC(65));
+    }
+}
+
 /* The waits are random, and the secret's. */
 TEST(two_clients_do_not_stay_in_step)
 {
