@@ -264,13 +264,13 @@ later(estab_time at, estab_time by)
 }
 
 /* RFC 2131 §4.4.5: T1 at a half, T2 at seven eighths of the lease, if the server says nothing
- * better; around T1 some chance, so that hosts do not stay in step. */
+ * better, and 0 is not; around T1 some chance, so that hosts do not stay in step. */
 static void
 set_times(struct estab_dhcp *c, const struct dhcp_message *m)
 {
     struct estab_lease *l = &c->lease;
     estab_time lease = ESTAB_SEC(m->lease);
-    estab_time t2 = m->has_t2 ? ESTAB_SEC(m->t2) : lease / 8 * 7;
+    estab_time t2 = m->has_t2 && m->t2 > 0 ? ESTAB_SEC(m->t2) : lease / 8 * 7;
     estab_time t1;
 
     l->renew_at = l->rebind_at = l->ends_at = ESTAB_NEVER;
@@ -278,7 +278,7 @@ set_times(struct estab_dhcp *c, const struct dhcp_message *m)
         return;
     if (t2 >= lease)
         t2 = lease / 8 * 7;
-    t1 = m->has_t1 ? ESTAB_SEC(m->t1) : lease / 2 - random_below(c, lease / 64);
+    t1 = m->has_t1 && m->t1 > 0 ? ESTAB_SEC(m->t1) : lease / 2 - random_below(c, lease / 64);
     if (t1 >= t2)
         t1 = t2 / 7 * 4;
     l->renew_at = later(c->sent_at, t1);

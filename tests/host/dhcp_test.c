@@ -506,10 +506,9 @@ TEST(the_servers_times_are_used_when_they_make_sense)
     static const struct {
         uint32_t t1, t2, want1, want2;
     } cases[] = {
-        { 100, 200, 100, 200 },
-        { 100, 4000, 100, 3150 },
-        { 300, 200, 114, 200 },
-        { UINT32_MAX, UINT32_MAX, 1800, 3150 },
+        { 100, 200, 100, 200 }, { 100, 4000, 100, 3150 },
+        { 300, 200, 114, 200 }, { UINT32_MAX, UINT32_MAX, 1800, 3150 },
+        { 0, 200, 114, 200 },   { 100, 0, 100, 3150 },
     };
 
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -526,6 +525,24 @@ TEST(the_servers_times_are_used_when_they_make_sense)
         assert_int_equal((client.lease.renew_at - now) / ESTAB_SEC(1), cases[i].want1);
         assert_int_equal((client.lease.rebind_at - now) / ESTAB_SEC(1), cases[i].want2);
     }
+}
+
+/* A server whose T1 and T2 are no time at all would be asked again by each of its own answers. */
+TEST(a_lease_is_not_renewed_at_once)
+{
+    struct reply m;
+
+    start_bound(3600);
+    deadline_comes(ESTAB_SEC(1700), ESTAB_SEC(1800));
+    expect_sent(DHCP_REQUEST);
+    m = reply(DHCP_ACK, 50, 3600);
+    add_seconds(&m, 58, 0);
+    add_seconds(&m, 59, 0);
+    arrives(m, "ACK");
+    time_passes(0);
+    expect_nothing_sent();
+    deadline_comes(ESTAB_SEC(1700), ESTAB_SEC(1800));
+    expect_sent(DHCP_REQUEST);
 }
 
 /* RFC 2131 §4.4.6. */
