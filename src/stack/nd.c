@@ -85,10 +85,11 @@ learn(struct estab_stack *s, unsigned ifindex, const uint8_t *addr, const uint8_
     struct neighbour *n;
 
     if (mac == NULL || mac_is_group(mac) || mac_is_zero(mac) || memcmp(mac, e->mac, 6) == 0)
-        return;
-    if (estab_neigh_learn(s->neighbours, ifindex, addr, mac, now, &n))
+        n = estab_neigh_find(s->neighbours, ifindex, addr, 16);
+    else if (estab_neigh_learn(s->neighbours, ifindex, addr, mac, now, &n))
         estab_link_release(s, n);
     estab_link_tell_memory(s);
+    /* RFC 4861 §6.3.4: also where he does not name his hardware address */
     if (n != NULL && router)
         n->router = true;
 }

@@ -303,3 +303,37 @@ TEST(short_lifetimes_do_not_fill_the_table_of_addresses)
     assert_int_equal(estab_stack_add_address(g.host[0], 1, &ours, 64), 0);
     seg_end(&g);
 }
+
+/* RFC 4861 §6.3.4, §7.2.5: who advertises as a router is one, also where he does not name his hardware address, and a
+ * gateway no more when he says that he is a router no longer. */
+TEST(a_router_without_a_hardware_address_in_its_advertisements_can_retire)
+{
+    static const uint8_t router[16] = { 0xfe, 0x80, [15] = 0x66 };
+    struct estab_addr far = addr_of("2001:db8:77::1"), us;
+    struct estab_endpoint to = { .addr = far, .port = 80 };
+    struct nd_message m = { .type = ND_NEIGHBOUR_ADVERT, .target = router, .link = stranger };
+    struct estab_address_info a;
+    struct segment g;
+    uint64_t cursor = 0;
+    estab_conn c;
+
+    seg_init(&g);
+    (void)seg_host(&g, autoconf);
+    seg_run(&g, ESTAB_SEC(3));
+    assert_true(estab_stack_next_address(g.host[0], &cursor, &a));
+    us = a.addr; /* link-local */
+    /* known as a neighbour before he is heard as a router */
+    {
+        struct nd_message asks = { .type = ND_NEIGHBOUR_SOLICIT, .target = us.bytes };
+
+        asks.link = stranger;
+        seg_say_nd(&g, stranger, router, us.bytes, &asks);
+    }
+    says_prefix(&g, 0, 64, 0x40, 86400, 86400);
+    seg_run(&g, ESTAB_SEC(3));
+    assert_int_equal(estab_connect(g.host[0], NULL, &to, NULL, &c, g.now), 0);
+    m.override = true;
+    seg_say_nd(&g, stranger, router, us.bytes, &m);
+    assert_int_equal(estab_connect(g.host[0], NULL, &to, NULL, &c, g.now), -ESTAB_ENETUNREACH);
+    seg_end(&g);
+}
