@@ -19,14 +19,16 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ethernet"))
-import live  # noqa: E402
-from live import Estab, Veth, check, expect, ip, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import live_checks  # noqa: E402
+from live_checks import ESTAB, MAC, Running, Veth, check, end, expect, ip, wait_for  # noqa: E402
 
-live.CHECKS.clear()
-live.__doc__ = __doc__
-MAC = "02:00:00:00:00:42"
+US = bytes.fromhex(MAC.replace(":", ""))
 AUTO = ("--packet", "vb", "--addr", "auto")
+
+
+def estab(*args, **more):
+    return Running(ESTAB, *args, **more)
 
 
 class Dnsmasq:
@@ -57,8 +59,7 @@ class Dnsmasq:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(10)
+        end(self.process)
         self.log.close()
 
 
@@ -89,7 +90,7 @@ class Server:
 
 def get(*arguments):
     """Our address as the server sees it, and the MSS."""
-    out, _ = Estab("get", *arguments).ends()
+    out, _ = estab("get", *arguments).ends()
     address, mss = out.decode().split()
     return address, int(mss)
 
@@ -174,7 +175,7 @@ def routes_and_mtu_of_the_lease_are_used():
 @check
 def a_lease_is_renewed_while_the_program_runs_and_given_back_at_its_end():
     with Veth(), Dnsmasq(*Dnsmasq.V4, "--dhcp-option=option:T1,3", "--dhcp-option=option:T2,60") as server:
-        with Estab("nc", *AUTO, "-4", "--mac", MAC, "-k", "-l", "5000") as e:
+        with estab("nc", *AUTO, "-4", "--mac", MAC, "-k", "-l", "5000") as e:
             wait_for("two renewals", lambda: server.text().count(b"DHCPACK(va)") >= 3)
             log = server.text()
             expect(log.count(b"DHCPDISCOVER(") == 1, log)
@@ -226,11 +227,11 @@ def an_address_offered_that_another_host_has_is_declined_and_another_taken():
             expect(is_leased(address) and address != "10.7.0.50", address)
             expect(b"DHCPDECLINE(va) 10.7.0.50" in server.text(), server.text())
         with Dnsmasq("--dhcp-range=10.7.0.50,10.7.0.50,255.255.255.0,10m"):
-            _, err = Estab("get", *AUTO, "-4", "http://10.7.0.1/").ends(1)
+            _, err = estab("get", *AUTO, "-4", "http://10.7.0.1/").ends(1)
             expect(b"the address that the DHCP server on vb offers, 10.7.0.50, is used by another host" in err and
                    err.count(b"\n") == 1, err)
         with Dnsmasq("--dhcp-range=10.7.0.50,10.7.0.50,255.255.255.0,10m") as server:
-            Estab("nc", *AUTO, "-4", "--probe", "off", "-w", "2", "10.7.0.1", "1").ends(1)
+            estab("nc", *AUTO, "-4", "--probe", "off", "-w", "2", "10.7.0.1", "1").ends(1)
             expect(b"DHCPACK(va) 10.7.0.50" in server.text() and b"DECLINE" not in server.text(), server.text())
         ip("addr", "del", "10.7.0.50/32", "dev", "lo")
 
@@ -239,7 +240,7 @@ def an_address_offered_that_another_host_has_is_declined_and_another_taken():
 def a_given_address_that_another_host_has_is_not_taken():
     with Veth():
         for address, length in ("10.7.0.1", 24), ("fd07::1", 64):
-            with Estab("nc", "--packet", "vb", "--addr", "%s/%d" % (address, length), "-l", "5000") as e:
+            with estab("nc", "--packet", "vb", "--addr", "%s/%d" % (address, length), "-l", "5000") as e:
                 _, err = e.ends(1)
                 expect(err == b"estab nc: the address %s is used by another host on vb\n" % address.encode(), err)
 
@@ -251,11 +252,11 @@ def a_given_address_that_nobody_has_is_announced_after_three_probes():
         s.bind(("va", 0x0806))
         s.settimeout(10)
         for how, probes in ("quick", 3), ("off", 0):
-            with Estab("nc", "--packet", "vb", "--mac", MAC, "--addr", "10.7.0.2/24", "--probe", how, "-l", "5000"):
+            with estab("nc", "--packet", "vb", "--mac", MAC, "--addr", "10.7.0.2/24", "--probe", how, "-l", "5000"):
                 seen = []
                 while not seen or seen[-1] != socket.inet_aton("10.7.0.2"):
                     f = s.recv(100)
-                    if f[6:12] == live.US and f[38:42] == socket.inet_aton("10.7.0.2"):
+                    if f[6:12] == US and f[38:42] == socket.inet_aton("10.7.0.2"):
                         seen.append(f[28:32])
                 expect(seen == [bytes(4)] * probes + [socket.inet_aton("10.7.0.2")], how, seen)
             while True:  # what is left of the first turn
@@ -275,7 +276,7 @@ def a_given_address_that_nobody_has_is_announced_after_three_probes():
 def where_nobody_answers_it_is_said_in_one_line():
     with Veth():
         start = time.monotonic()
-        waits = [(Estab("get", *AUTO, *options, "http://10.7.0.1/" if options != ("-6", ) else "http://[fd07::1]/"), words)
+        waits = [(estab("get", *AUTO, *options, "http://10.7.0.1/" if options != ("-6", ) else "http://[fd07::1]/"), words)
                  for options, words in (((), b"no router and no DHCP server answered in 10 s on vb"),
                                         (("-4", ), b"no DHCP server answered in 10 s on vb"),
                                         (("-6", ), b"no router answered in 10 s on vb"))]
@@ -288,7 +289,7 @@ def where_nobody_answers_it_is_said_in_one_line():
 
 @check
 def a_wait_for_an_address_can_be_interrupted():
-    with Veth(), Estab("get", *AUTO, "http://10.7.0.1/") as e:
+    with Veth(), estab("get", *AUTO, "http://10.7.0.1/") as e:
         time.sleep(1)
         e.process.send_signal(signal.SIGINT)
         start = time.monotonic()
@@ -305,12 +306,10 @@ def what_auto_cannot_do_is_said_before_anything_is_tried():
         (("--packet", "vb", "--addr", "auto", "--addr", "10.7.0.2/24"), b"auto"),
         (("--packet", "vb", "--addr", "auto", "--probe", "maybe"), b"not one of off, quick, rfc"),
     ):
-        _, err = Estab("get", *arguments, "http://www.test/").ends(2)
+        _, err = estab("get", *arguments, "http://www.test/").ends(2)
         expect(words in err and err.count(b"\n") == 1, arguments, err)
 
 
 if __name__ == "__main__":
-    if shutil.which("dnsmasq") is None:
-        print("skip: no dnsmasq (tools/setup test)")
-        sys.exit(77)
-    live.main()
+    live_checks.skip_unless(shutil.which("dnsmasq"), "no dnsmasq (tools/setup test)")
+    live_checks.main(__doc__)

@@ -11,8 +11,6 @@ One line per check; exit status 0, 1 when one failed, 77 when nothing could be t
 """
 import json
 import os
-import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -20,96 +18,17 @@ import sys
 import tempfile
 import time
 
-ESTAB = ""
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import live_checks  # noqa: E402
+from live_checks import (ESTAB, MAC, PACKET, Network, Running, Veth, check, expect, internet_checksum,  # noqa: E402
+                         ip, read_all, wait_for)
+
 DATA = os.urandom(1 << 20) * 3 + b"end"
-US = bytes.fromhex("020000000042")  # estab's hardware address where a check gives one
-CHECKS = []
+US = bytes.fromhex(MAC.replace(":", ""))  # estab's hardware address where a check gives one
 
 
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, *details):
-    if not condition:
-        raise Failed(" ".join(repr(d)[:400] for d in details))
-
-
-def ip(*args):
-    p = subprocess.run(["ip", *args], capture_output=True, text=True)
-    expect(p.returncode == 0, args, p.stderr)
-    return p.stdout
-
-
-def wait_for(what, question, limit=15):
-    """Asks until it is true. The limit only ends a test that has failed."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        got = question()
-        if got:
-            return got
-        time.sleep(0.02)
-    raise Failed("never: " + what)
-
-
-class Estab:
-    def __init__(self, *args, data=b""):
-        self.err = tempfile.TemporaryFile()
-        self.out = tempfile.TemporaryFile()
-        self.input = tempfile.TemporaryFile()
-        self.input.write(data)
-        self.input.seek(0)
-        self.process = subprocess.Popen([ESTAB, *args], stdin=self.input, stdout=self.out,
-                                        stderr=self.err)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def text(self, file):
-        file.seek(0)
-        return file.read()
-
-    def ends(self, status=0):
-        try:
-            got = self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            raise Failed("does not end", self.text(self.err))
-        expect(got == status, "exit status", got, self.text(self.err))
-        return self.text(self.out), self.text(self.err)
-
-
-class Veth:
-    """va is the kernel's, with 10.7.0.1 and fd07::1; vb is where estab listens."""
-
-    def __enter__(self):
-        ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
-        for device in "va", "vb":
-            ip("link", "set", device, "up")
-        ip("addr", "add", "10.7.0.1/24", "dev", "va")
-        ip("-6", "addr", "add", "fd07::1/64", "dev", "va", "nodad")
-        ip("-6", "addr", "add", "fe80::1/64", "dev", "va", "nodad")
-        return self
-
-    def __exit__(self, *_):
-        ip("link", "del", "va")
-
-
-PACKET = ("--packet", "vb", "--mac", "02:00:00:00:00:42", "--addr", "10.7.0.2/24", "--addr",
-          "fd07::2/64")
+def estab(*args, **more):
+    return Running(ESTAB, *args, **more)
 
 
 def connect(host, port, limit=15):
@@ -122,18 +41,9 @@ def connect(host, port, limit=15):
     return wait_for("connection to %s" % host, once, limit)
 
 
-def read_all(c):
-    parts = []
-    while True:
-        data = c.recv(1 << 16)
-        if not data:
-            return b"".join(parts)
-        parts.append(data)
-
-
 def echo_both_ways(host, *options):
     """The kernel sends to estab and reads what estab sends, at once."""
-    with Estab("nc", *options, "-l", "5000", data=DATA) as e:
+    with estab("nc", *options, "-l", "5000", data=DATA) as e:
         c = connect(host, 5000)
         c.settimeout(30)
         c.sendall(DATA)
@@ -142,15 +52,6 @@ def echo_both_ways(host, *options):
         c.close()
         out, _ = e.ends()
         expect(out == DATA, "what the kernel sent has changed on its way")
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while s >> 16:
-        s = (s & 0xFFFF) + (s >> 16)
-    return ~s & 0xFFFF
 
 
 def ping(host, size=56):
@@ -162,7 +63,7 @@ def ping(host, size=56):
     body = os.urandom(size)
     header = struct.pack("!BBHHH", 128 if six else 8, 0, 0, 0x4242, 1)
     if not six:
-        header = header[:2] + struct.pack("!H", checksum(header + body)) + header[4:]
+        header = header[:2] + struct.pack("!H", internet_checksum(header + body)) + header[4:]
     with s:
         try:
             s.sendto(header + body, (host, 0))
@@ -204,7 +105,7 @@ def what_nobody_speaks_stays_in_the_kernel_and_frames_are_captured():
             socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         lines, capture = d + "/lines", d + "/capture"
         raw.bind(("va", 0))
-        with Estab("nc", *PACKET, "--json", lines, "--pcap", capture, "-l", "5000") as e:
+        with estab("nc", *PACKET, "--json", lines, "--pcap", capture, "-l", "5000") as e:
             wait_for("the first frame", lambda: os.path.exists(lines) and os.path.getsize(lines))
             here = bytes.fromhex("02000000aaaa")
             for to in b"\xff" * 6, bytes.fromhex("0180c200000e"), US:
@@ -247,7 +148,7 @@ def packet_connects_to_the_kernel_which_then_sees_us_reachable():
             s.bind((address, 0))
             s.listen()
             s.settimeout(20)
-            with Estab("nc", *PACKET, address, str(s.getsockname()[1]), data=DATA) as e:
+            with estab("nc", *PACKET, address, str(s.getsockname()[1]), data=DATA) as e:
                 c, _ = s.accept()
                 expect(read_all(c) == DATA, "what estab sent has changed on its way")
                 c.sendall(DATA)
@@ -261,7 +162,7 @@ def packet_connects_to_the_kernel_which_then_sees_us_reachable():
 
 @check
 def the_kernel_pings_us_in_both_families():
-    with Veth(), Estab("nc", *PACKET, "-k", "-l", "5000"):
+    with Veth(), estab("nc", *PACKET, "-k", "-l", "5000"):
         for host in "10.7.0.2", "fd07::2":
             wait_for("an echo from " + host, lambda: ping(host))
             expect(ping(host, 1), host, "one octet")
@@ -275,7 +176,7 @@ def the_first_ping_may_be_the_largest():
         s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
         s.bind(("va", 0x0806))
         s.settimeout(10)
-        with Estab("nc", *PACKET, "-k", "-l", "5000"):
+        with estab("nc", *PACKET, "-k", "-l", "5000"):
             # Probes come first, with no address of the sender's; what is announced may be asked for.
             while s.recv(100)[28:32] != socket.inet_aton("10.7.0.2"):
                 pass
@@ -284,42 +185,22 @@ def the_first_ping_may_be_the_largest():
         s.close()
 
 
-class Far:
+class Far(Network):
     """Another host behind the kernel, which forwards, over a path of 1,400 octets."""
 
     def __enter__(self):
-        self.process = subprocess.Popen(["unshare", "-n", "sleep", "300"])
-        wait_for("a namespace", lambda: os.readlink("/proc/%d/ns/net" % self.process.pid) !=
-                 os.readlink("/proc/self/ns/net"))
-        ip("link", "add", "vc", "mtu", "1400", "type", "veth", "peer", "name", "vd", "mtu", "1400")
-        ip("link", "set", "vd", "netns", str(self.process.pid))
-        ip("link", "set", "vc", "up")
-        ip("addr", "add", "10.8.0.1/24", "dev", "vc")
-        ip("-6", "addr", "add", "fd08::1/64", "dev", "vc", "nodad")
-        for family, name in (("ipv4", "ip_forward"), ("ipv6", "conf/all/forwarding")):
-            with open("/proc/sys/net/%s/%s" % (family, name), "w") as f:
-                f.write("1")
-        self.run("ip", "link", "set", "vd", "up")
-        self.run("ip", "addr", "add", "10.8.0.2/24", "dev", "vd")
-        self.run("ip", "-6", "addr", "add", "fd08::2/64", "dev", "vd", "nodad")
-        self.run("ip", "route", "add", "default", "via", "10.8.0.1")
-        self.run("ip", "-6", "route", "add", "default", "via", "fd08::1")
+        super().__enter__()
+        self.joined_by("vc", "vd", 1400)
         return self
 
     def __exit__(self, *_):
         ip("link", "del", "vc")
-        self.process.kill()
-        self.process.wait()
-
-    def run(self, *command):
-        p = subprocess.run(["nsenter", "-t", str(self.process.pid), "-n", *command],
-                           capture_output=True, text=True)
-        expect(p.returncode == 0, command, p.stderr)
+        super().__exit__()
 
     def pings(self, host, size):
         code = "import sys; sys.path.insert(0, %r); import live; sys.exit(not live.ping(%r, %d))"
         here = os.path.dirname(os.path.abspath(__file__))
-        p = subprocess.run(["nsenter", "-t", str(self.process.pid), "-n", sys.executable, "-B", "-c",
+        p = subprocess.run(["nsenter", "-t", self.pid, "-n", sys.executable, "-B", "-c",
                             code % (here, host, size)])
         return p.returncode == 0
 
@@ -327,7 +208,7 @@ class Far:
 @check
 def a_large_echo_is_answered_over_a_narrow_path():
     """RFC 8201: the first answer of IPv6 may be lost, and brings the path's MTU; IPv4 is cut."""
-    with Veth(), Far() as far, Estab("nc", *PACKET, "--gateway", "10.7.0.1", "--gateway", "fd07::1",
+    with Veth(), Far() as far, estab("nc", *PACKET, "--gateway", "10.7.0.1", "--gateway", "fd07::1",
                                      "-k", "-l", "5000"):
         for host in "10.7.0.2", "fd07::2":
             wait_for("an echo from " + host, lambda: far.pings(host, 56))
@@ -353,7 +234,7 @@ def a_request_from_a_raw_socket_is_answered_as_arping_sees_it():
         mine = s.getsockname()[4]
         ask = (b"\xff" * 6 + mine + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + mine +
                socket.inet_aton("10.7.0.1") + bytes(6) + socket.inet_aton("10.7.0.2"))
-        with Estab("nc", *PACKET, "-k", "-l", "5000"):
+        with estab("nc", *PACKET, "-k", "-l", "5000"):
             while True:  # probes first, RFC 5227 §2.1.1
                 announced = s.recv(100)
                 expect(announced[:6] == b"\xff" * 6 and announced[6:12] == US, announced)
@@ -373,7 +254,7 @@ def a_request_from_a_raw_socket_is_answered_as_arping_sees_it():
 
 @check
 def what_the_kernel_forgets_it_finds_again_in_the_middle_of_a_stream():
-    with Veth(), Estab("nc", *PACKET, "-l", "5000", data=b"x") as e:
+    with Veth(), estab("nc", *PACKET, "-l", "5000", data=b"x") as e:
         c = connect("10.7.0.2", 5000)
         for i in range(20):
             c.sendall(DATA[:100000])
@@ -399,7 +280,7 @@ def a_router_advertisement_gives_us_an_address_that_answers():
         raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
         raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("va"))
         raw.bind(("fe80::1", 0, 0, socket.if_nametoindex("va")))
-        with Estab("nc", *PACKET, "-k", "-l", "5000"):
+        with estab("nc", *PACKET, "-k", "-l", "5000"):
             asked, ours = False, None
             while ours is None:
                 f = listen.recv(2000)
@@ -438,8 +319,8 @@ def two_hosts_meet_through_a_bridge_of_the_kernel():
             ip("link", "set", device, "up")
         for a, b, plus in (("10.7.0.2/24", "10.7.0.3/24", "10.7.0.2"),
                            ("fd07::2/64", "fd07::3/64", "fd07::2")):
-            with Estab("nc", "--tap", "tap1", "--addr", a, "-l", "5000", data=DATA) as server:
-                with Estab("nc", "--packet", "vb", "--addr", b, plus, "5000", data=DATA) as client:
+            with estab("nc", "--tap", "tap1", "--addr", a, "-l", "5000", data=DATA) as server:
+                with estab("nc", "--packet", "vb", "--addr", b, plus, "5000", data=DATA) as client:
                     expect(client.ends()[0] == DATA)
                     expect(server.ends()[0] == DATA)
     finally:
@@ -450,7 +331,7 @@ def two_hosts_meet_through_a_bridge_of_the_kernel():
 
 @check
 def http_is_served_on_ethernet():
-    with Veth(), Estab("http", *PACKET, "--port", "80", "www"):
+    with Veth(), estab("http", *PACKET, "--port", "80", "www"):
         c = connect("10.7.0.2", 80)
         c.sendall(b"GET /file HTTP/1.0\r\n\r\n")
         expect(read_all(c).endswith(DATA))
@@ -468,51 +349,23 @@ def what_cannot_be_is_said_in_one_line():
         (("--packet", "lo"), b"--addr"),
         (("--tap", "lo"), b"lo"),
     ):
-        _, err = Estab("nc", *arguments, "10.7.0.1", "1").ends(1)
+        _, err = estab("nc", *arguments, "10.7.0.1", "1").ends(1)
         expect(words in err and err.count(b"\n") == 1, arguments, err)
     for wrong in "01:00:00:00:00:01", "0:0:0:0:0:0", "x", "02:00:00:00:00:01:02":
-        Estab("nc", "--mac", wrong, "10.7.0.1", "1").ends(2)
+        estab("nc", "--mac", wrong, "10.7.0.1", "1").ends(2)
 
 
-def main():
-    global ESTAB
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    if os.environ.get("ESTAB_LIVE_ETHERNET") != "1":
-        if os.geteuid() != 0 or shutil.which("unshare") is None or subprocess.run(
-                ["unshare", "--net", "--mount", "true"]).returncode:
-            print("skip: no right to a network namespace")
-            sys.exit(77)
-        os.environ["ESTAB_LIVE_ETHERNET"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
-    ESTAB = os.path.abspath(sys.argv[1])
-    words = sys.argv[2:]
-    ip("link", "set", "lo", "up")
-    if not os.path.exists("/dev/net/tun"):
-        print("skip: there is no /dev/net/tun")
-        sys.exit(77)
-    failures = 0
-    with tempfile.TemporaryDirectory() as directory:
-        os.chdir(directory)
+class Www:
+    """What the checks serve."""
+
+    def __enter__(self):
         os.mkdir("www")
         with open("www/file", "wb") as f:
             f.write(DATA)
-        for function in CHECKS:
-            name = function.__name__
-            if words and not any(word in name for word in words):
-                continue
-            start = time.monotonic()
-            try:
-                function()
-                links = ip("-br", "link")
-                expect(links.count("\n") == 1, "left behind:", links)
-                print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
-            except (Failed, OSError, subprocess.SubprocessError) as problem:
-                failures += 1
-                print(f"FAIL {name}: {problem}", flush=True)
-        os.chdir("/")
-    sys.exit(1 if failures else 0)
+
+    def __exit__(self, *_):
+        pass
 
 
 if __name__ == "__main__":
-    main()
+    live_checks.main(__doc__, Www())

@@ -284,4 +284,4 @@ def tshark_reads_our_captures():
 
 
 if __name__ == "__main__":
-    live.main()
+    live.main(__doc__)

@@ -25,110 +25,22 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 from xml.etree import ElementTree
 
-ESTAB = ""
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import live_checks  # noqa: E402
+from live_checks import ESTAB, Network, Running, Skipped, called, end, expect, sh, wait_for  # noqa: E402
+
 DATA = os.urandom(1 << 19) * 2 + b"end"
 LARGEST = os.urandom(65507)
 MAC_A, MAC_B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 A = ("--packet", "vb", "--mac", MAC_A, "--addr", "10.7.0.2/24", "--addr", "fd07::2/64",
      "--gateway", "10.7.0.1", "--gateway", "fd07::1")
 B = ("--tap", "tap1", "--mac", MAC_B, "--addr", "10.7.0.3/24", "--addr", "fd07::3/64")
-CHECKS = []
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def check(what):
-    """`what`: how the line of the table begins."""
-    def add(function):
-        CHECKS.append((what, function))
-        return function
-    return add
-
-
-def expect(condition, *details):
-    if not condition:
-        raise Failed(" ".join(repr(d)[:700] for d in details))
-
-
-def sh(*args, status=0, limit=60, **more):
-    """Runs somebody else's tool to its end: what it printed."""
-    if shutil.which(args[0]) is None:
-        raise Skipped("there is no " + args[0])
-    try:
-        p = subprocess.run(args, capture_output=True, text=True, timeout=limit, **more)
-    except subprocess.TimeoutExpired as late:
-        raise Failed("does not end", args, late.stdout)
-    expect(status is None or p.returncode == status, args, p.returncode, p.stdout, p.stderr)
-    return p.stdout
-
-
-def wait_for(what, question, limit=20):
-    """Asks until it is true. The limit only ends a test that has failed."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        got = question()
-        if got:
-            return got
-        time.sleep(0.03)
-    raise Failed("never: " + what)
-
-
-class Running:
-    """A process until the end of the block; its output in files."""
-
-    def __init__(self, *args, data=None, namespace=None):
-        self.out, self.err, self.input = (tempfile.TemporaryFile() for _ in range(3))
-        self.input.write(data or b"")
-        self.input.seek(0)
-        if namespace:
-            args = ("nsenter", "-t", namespace, "-n", *args)
-        self.process = subprocess.Popen(args, stdout=self.out, stderr=self.err,
-                                        stdin=subprocess.PIPE if data is None else self.input)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        if self.process.stdin:
-            self.process.stdin.close()
-
-    def printed(self):
-        self.out.seek(0)
-        return self.out.read()
-
-    def told(self):
-        self.err.seek(0)
-        return self.err.read().decode()
-
-    def ends(self, status=0, limit=60):
-        try:
-            got = self.process.wait(limit)
-        except subprocess.TimeoutExpired:
-            raise Failed("does not end", self.told())
-        expect(got == status, "exit status", got, self.told())
-        return self.printed()
 
 
 def estab(*args, **more):
@@ -141,51 +53,30 @@ def is_there(*hosts):
             ["ping", "-n", "-c1", "-W1", host], stdout=subprocess.DEVNULL).returncode == 0)
 
 
-class World:
-    far = ""  # the pid that holds the far namespace
+class World(Network):
+    """The bridge and what is on it; the network is the far kernel's."""
 
     def __enter__(self):
+        super().__enter__()
         sh("ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
         sh("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
         sh("ip", "tuntap", "add", "dev", "tap1", "mode", "tap")
         for device in "va", "tap1":
             sh("ip", "link", "set", device, "master", "br0")
-        for device in "lo", "va", "vb", "tap1", "br0":
+        for device in "va", "vb", "tap1", "br0":
             sh("ip", "link", "set", device, "up")
         sh("ip", "addr", "add", "10.7.0.1/24", "dev", "br0")
         sh("ip", "-6", "addr", "add", "fd07::1/64", "dev", "br0", "nodad")
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"],
-                                       stdout=subprocess.PIPE)
-        self.holder.stdout.readline()
-        self.far = str(self.holder.pid)
-        sh("ip", "link", "add", "rf", "type", "veth", "peer", "name", "fr", "netns", self.far)
-        self.narrow(1300, 1300)
-        sh("ip", "link", "set", "rf", "up")
-        sh("ip", "addr", "add", "10.8.0.1/24", "dev", "rf")
-        sh("ip", "-6", "addr", "add", "fd08::1/64", "dev", "rf", "nodad")
-        self.there("ip", "link", "set", "lo", "up")
-        self.there("ip", "link", "set", "fr", "up")
-        self.there("ip", "addr", "add", "10.8.0.2/24", "dev", "fr")
-        self.there("ip", "-6", "addr", "add", "fd08::2/64", "dev", "fr", "nodad")
-        self.there("ip", "route", "add", "default", "via", "10.8.0.1")
-        self.there("ip", "-6", "route", "add", "default", "via", "fd08::1")
-        for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
-            with open("/proc/sys/net/" + name, "w") as f:
-                f.write("1")
+        self.joined_by("rf", "fr", 1300)
+        os.mkdir("www")
+        with open("www/file", "wb") as f:
+            f.write(DATA)
         return self
 
     def narrow(self, near, far):
         """The link to the far kernel: its MTU at the router, and what really gets through."""
         sh("ip", "link", "set", "rf", "mtu", str(near))
-        self.there("ip", "link", "set", "fr", "mtu", str(far))
-
-    def there(self, *args, **more):
-        return sh("nsenter", "-t", self.far, "-n", *args, **more)
-
-    def __exit__(self, *_):
-        self.holder.kill()
-        self.holder.wait()
-        self.holder.stdout.close()
+        self.run("ip", "link", "set", "fr", "mtu", str(far))
 
 
 W = World()
@@ -195,7 +86,7 @@ LISTENER = ("nc", "-k", "-l")
 # --- echo ---
 
 
-@check("the kernel's ping, both families, 56 to 65,507 octets")
+@called("the kernel's ping, both families, 56 to 65,507 octets")
 def ping_from_the_kernel():
     with estab(*LISTENER, *A, "5000"):
         is_there("10.7.0.2", "fd07::2")
@@ -205,54 +96,54 @@ def ping_from_the_kernel():
                 expect(" 0% packet loss" in out, host, size, out)
 
 
-@check("estab ping to the kernel, both families, 56 to 65,507 octets")
+@called("estab ping to the kernel, both families, 56 to 65,507 octets")
 def ping_to_the_kernel():
     for host in "10.7.0.1", "fd07::1":
         for size in "56", "65507":
             with estab("ping", *A, "-c", "3", "-i", "200ms", "-s", size, host) as p:
-                out = p.ends().decode()
+                out = p.ends()[0].decode()
                 expect("3 received" in out or " 0%" in out, host, size, out)
 
 
-@check("estab ping to another estab, both families")
+@called("estab ping to another estab, both families")
 def ping_between_two_estabs():
     with estab(*LISTENER, *B, "5000"):
         is_there("10.7.0.3", "fd07::3")
         for host in "10.7.0.3", "fd07::3":
             with estab("ping", *A, "-c", "3", "-i", "200ms", host) as p:
-                out = p.ends().decode()
+                out = p.ends()[0].decode()
                 expect("3 received" in out or " 0%" in out, host, out)
 
 
-@check("estab ping to nobody: the router's and our own word for it")
+@called("estab ping to nobody: the router's and our own word for it")
 def ping_to_nobody():
     with estab("ping", *A, "-c", "1", "-W", "6", "10.8.0.99") as p:
         p.ends(1)
-        expect("10.7.0.1" in p.printed().decode() + p.told(), p.printed(), p.told())
+        expect("10.7.0.1" in (p.printed() + p.told()).decode(), p.printed(), p.told())
 
 
 # --- ways ---
 
 
-@check("traceroute and tracepath to estab from beyond a router, both families")
+@called("traceroute and tracepath to estab from beyond a router, both families")
 def ways_to_estab():
     with estab(*LISTENER, *A, "5000"):
         is_there("10.7.0.2", "fd07::2")
         for family, host, router in (("-4", "10.7.0.2", "10.8.0.1"), ("-6", "fd07::2", "fd08::1")):
-            out = W.there("traceroute", family, "-n", "-q1", "-w3", "-m5", host)
+            out = W.run("traceroute", family, "-n", "-q1", "-w3", "-m5", host)
             lines = out.strip().splitlines()[1:]
             expect(len(lines) == 2 and router in lines[0] and host in lines[1], out)
-            out = W.there("traceroute", family, "-n", "-I", "-q1", "-w3", "-m5", host)
+            out = W.run("traceroute", family, "-n", "-I", "-q1", "-w3", "-m5", host)
             expect(out.strip().splitlines()[-1].split()[:2] == ["2", host], out)
-            out = W.there("tracepath", family, "-n", "-m5", host)
+            out = W.run("tracepath", family, "-n", "-m5", host)
             expect("reached" in out and "pmtu 1300" in out, out)
 
 
-@check("estab ping --trace over a router, both families")
+@called("estab ping --trace over a router, both families")
 def ways_from_estab():
     for host, router in (("10.8.0.2", "10.7.0.1"), ("fd08::2", "fd07::1")):
         with estab("ping", *A, "--trace", host) as p:
-            out = p.ends().decode()
+            out = p.ends()[0].decode()
             expect(router in out and host in out, out)
 
 
@@ -262,7 +153,7 @@ def ways_from_estab():
 def serve_there(address):
     """The far kernel as a client of estab http, and what it got."""
     url = "http://%s/file" % ("[%s]" % address if ":" in address else address)
-    return W.there("curl", "-s", "-g", "-m", "50", "-o", "got", "-w", "%{size_download} %{time_total}",
+    return W.run("curl", "-s", "-g", "-m", "50", "-o", "got", "-w", "%{size_download} %{time_total}",
                    url)
 
 
@@ -271,21 +162,21 @@ def got_it(out):
         expect(hashlib.sha256(f.read()).digest() == hashlib.sha256(DATA).digest(), "changed", out)
 
 
-@check("a document over a narrow link: packet too big is heard")
+@called("a document over a narrow link: packet too big is heard")
 def path_mtu_is_told():
     with estab("http", *A, "--port", "80", "--json", "records", "www"):
         is_there("10.7.0.2", "fd07::2")
         for host in "10.7.0.2", "fd07::2":
             # the far end must not tell by its MSS
-            W.there("ip", "route", "change", "default", "via", "10.8.0.1", "advmss", "1460")
-            W.there("ip", "-6", "route", "change", "default", "via", "fd08::1", "advmss", "1440")
+            W.run("ip", "route", "change", "default", "via", "10.8.0.1", "advmss", "1460")
+            W.run("ip", "-6", "route", "change", "default", "via", "fd08::1", "advmss", "1440")
             got_it(serve_there(host))
     with open("records") as f:
         text = f.read()
     expect("RETRANSMIT_MTU" in text, "nothing was sent again smaller")
 
 
-@check("a document through a black hole: found without ICMP")
+@called("a document through a black hole: found without ICMP")
 def path_mtu_black_hole():
     W.narrow(1500, 1300)  # what is larger vanishes at the far end of the veth
     try:
@@ -300,7 +191,7 @@ def path_mtu_black_hole():
 # --- datagrams ---
 
 
-@check("65,507 octets of UDP in fragments from the kernel, both families")
+@called("65,507 octets of UDP in fragments from the kernel, both families")
 def large_datagrams_from_the_kernel():
     for host in "10.7.0.2", "fd07::2":
         with estab("nc", *A, "-u", "-l", "7000") as p:
@@ -312,7 +203,7 @@ def large_datagrams_from_the_kernel():
             s.close()
 
 
-@check("65,507 octets of UDP in fragments to the kernel, both families")
+@called("65,507 octets of UDP in fragments to the kernel, both families")
 def large_datagrams_to_the_kernel():
     for host in "10.7.0.1", "fd07::1":
         s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
@@ -325,7 +216,7 @@ def large_datagrams_to_the_kernel():
         s.close()
 
 
-@check("65,507 octets of UDP from one estab to another")
+@called("65,507 octets of UDP from one estab to another")
 def large_datagrams_between_two_estabs():
     for host in "10.7.0.3", "fd07::3":
         with estab("nc", *B, "-u", "-l", "7002") as p:
@@ -339,7 +230,7 @@ def large_datagrams_between_two_estabs():
 # --- neighbours ---
 
 
-@check("the kernel's neighbour table has estab REACHABLE, with its address")
+@called("the kernel's neighbour table has estab REACHABLE, with its address")
 def neighbour_table():
     with estab(*LISTENER, *A, "5000"):
         is_there("10.7.0.2", "fd07::2")
@@ -350,7 +241,7 @@ def neighbour_table():
             expect(MAC_A in entry.group(0), entry.group(0))
 
 
-@check("estab's neighbour table has the kernel, in ss")
+@called("estab's neighbour table has the kernel, in ss")
 def estabs_own_table():
     with estab(*LISTENER, *A, "--control", "control", "5000"):
         is_there("10.7.0.2", "fd07::2")
@@ -361,7 +252,7 @@ def estabs_own_table():
         expect(MAC_A in out and "10.7.0.2" in out and "fd07::2" in out, out)
 
 
-@check("arping and ndisc6 find estab's hardware address")
+@called("arping and ndisc6 find estab's hardware address")
 def arping_and_ndisc6():
     with estab(*LISTENER, *A, "5000"):
         is_there("10.7.0.2", "fd07::2")
@@ -420,22 +311,21 @@ class Dnsmasq:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(10)
+        end(self.process)
 
 
-@check("dnsmasq gives an address by DHCP, one by RA, and a name")
+@called("dnsmasq gives an address by DHCP, one by RA, and a name")
 def dhcp_dns_and_ra():
     with Dnsmasq(), Www():
         for family in "-4", "-6":
             with estab("get", "--packet", "vb", "--mac", MAC_A, "--addr", "auto", family,
                        "http://www.test/file") as p:
-                expect(p.ends() == DATA, "changed", family, p.told())
+                expect(p.ends()[0] == DATA, "changed", family, p.told())
         with open("dnsmasq.log") as f:
             expect("DHCPACK" in f.read(), "no lease was given")
 
 
-@check("rdisc6 and ndisc6 see a host that has configured itself")
+@called("rdisc6 and ndisc6 see a host that has configured itself")
 def ndisc6_of_a_slaac_address():
     with Dnsmasq():
         sh("rdisc6", "-1", "-q", "br0", status=None)
@@ -500,7 +390,7 @@ def serves_still(http):
     expect(got.endswith(DATA), "it serves no more")
 
 
-@check("nmap -sS -sU -O sees every port as it is, and does no harm")
+@called("nmap -sS -sU -O sees every port as it is, and does no harm")
 def nmap():
     """Without limits of answers each closed port says so."""
     with estab("http", *A, "--port", "80", "--control", "control", "--set", "rst-per-second=1000000",
@@ -515,7 +405,7 @@ def nmap():
         serves_still(http)
 
 
-@check("nmap meets the limit of answers: no port is called open that is not")
+@called("nmap meets the limit of answers: no port is called open that is not")
 def nmap_meets_the_limits():
     with estab("http", *A, "--port", "80", "--control", "control", "--set", "rst-per-second=50",
                "www") as http:
@@ -531,53 +421,9 @@ def nmap_meets_the_limits():
         serves_still(http)
 
 
-def main():
-    global ESTAB
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    if os.environ.get("ESTAB_LIVE_STATION") != "1":
-        if os.geteuid() != 0 or shutil.which("unshare") is None or subprocess.run(
-                ["unshare", "--net", "--mount", "true"]).returncode:
-            print("skip: no right to a network namespace")
-            sys.exit(77)
-        os.environ["ESTAB_LIVE_STATION"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
-    ESTAB = os.path.abspath(sys.argv[1])
-    words = sys.argv[2:]
-    if not os.path.exists("/dev/net/tun"):
-        print("skip: there is no /dev/net/tun")
-        sys.exit(77)
-    table, failures = [], 0
-    with tempfile.TemporaryDirectory() as directory:
-        os.chdir(directory)
-        os.mkdir("www")
-        with open("www/file", "wb") as f:
-            f.write(DATA)
-        with W:
-            for what, function in CHECKS:
-                name = function.__name__
-                if words and not any(word in name for word in words):
-                    continue
-                start = time.monotonic()
-                try:
-                    function()
-                    result = "yes"
-                    print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
-                except Skipped as why:
-                    result = f"skipped: {why}"
-                    print(f"skip {name}: {why}", flush=True)
-                except (Failed, OSError, subprocess.SubprocessError) as problem:
-                    failures += 1
-                    result = "NO"
-                    print(f"FAIL {name}: {problem}", flush=True)
-                table.append((what, result, time.monotonic() - start))
-        os.chdir("/")
-    width = max(len(what) for what, _, _ in table) if table else 0
-    print("\nestab among other hosts, Linux " + os.uname().release)
-    for what, result, seconds in table:
-        print(f"  {what:<{width}}  {result:<4} {seconds:5.1f} s")
-    sys.exit(1 if failures else 0)
+def nothing():
+    """The world stays from check to check."""
 
 
 if __name__ == "__main__":
-    main()
+    live_checks.main(__doc__, W, nothing, table="estab among other hosts, Linux " + os.uname().release)

@@ -11,40 +11,20 @@ One line per check; exit status 0, 1 when one failed, 77 when nothing could be t
 """
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-ESTAB = ""
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import live_checks  # noqa: E402
+from live_checks import ESTAB, MAC, PACKET, Failed, Network, Veth, check, expect, sh, wait_for  # noqa: E402
+
 HERE, THERE = "10.9.0.1", "10.9.0.2"  # the kernel, estab
 HERE6, THERE6 = "fd00:9::1", "fd00:9::2"
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, *details):
-    if not condition:
-        raise Failed(" ".join(repr(d)[:600] for d in details))
-
-
-def sh(*args):
-    p = subprocess.run(args, capture_output=True, text=True)
-    expect(p.returncode == 0, args, p.stderr)
-    return p.stdout
 
 
 def run(*args, data=b"", status=0):
@@ -60,26 +40,11 @@ def run(*args, data=b"", status=0):
     return out.decode(), err.decode()
 
 
-def wait_for(what, question, limit=15):
-    """Asks until it is true. The limit only ends a test that has failed."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        got = question()
-        if got:
-            return got
-        time.sleep(0.02)
-    raise Failed("never: " + what)
-
-
-class Running:
+class Running(live_checks.Running):
     """An estab that runs until the end of the block; with --control c it has answered there."""
 
-    def __init__(self, *args, **streams):
-        streams.setdefault("stdin", subprocess.PIPE)
-        self.args = args
-        self.err = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([ESTAB, *args], stdout=subprocess.PIPE, stderr=self.err,
-                                        **streams)
+    def __init__(self, *args):
+        super().__init__(ESTAB, *args, data=None)
 
     def __enter__(self):
         if "--control" in self.args:
@@ -88,18 +53,11 @@ class Running:
 
     def answers(self):
         if self.process.poll() is not None:
-            self.err.seek(0)
-            raise Failed("has ended", self.args, self.err.read())
+            raise Failed("has ended", self.args, self.told())
         return subprocess.run([ESTAB, "ss", "--control", "c"], capture_output=True).returncode == 0
 
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.communicate(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+    def has_printed(self, octets):
+        wait_for(repr(octets), lambda: self.printed() == octets)
 
 
 def ss(*args):
@@ -108,26 +66,6 @@ def ss(*args):
 
 def rows(*args):
     return json.loads(ss("--json", *args))
-
-
-class Veth:
-    """va is the kernel's, with 10.7.0.1, fd07::1 and fe80::1; vb is where estab is a station."""
-
-    def __enter__(self):
-        sh("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
-        for device in "va", "vb":
-            sh("ip", "link", "set", device, "up")
-        sh("ip", "addr", "add", "10.7.0.1/24", "dev", "va")
-        for address in "fd07::1/64", "fe80::1/64":
-            sh("ip", "-6", "addr", "add", address, "dev", "va", "nodad")
-        return self
-
-    def __exit__(self, *_):
-        sh("ip", "link", "del", "va")
-
-
-US = "02:00:00:00:00:42"
-PACKET = ("--packet", "vb", "--mac", US, "--addr", "10.7.0.2/24", "--addr", "fd07::2/64")
 
 
 def advertise(device, prefix, lifetime=1800, valid=86400, preferred=14400):
@@ -194,7 +132,7 @@ def ss_shows_what_a_router_has_advertised():
         expect(1700 < default["valid-s"] <= 1800 and default["preference"] == "medium", default)
         expect([r for r in routes if r["route"] == "2001:db8:7::/64" and r["origin"] == "router"])
         text = ss("--links", "--routes")
-        expect(f"ethernet mtu 1500 mac {US}" in text, text)
+        expect(f"ethernet mtu 1500 mac {MAC}" in text, text)
         expect("default via fe80::1 dev vb origin router expires 1" in text, text)
         advertise("va", "2001:db8:7::", lifetime=0)
         wait_for("no default router", lambda: not [
@@ -383,35 +321,16 @@ def a_host_with_a_secret_is_the_same_again():
 # --- ping ---
 
 
-class Router:
+class Router(Network):
     """The kernel forwards from estab's device to a third host with 10.8.0.2 and fd08::2."""
 
     def __enter__(self):
-        self.far = subprocess.Popen(["unshare", "--net", "sleep", "1000"])
-        wait_for("a network of its own", lambda: os.readlink("/proc/%d/ns/net" % self.far.pid) !=
-                 os.readlink("/proc/self/ns/net"))
-        sh("ip", "link", "add", "ra", "type", "veth", "peer", "name", "rb", "netns",
-           str(self.far.pid))
-        sh("ip", "addr", "add", "10.8.0.1/24", "dev", "ra")
-        sh("ip", "-6", "addr", "add", "fd08::1/64", "dev", "ra", "nodad")
-        sh("ip", "link", "set", "ra", "up")
-        self.there("ip", "addr", "add", "10.8.0.2/24", "dev", "rb")
-        self.there("ip", "-6", "addr", "add", "fd08::2/64", "dev", "rb", "nodad")
-        self.there("ip", "link", "set", "rb", "up")
-        self.there("ip", "route", "add", "default", "via", "10.8.0.1")
-        self.there("ip", "-6", "route", "add", "default", "via", "fd08::1")
-        for name, value in (("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1"),
-                            ("ipv4/icmp_ratelimit", "0"), ("ipv6/icmp/ratelimit", "0")):
-            with open("/proc/sys/net/" + name, "w", encoding="ascii") as f:
-                f.write(value)
+        super().__enter__()
+        self.joined_by("ra", "rb")
         return self
 
-    def there(self, *args):
-        sh("nsenter", "--net=/proc/%d/ns/net" % self.far.pid, *args)
-
     def __exit__(self, *_):
-        self.far.kill()
-        self.far.wait()
+        super().__exit__()
         wait_for("the end of the third host", lambda: " ra" not in sh("ip", "link"))
 
 
@@ -482,7 +401,7 @@ def ping_tells_who_says_no():
 def ping_finds_where_the_path_is_narrow():
     with Router() as r:
         sh("ip", "link", "set", "ra", "mtu", "1300")
-        r.there("ip", "link", "set", "rb", "mtu", "1300")
+        r.run("ip", "link", "set", "rb", "mtu", "1300")
         out, _ = run("ping", "-M", "do", "-s", "1400", "-c", "2", "-i", "0.1", "-W", "3", "10.8.0.2",
                      status=1)
         expect(f"From {HERE} icmp_seq=1 Frag needed and DF set (mtu = 1300)\n" in out, out)
@@ -664,13 +583,13 @@ def nc_listens_over_udp():
         with Running("nc", "-u", "-l", "7000", "--control", "c") as p:
             one, two = when_up(7000, host), when_up(7000, host)
             one.send(b"first")
-            expect(os.read(p.process.stdout.fileno(), 100) == b"first")
+            p.has_printed(b"first")
             p.process.stdin.write(b"answer")
             p.process.stdin.flush()
             expect(one.recv(100) == b"answer")
             two.send(b"not for you")
             one.send(b"second")
-            expect(os.read(p.process.stdout.fileno(), 100) == b"second")
+            p.has_printed(b"firstsecond")
             expect("ESTAB" in ss("-u"), ss("-u"))
             one.close()
             two.close()
@@ -681,50 +600,13 @@ def nc_listens_over_udp():
 @check
 def nc_listens_on_over_udp():
     with Running("nc", "-u", "-k", "-l", "7000", "--control", "c") as p:
-        for text in b"one", b"two":
+        for text, all_of_it in (b"one", b"one"), (b"two", b"onetwo"):
             with when_up(7000) as s:
                 s.send(text)
-                expect(os.read(p.process.stdout.fileno(), 100) == text)
+                p.has_printed(all_of_it)
                 p.process.stdin.write(b"answer to " + text)
                 p.process.stdin.flush()
                 expect(s.recv(100) == b"answer to " + text)
 
 
-def main():
-    global ESTAB
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    if os.environ.get("ESTAB_LIVE_TOOLS") != "1":
-        if os.geteuid() != 0 or shutil.which("unshare") is None or subprocess.run(
-                ["unshare", "--net", "--mount", "true"]).returncode:
-            print("skip: no right to a network namespace")
-            sys.exit(77)
-        os.environ["ESTAB_LIVE_TOOLS"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
-    ESTAB = os.path.abspath(sys.argv[1])
-    words = sys.argv[2:]
-    sh("ip", "link", "set", "lo", "up")
-    if not os.path.exists("/dev/net/tun"):
-        print("skip: there is no /dev/net/tun")
-        sys.exit(77)
-    failures = 0
-    with tempfile.TemporaryDirectory() as directory:
-        os.chdir(directory)
-        for function in CHECKS:
-            name = function.__name__
-            if words and not any(word in name for word in words):
-                continue
-            start = time.monotonic()
-            try:
-                function()
-                links = sh("ip", "-br", "link")
-                expect(links.count("\n") == 1, "left behind:", links)
-                print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
-            except (Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as problem:
-                failures += 1
-                print(f"FAIL {name}: {problem!r}", flush=True)
-        os.chdir("/")
-    sys.exit(failures > 0)
-
-
-main()
+live_checks.main(__doc__)

@@ -14,7 +14,6 @@ import ctypes
 import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -23,26 +22,14 @@ import sys
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import live_checks  # noqa: E402
+from live_checks import ESTAB, check, expect  # noqa: E402
+
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 LEFT, RIGHT = "10.8.0.1", "10.8.0.2"
-ESTAB = ""
 FAR = None  # the process that holds the other namespace
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, *details):
-    if not condition:
-        raise Failed(" ".join(repr(d)[:400] for d in details))
 
 
 def far(function):
@@ -361,49 +348,30 @@ def a_device_that_was_there_keeps_what_it_has():
         ip("link", "del", "pre0")
 
 
-def main():
-    global ESTAB, FAR
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    if os.environ.get("ESTAB_LIVE") != "1":
-        flags = ["--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-        os.environ["ESTAB_LIVE"] = "1"
-        if shutil.which("unshare") is None or subprocess.run(["unshare", *flags, "true"]).returncode:
-            print("skip: no right to a network namespace")
-            sys.exit(77)
-        os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])
-    ESTAB = os.path.abspath(sys.argv[1])
-    words = sys.argv[2:]
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    FAR = subprocess.Popen(
-        ["unshare", "--net", "sh", "-c", "ip link set lo up; echo; exec sleep 1000"],
-        stdout=subprocess.PIPE, preexec_fn=lambda: LIBC.prctl(1, signal.SIGKILL))
-    FAR.stdout.readline()
-    probe = subprocess.run([ESTAB, "wan", "--duration", "0.01", "wan0", f"{FAR.pid}:wan0"],
-                           capture_output=True)
-    if b"no right" in probe.stderr or b"there is no" in probe.stderr:
-        print("skip:", probe.stderr.decode().strip())
+class Far:
+    """The other namespace, where an estab can have a device at all."""
+
+    def __enter__(self):
+        global FAR
+        FAR = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "ip link set lo up; echo; exec sleep 1000"],
+            stdout=subprocess.PIPE, preexec_fn=lambda: LIBC.prctl(1, signal.SIGKILL))
+        FAR.stdout.readline()
+        probe = subprocess.run([ESTAB, "wan", "--duration", "0.01", "wan0", f"{FAR.pid}:wan0"],
+                               capture_output=True).stderr
+        if b"no right" in probe or b"there is no" in probe:
+            self.__exit__()
+            live_checks.skip_unless(False, probe.decode().strip())
+
+    def __exit__(self, *_):
         FAR.kill()
-        sys.exit(77)
-    failures = 0
-    for function in CHECKS:
-        name = function.__name__
-        if words and not any(word in name for word in words):
-            continue
-        start = time.monotonic()
-        try:
-            function()
-            names = [n for _, n in socket.if_nameindex() + far(socket.if_nameindex)]
-            expect(names == ["lo", "lo"], "left behind:", names)
-            print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
-        except (Failed, OSError, ValueError, subprocess.SubprocessError) as problem:
-            failures += 1
-            print(f"FAIL {name}: {problem}", flush=True)
-    FAR.kill()
-    FAR.wait()
-    sys.stdout.flush()
-    os._exit(1 if failures else 0)  # threads of a failed check may still wait
+        FAR.wait()
+
+
+def nothing_is_left():
+    names = [n for _, n in socket.if_nameindex() + far(socket.if_nameindex)]
+    expect(names == ["lo", "lo"], "left behind:", names)
 
 
 if __name__ == "__main__":
-    main()
+    live_checks.main(__doc__, Far(), nothing_is_left, users=True, mount=False)
