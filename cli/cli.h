@@ -14,6 +14,7 @@ int estab_cmd_replay(int argc, char **argv);
 int estab_cmd_script(int argc, char **argv);
 int estab_cmd_set(int argc, char **argv);
 int estab_cmd_ss(int argc, char **argv);
+int estab_cmd_top(int argc, char **argv);
 int estab_cmd_trace(int argc, char **argv);
 int estab_cmd_wan(int argc, char **argv);
 

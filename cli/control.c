@@ -3,6 +3,7 @@
 #include "cli/control.h"
 #include "cli/host.h"
 #include "cli/knobs.h"
+#include "cli/running.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -92,6 +93,15 @@ say_connection(struct control_client *c, const struct estab_status *st, estab_ti
         estab_control_say(c, "\n");
         return;
     }
+    estab_control_say(c,
+                      "\tsk=%" PRIx64 "\tsnd-ring=%" PRIu32 "\tsnd-buf=%" PRIu32
+                      "\trcv-ring=%" PRIu32 "\trcv-buf=%" PRIu32,
+                      (uint64_t)st->conn, t->send_ring, st->send_limit, t->receive_ring,
+                      st->receive_limit);
+    if (st->error != 0)
+        estab_control_say(c, "\terror=%s", estab_err_text(st->error));
+    if (st->soft_error != 0)
+        estab_control_say(c, "\tsoft-error=%s", estab_err_text(st->soft_error));
     estab_control_say(c,
                       "\torphan=%d\tmss=%" PRIu32 "\tcwnd=%" PRIu32 "\tssthresh=%" PRIu32
                       "\tflight=%" PRIu32 "\tsacked=%" PRIu32 "\tlost=%" PRIu32 "\tsnd-wnd=%" PRIu32
@@ -328,14 +338,33 @@ remove_abandoned(const struct sockaddr_un *at)
     close(fd);
 }
 
+/* What has a place of its own is found by `estab ss` all the same. */
+static void
+link_to(struct control *control)
+{
+    char *whole = realpath(control->path, NULL);
+
+    if (whole == NULL || strlen(whole) >= sizeof control->path ||
+        !estab_running_path(control->link) || (unlink(control->link) < 0 && errno != ENOENT) ||
+        symlink(whole, control->link) < 0)
+        control->link[0] = '\0';
+    free(whole);
+}
+
 int
 estab_control_open(struct control *control, struct host *host, const char *path,
                    struct failure *why)
 {
     struct sockaddr_un at = { .sun_family = AF_UNIX };
+    char own[RUNNING_PATH];
+    const bool is_named = path != NULL;
     mode_t mask;
     int bound;
 
+    if (!is_named && !estab_running_path(own))
+        return 0;
+    if (!is_named)
+        path = own;
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
         control->clients[i] = (struct control_client){ .control = control, .fd = -1 };
     if (strlen(path) >= sizeof at.sun_path)
@@ -351,10 +380,12 @@ estab_control_open(struct control *control, struct host *host, const char *path,
     if (bound < 0 || listen(control->fd, CONTROL_CLIENTS) < 0) {
         estab_fail(why, "cannot make the control socket %.200s: %s", path, strerror(errno));
         close(control->fd);
-        return -1;
+        return is_named ? -1 : 0; /* nobody has asked for it */
     }
     control->host = host;
     strcpy(control->path, path);
+    if (is_named)
+        link_to(control);
     return estab_loop_watch(host->loop, &control->watch, control->fd, EPOLLIN, client_arrives,
                             control, why);
 }
@@ -369,5 +400,7 @@ estab_control_close(struct control *control)
     estab_loop_unwatch(control->host->loop, &control->watch);
     close(control->fd);
     unlink(control->path);
+    if (control->link[0] != '\0')
+        unlink(control->link);
     control->host = NULL;
 }

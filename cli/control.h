@@ -46,11 +46,13 @@ struct control {
     struct host *host; /* NULL: not open */
     int fd;
     char path[108];
+    char link[108]; /* to it, where `estab ss` looks (running.h); "" */
     struct loop_watch watch;
     struct control_client clients[CONTROL_CLIENTS];
 };
 
-/* Opens the socket; one that a process left behind is replaced, one that answers is not. */
+/* Opens the socket; one that a process left behind is replaced, one that answers is not. `path`
+ * NULL: where `estab ss` looks, and when there is no such place there is no socket. */
 int estab_control_open(struct control *control, struct host *host, const char *path,
                        struct failure *why);
 void estab_control_close(struct control *control);

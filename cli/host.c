@@ -291,9 +291,7 @@ make(struct host *host, const struct options *options, bool keepalive, loop_even
         return -1;
     if (estab_join_wait(&host->join, why) < 0)
         return -1;
-    if (options->control != NULL)
-        return estab_control_open(&host->control, host, options->control, why);
-    return 0;
+    return estab_control_open(&host->control, host, options->control, why);
 }
 
 /* A descriptor that was closed when we started must not become the device or the capture: what is

@@ -20,7 +20,8 @@ static const struct {
     { "replay", "play a capture to a host, and see what that makes of it", estab_cmd_replay },
     { "script", "play a script of hosts, segments and faults, and judge it", estab_cmd_script },
     { "set", "change a setting of a running host", estab_cmd_set },
-    { "ss", "show the sockets of a running host", estab_cmd_ss },
+    { "ss", "show the sockets of running hosts", estab_cmd_ss },
+    { "top", "the connections of all running hosts, those that move most first", estab_cmd_top },
     { "trace", "what happened in a capture: who closed, who reset and why", estab_cmd_trace },
     { "wan", "a slow, long, bad path between two TUN devices", estab_cmd_wan },
 };

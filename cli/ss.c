@@ -6,6 +6,7 @@
 #include "cli/asking.h"
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/running.h"
 #include "cli/ss_filter.h"
 
 #include <getopt.h>
@@ -13,9 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 struct ss_options {
     const char *control;
+    bool processes, extended, memory;
+    unsigned watch_ms; /* 0: once */
     bool tcp, udp, listening, all, info, json, summary, no_header;
     bool only_ipv4, only_ipv6;
     bool links, routes, neighbours, counters;
@@ -76,11 +81,30 @@ print_info(const struct ask_record *r)
     printf("\n");
 }
 
+static bool
+shows_sockets(const struct ss_options *o)
+{
+    return !o->links && !o->routes && !o->neighbours && !o->counters;
+}
+
 /* As ss(8): the column is left out where it would be the same in every line. */
 static bool
 shows_netid(const struct ss_options *o)
 {
     return o->tcp == o->udp;
+}
+
+/* Its handle, and what has gone wrong with it. */
+static void
+print_extended(const struct ask_record *r)
+{
+    static const char *const names[] = { "sk", "error", "soft-error" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (estab_ask_has(r, names[i]))
+            printf(" %s:%s", names[i], estab_ask_value(r, names[i]));
+    if (strcmp(estab_ask_value(r, "orphan"), "1") == 0)
+        printf(" orphan");
 }
 
 static void
@@ -97,7 +121,16 @@ print_socket(const struct ask_record *r, const struct ss_options *o)
     if (estab_ask_has(r, "timer"))
         printf(" timer:(%s,%sms,%s)", estab_ask_value(r, "timer"), estab_ask_value(r, "timer-ms"),
                estab_ask_value(r, "retransmissions"));
+    if (o->processes)
+        printf(" users:((\"%s\",pid=%s))", estab_ask_value(r, "process"),
+               estab_ask_value(r, "pid"));
+    if (o->extended)
+        print_extended(r);
     printf("\n");
+    if (o->memory && estab_ask_has(r, "snd-buf"))
+        printf("\t skmem:(r%s,rb%s,t%s,tb%s)\n", estab_ask_value(r, "rcv-ring"),
+               estab_ask_value(r, "rcv-buf"), estab_ask_value(r, "snd-ring"),
+               estab_ask_value(r, "snd-buf"));
     if (o->info && (estab_ask_has(r, "cwnd") || strcmp(estab_ask_value(r, "netid"), "udp") == 0))
         print_info(r);
 }
@@ -120,19 +153,30 @@ is_wanted(const struct ask_record *r, const struct ss_options *o)
 }
 
 static void
-show_sockets(char *text, const struct ss_options *o, bool *first)
+show_head(const struct ss_options *o)
+{
+    if (o->json || o->no_header)
+        return;
+    if (shows_netid(o))
+        printf("%-5s ", "Netid");
+    printf("%-10s %6s %6s %26s %26s%s\n", "State", "Recv-Q", "Send-Q", "Local Address:Port",
+           "Peer Address:Port", o->processes ? " Process" : "");
+}
+
+static void
+show_sockets(char *text, const struct ss_options *o, const struct running_host *host, bool *first)
 {
     struct ask_record r;
+    char pid[24];
 
-    if (!o->json && !o->no_header) {
-        if (shows_netid(o))
-            printf("%-5s ", "Netid");
-        printf("%-10s %6s %6s %26s %26s\n", "State", "Recv-Q", "Send-Q", "Local Address:Port",
-               "Peer Address:Port");
-    }
+    snprintf(pid, sizeof pid, "%ld", host->pid);
     while (estab_ask_next(&text, &r)) {
         if (!is_wanted(&r, o))
             continue;
+        if (r.n + 2 <= ASK_FIELDS) {
+            r.fields[r.n++] = (struct ask_field){ "process", host->command };
+            r.fields[r.n++] = (struct ask_field){ "pid", pid };
+        }
         if (o->json)
             estab_ask_print_json(&r, *first);
         else
@@ -141,32 +185,40 @@ show_sockets(char *text, const struct ss_options *o, bool *first)
     }
 }
 
-/* How many there are of what, whatever else was asked for. */
+/* How many there are of what, whatever else was asked for; of all hosts together. */
+struct summary {
+    unsigned tcp, udp, established, half_open, orphans, time_wait, listening;
+};
+
 static void
-show_summary(char *text)
+count_sockets(char *text, struct summary *s)
 {
-    unsigned tcp = 0, udp = 0, established = 0, half_open = 0, orphans = 0, time_wait = 0,
-             listening = 0;
     struct ask_record r;
 
     while (estab_ask_next(&text, &r)) {
         const char *state = estab_ask_value(&r, "state");
 
         if (strcmp(estab_ask_value(&r, "netid"), "udp") == 0) {
-            udp++;
+            s->udp++;
             continue;
         }
-        tcp++;
-        established += strcmp(state, "ESTABLISHED") == 0;
-        half_open += strcmp(state, "SYN-RECEIVED") == 0;
-        time_wait += strcmp(state, "TIME-WAIT") == 0;
-        listening += strcmp(state, "LISTEN") == 0;
-        orphans += strcmp(estab_ask_value(&r, "orphan"), "1") == 0;
+        s->tcp++;
+        s->established += strcmp(state, "ESTABLISHED") == 0;
+        s->half_open += strcmp(state, "SYN-RECEIVED") == 0;
+        s->time_wait += strcmp(state, "TIME-WAIT") == 0;
+        s->listening += strcmp(state, "LISTEN") == 0;
+        s->orphans += strcmp(estab_ask_value(&r, "orphan"), "1") == 0;
     }
+}
+
+static void
+show_summary(const struct summary *s)
+{
     printf("Total: %u\n"
            "TCP:   %u (estab %u, synrecv %u, orphaned %u, timewait %u, listening %u)\n"
            "UDP:   %u\n",
-           tcp + udp, tcp, established, half_open, orphans, time_wait, listening, udp);
+           s->tcp + s->udp, s->tcp, s->established, s->half_open, s->orphans, s->time_wait,
+           s->listening, s->udp);
 }
 
 /* --- the network --- */
@@ -271,29 +323,97 @@ show_network(char *text, const struct ss_options *o, bool *first)
     }
 }
 
-/* Asks, and shows the answer; the exit status. */
+/* What was asked for of one host; the exit status. */
 static int
-show(const struct ss_options *o, const char *request, bool *first)
+show(const struct ss_options *o, const struct running_host *host, struct summary *summary,
+     bool *first)
 {
-    char *text = estab_ask("ss", o->control, request);
+    const struct {
+        bool is_wanted;
+        const char *request;
+    } views[] = {
+        { o->links, "links" },           { o->routes, "routes" },
+        { o->neighbours, "neighbours" }, { o->counters, "counters" },
+        { shows_sockets(o), "sockets" },
+    };
+    int status = 0;
 
-    if (text == NULL)
-        return 1;
-    if (strcmp(request, "sockets") != 0)
-        show_network(text, o, first);
-    else if (o->summary)
-        show_summary(text);
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        char *text = views[i].is_wanted ? estab_ask("ss", host->path, views[i].request) : NULL;
+
+        if (text == NULL) {
+            status |= views[i].is_wanted;
+            continue;
+        }
+        if (strcmp(views[i].request, "sockets") != 0)
+            show_network(text, o, first);
+        else if (o->summary)
+            count_sockets(text, summary);
+        else
+            show_sockets(text, o, host, first);
+        free(text);
+    }
+    return status;
+}
+
+/* All of it, of the host that was named or of every one that runs. */
+static int
+show_all(const struct ss_options *o)
+{
+    static struct running_host hosts[RUNNING_MAX];
+    struct summary summary = { 0 };
+    struct failure why;
+    bool first = true;
+    int n = 1, status = 0;
+
+    if (o->control != NULL)
+        estab_running_at(&hosts[0], o->control);
     else
-        show_sockets(text, o, first);
-    free(text);
-    return 0;
+        n = estab_running_list(hosts, &why);
+    if (n < 0)
+        return estab_ask_complain("ss", "%s", why.text);
+    if (o->json)
+        printf("[\n");
+    else if (shows_sockets(o) && !o->summary)
+        show_head(o);
+    for (int i = 0; i < n; i++) {
+        if (!o->json && !shows_sockets(o) && n > 1)
+            printf("%s%s, process %ld:\n", i > 0 ? "\n" : "", hosts[i].command, hosts[i].pid);
+        status |= show(o, &hosts[i], &summary, &first);
+    }
+    if (o->json)
+        printf("\n]\n");
+    else if (o->summary && shows_sockets(o))
+        show_summary(&summary);
+    return estab_ask_finish("ss") | status;
+}
+
+/* Again and again until a signal ends it or nobody reads it any more. */
+static int
+watch(const struct ss_options *o)
+{
+    const struct timespec pause = { .tv_sec = o->watch_ms / 1000,
+                                    .tv_nsec = (long)(o->watch_ms % 1000) * 1000000 };
+    const bool has_screen = isatty(STDOUT_FILENO);
+
+    for (;;) {
+        if (has_screen)
+            printf("\033[H\033[J");
+        if (show_all(o) != 0)
+            return 1;
+        if (nanosleep(&pause, NULL) < 0)
+            return 1;
+        if (!has_screen)
+            printf("\n");
+    }
 }
 
 /* --- the commands --- */
 
 static const char ss_help[] =
-    "usage: estab ss --control PATH [OPTION]... [FILTER]...\n"
-    "Shows the sockets of a running host, as ss(8) does the kernel's: those that are connected, or\n"
+    "usage: estab ss [OPTION]... [FILTER]...\n"
+    "Shows the sockets of all hosts of yours that run, as ss(8) does the kernel's: those that are\n"
+    "connected, or\n"
     "  -l, --listening   those that wait for somebody\n"
     "  -a, --all         both, and what is only half a connection: SYN-RECV, TIME-WAIT\n"
     "  -t, --tcp         only TCP\n"
@@ -302,6 +422,9 @@ static const char ss_help[] =
     "  -6, --ipv6        only IPv6\n"
     "  -i, --info        with round trips, windows and congestion\n"
     "  -o, --options     with the timer that runs (it always is)\n"
+    "  -p, --processes   with the process that they are in\n"
+    "  -m, --memory      with the octets of memory behind their buffers, and their limits\n"
+    "  -e, --extended    with their handles and what has gone wrong\n"
     "  -n, --numeric     no names (there never are)\n"
     "  -H, --no-header   no line above them\n"
     "  -s, --summary     how many there are of what\n"
@@ -310,14 +433,35 @@ static const char ss_help[] =
     "      --neighbours  who was found on the links instead\n"
     "      --counters    what became of packets and why others were sent instead\n"
     "      --json        everything about them as a JSON array\n"
-    "      --control PATH  the socket that the host was given with --control\n"
+    "      --watch[=S]   again every S seconds (1), until a signal\n"
+    "      --control PATH  only the host that was given this with --control\n"
     "  -h, --help        this text\n"
     "Filters, of which all must hold: state NAME, exclude NAME, sport = :N, dport != :N,\n"
     "src ADDR[/LEN], dst ADDR[/LEN]. A state is established, syn-sent, syn-recv, fin-wait-1,\n"
     "fin-wait-2, time-wait, close-wait, last-ack, closing, listening, closed; or all, connected,\n"
     "synchronized, bucket, big.\n";
 
-enum { OPT_CONTROL = 256, OPT_LINKS, OPT_ROUTES, OPT_NEIGHBOURS, OPT_COUNTERS, OPT_JSON };
+enum {
+    OPT_CONTROL = 256,
+    OPT_LINKS,
+    OPT_ROUTES,
+    OPT_NEIGHBOURS,
+    OPT_COUNTERS,
+    OPT_WATCH,
+    OPT_JSON
+};
+
+static bool
+take_seconds(const char *text, unsigned *ms)
+{
+    char *end;
+    double s = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(s >= 0.1 && s <= 3600))
+        return false;
+    *ms = (unsigned)(s * 1000);
+    return true;
+}
 
 /* -1: to go on, else the exit status. */
 static int
@@ -335,6 +479,10 @@ take_ss_options(struct ss_options *o, int argc, char **argv)
         { "numeric", no_argument, NULL, 'n' },
         { "no-header", no_argument, NULL, 'H' },
         { "summary", no_argument, NULL, 's' },
+        { "processes", no_argument, NULL, 'p' },
+        { "memory", no_argument, NULL, 'm' },
+        { "extended", no_argument, NULL, 'e' },
+        { "watch", optional_argument, NULL, OPT_WATCH },
         { "help", no_argument, NULL, 'h' },
         { "links", no_argument, NULL, OPT_LINKS },
         { "routes", no_argument, NULL, OPT_ROUTES },
@@ -349,7 +497,7 @@ take_ss_options(struct ss_options *o, int argc, char **argv)
 
     opterr = 0;
     optind = 1;
-    while ((c = getopt_long(argc, argv, ":latu46ionHsh", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":latu46ionpmeHsh", longs, NULL)) != -1) {
         switch (c) {
         case 'l':
             o->listening = true;
@@ -377,6 +525,21 @@ take_ss_options(struct ss_options *o, int argc, char **argv)
             break;
         case 'H':
             o->no_header = true;
+            break;
+        case 'p':
+            o->processes = true;
+            break;
+        case 'm':
+            o->memory = true;
+            break;
+        case 'e':
+            o->extended = true;
+            break;
+        case OPT_WATCH:
+            if (!take_seconds(optarg != NULL ? optarg : "1", &o->watch_ms)) {
+                estab_ask_complain("ss", "--watch %.100s: not a time, 0.1 to 3600 seconds", optarg);
+                return 2;
+            }
             break;
         case 's':
             o->summary = true;
@@ -417,7 +580,6 @@ estab_cmd_ss(int argc, char **argv)
 {
     struct ss_options o = { 0 };
     struct failure why;
-    bool first = true;
     int status = take_ss_options(&o, argc, argv);
 
     if (status >= 0)
@@ -427,28 +589,9 @@ estab_cmd_ss(int argc, char **argv)
         estab_ask_complain("ss", "%s", why.text);
         return 2;
     }
-    if (o.control == NULL) {
-        estab_ask_complain("ss", "give --control PATH, as the host was started with");
-        return 2;
-    }
     if (o.json && o.summary) {
         estab_ask_complain("ss", "-s goes not with --json");
         return 2;
     }
-    if (o.json)
-        printf("[\n");
-    status = 0;
-    if (o.links)
-        status |= show(&o, "links", &first);
-    if (o.routes)
-        status |= show(&o, "routes", &first);
-    if (o.neighbours)
-        status |= show(&o, "neighbours", &first);
-    if (o.counters)
-        status |= show(&o, "counters", &first);
-    if (!o.links && !o.routes && !o.neighbours && !o.counters)
-        status |= show(&o, "sockets", &first);
-    if (o.json)
-        printf("\n]\n");
-    return estab_ask_finish("ss") | status;
+    return o.watch_ms > 0 ? watch(&o) : show_all(&o);
 }

@@ -15,6 +15,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -572,6 +573,75 @@ def control_sockets_of_others_are_left_alone():
     with open("c", encoding="utf-8") as f:
         expect(f.read() == "a file")
     os.unlink("c")
+
+
+@check
+def running_hosts_are_found():
+    os.mkdir("run", 0o700)
+    os.environ["XDG_RUNTIME_DIR"] = os.path.abspath("run")
+    os.environ["XDG_RUNTIME_DIR"] += "/"  # as some set it
+    try:
+        out, _ = run("ss", "-a")
+        expect(out.count(b"\n") == 1, out)  # nobody runs
+        first = estab("nc", "-l", "7000")
+        second = estab("nc", "-l", "7001", "--addr", "10.9.1.2/24", "--gateway", "10.9.1.1", "--control", "c",
+                       stdin=subprocess.DEVNULL)
+        own = f"run/estab/{first.pid}"
+        for _ in range(500):
+            if os.path.exists(own) and os.path.exists(f"run/estab/{second.pid}"):
+                break
+            time.sleep(0.01)
+        expect(stat.S_IMODE(os.stat("run/estab").st_mode) == 0o700)
+        expect(stat.S_IMODE(os.stat(own).st_mode) == 0o600)
+        out, _ = run("ss", "-ltnp")
+        for p, port in ((first, b"7000"), (second, b"7001")):
+            line = [x for x in out.splitlines() if b"*:" + port in x]
+            expect(len(line) == 1 and b'users:(("estab nc",pid=%d))' % p.pid in line[0], out)
+        sockets = json.loads(run("ss", "-a", "--json")[0])
+        expect({s["pid"] for s in sockets} == {first.pid, second.pid}, sockets)
+        expect(b"listening 2)" in run("ss", "-s")[0])
+        expect(b"7001" not in run("ss", "-lH", "--control", own)[0])
+        expect(run("ss", "--links")[0].count(b", process ") == 2)
+        c = socket.create_connection((THERE, 7000), timeout=10)
+        c.sendall(b"0123456789")
+        expect(first.stdout.read(10) == b"0123456789")
+        out, _ = run("ss", "-tem")
+        expect(b" sk:" in out and b"skmem:(r" in out, out)
+        sockets = [s for s in json.loads(run("ss", "-t", "--json")[0]) if s["state"] == "ESTABLISHED"]
+        expect(len(sockets) == 1 and sockets[0]["received"] == 10 and sockets[0]["rcv-buf"] > 0, sockets)
+        out, _ = run("top", "-n", "2", "-d", "0.1")
+        expect(out.count(b"2 hosts, 1 connection, 1 listening") == 2 and out.count(b"%d ESTAB" % first.pid) == 2, out)
+        watched = estab("ss", "-tH", "--watch=0.1")
+        lines = [watched.stdout.readline() for _ in range(4)]
+        expect(lines.count(b"\n") == 2 and b"ESTAB" in lines[0] + lines[1], lines)
+        watched.terminate()
+        watched.communicate(timeout=10)
+        run("ss", "--watch=0", status=2)
+        run("top", "-d", "never", status=2)
+        c.close()
+        first.kill()
+        first.communicate(timeout=10)
+        expect(os.path.exists(own))
+        out, _ = run("ss", "-lH")
+        expect(b"7000" not in out and b"7001" in out and not os.path.exists(own), out)  # and tidied up
+        second.terminate()
+        second.communicate(timeout=10)
+        expect(os.listdir("run/estab") == [] and not os.path.exists("c"), os.listdir("run/estab"))
+        # a directory that others can write into is not ours: nothing is made, nobody is found
+        os.chmod("run/estab", 0o777)
+        third = estab("nc", "-l", "7000", "--control", "c", stdin=subprocess.DEVNULL)
+        for _ in range(500):
+            if os.path.exists("c"):
+                break
+            time.sleep(0.01)
+        expect(os.listdir("run/estab") == [] and run("ss", "-lH")[0] == b"")
+        third.terminate()
+        third.communicate(timeout=10)
+    finally:
+        del os.environ["XDG_RUNTIME_DIR"]
+        shutil.rmtree("run")
+    _, err = run("ss", status=1)
+    expect(b"give --control PATH" in err, err)
 
 
 # --- devices ---
