@@ -11,7 +11,8 @@
 #include "drivers/random.h"
 #include "trace/html.h"
 #include "trace/list.h"
-#include "trace/story.h"
+#include "trace/qlog.h"
+#include "trace/xpl.h"
 #include "view/view.h"
 
 #include <errno.h>
@@ -21,7 +22,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum trace_mode { MODE_LIST, MODE_LADDER, MODE_JSON, MODE_RECORDS, MODE_SVG, MODE_HTML };
+enum trace_mode {
+    MODE_LIST,
+    MODE_LADDER,
+    MODE_JSON,
+    MODE_RECORDS,
+    MODE_SVG,
+    MODE_HTML,
+    MODE_XPL,
+    MODE_QLOG
+};
 
 struct trace_options {
     enum trace_mode mode;
@@ -30,7 +40,8 @@ struct trace_options {
     unsigned width, least;
     bool ascii, colour, unfold, help, numbered;
     uint64_t max_packets;    /* 0: all */
-    const char *out, *title; /* --svg */
+    const char *out, *title; /* --svg, --html, --xpl */
+    int from;                /* --from: END_A, END_B; -1: who sent more */
 };
 
 struct trace_run {
@@ -40,6 +51,7 @@ struct trace_run {
     struct view_json *json;
     struct story story;
     struct html_report html;
+    struct qlog qlog;
     struct new_file file;
     bool has_origin;
     int error; /* errno of standard output */
@@ -62,6 +74,9 @@ help(void)
         "  --records [N]  every segment of connection N, or of all, as trace records in JSON lines\n"
         "  --svg FILE     connection -n, or the first, as a moving picture; --title TEXT above it\n"
         "  --html FILE    everything as one page for a browser: list, ladder, replay, plots\n"
+        "  --xpl FILE     connection -n, or the first, as a plot for xplot: time and sequence numbers\n"
+        "  --from END     with --xpl: what the client or the server sent (else who sent more)\n"
+        "  --qlog [N]     connection N, or all, as qlog: JSON text sequences (RFC 7464)\n"
         "  -n N           which connection\n"
         "  --all          with --list also what is merely worth knowing\n"
         "  --unfold       draw every segment in the ladder\n"
@@ -131,6 +146,22 @@ parse_option(void *ctx, char **argv, int argc, int *i)
             return usage_error("--html", "the name of a file is wanted");
         o->out = value;
         o->mode = MODE_HTML;
+    } else if (estab_words_value("--xpl", argv, argc, i, &value)) {
+        if (value == NULL || *value == '\0')
+            return usage_error("--xpl", "the name of a file is wanted");
+        o->out = value;
+        o->mode = MODE_XPL;
+    } else if (estab_words_value("--from", argv, argc, i, &value)) {
+        if (value != NULL && strcmp(value, "client") == 0)
+            o->from = END_A;
+        else if (value != NULL && strcmp(value, "server") == 0)
+            o->from = END_B;
+        else
+            return usage_error("--from", "client or server is wanted");
+    } else if ((got = may_have_number("--qlog", argv, argc, i, &o->only)) != 0) {
+        if (got < 0)
+            return usage_error("--qlog", "the number of a connection is wanted");
+        o->mode = MODE_QLOG;
     } else if (estab_words_value("--title", argv, argc, i, &value)) {
         if (value == NULL)
             return usage_error("--title", "a text is wanted");
@@ -181,7 +212,7 @@ parse(struct trace_options *o, int argc, char **argv)
     const struct words_taker taker = { parse_option, take_file };
     int status;
 
-    *o = (struct trace_options){ .least = 2 };
+    *o = (struct trace_options){ .least = 2, .from = -1 };
     estab_words_look(&o->width, &o->ascii, &o->colour);
     status = estab_words_take(&taker, o, argc, argv);
     if (status != 0 || o->help)
@@ -243,7 +274,11 @@ show_segment(void *ctx, const struct segment_seen *s)
     struct trace_run *run = ctx;
     uint64_t only = run->o->only;
 
-    if (run->o->mode == MODE_SVG || run->o->mode == MODE_HTML) {
+    if (run->o->mode == MODE_QLOG) {
+        (void)estab_qlog_segment(&run->qlog, s);
+        return;
+    }
+    if (run->o->mode == MODE_SVG || run->o->mode == MODE_HTML || run->o->mode == MODE_XPL) {
         if (!estab_story_take(&run->story, s))
             run->error = ENOMEM;
         return;
@@ -262,7 +297,9 @@ show_connection(void *ctx, const struct connection *c)
         (void)estab_list_connection(&run->list, c, put, run);
     else if (run->o->mode == MODE_JSON)
         (void)estab_list_json(&run->list, c, put, run);
-    else if (run->o->mode == MODE_SVG)
+    else if (run->o->mode == MODE_QLOG)
+        (void)estab_qlog_connection(&run->qlog, c);
+    else if (run->o->mode == MODE_SVG || run->o->mode == MODE_XPL)
         estab_story_end(&run->story, c);
     else if (run->o->mode == MODE_HTML)
         (void)estab_html_connection(&run->html, c);
@@ -290,6 +327,15 @@ stop(int number)
 
 /* ---- the run ---- */
 
+/* The name of the capture without its directories. */
+static const char *
+base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
 static int
 open_views(struct trace_run *run)
 {
@@ -304,6 +350,13 @@ open_views(struct trace_run *run)
     };
     const struct view_json_options json = { .origin = 0 };
 
+    if (run->o->mode == MODE_QLOG) {
+        const struct trace_source_options *from = &run->o->source;
+
+        run->qlog = (struct qlog){ .write = put, .ctx = run, .only = run->o->only };
+        (void)estab_qlog_begin(&run->qlog,
+                               base_name(from->file != NULL ? from->file : from->device));
+    }
     if (run->o->mode == MODE_LADDER)
         run->ladder = estab_view_ladder_new(&ladder, put, run);
     if (run->o->mode == MODE_RECORDS)
@@ -343,7 +396,7 @@ read_all(struct trace_run *run, struct analysis *a, struct trace_source *source,
     return 0;
 }
 
-/* The file of --svg or --html, whole or not at all. */
+/* The file of --svg, --html or --xpl, whole or not at all. */
 static int
 write_picture(struct trace_run *run, struct failure *why)
 {
@@ -354,21 +407,16 @@ write_picture(struct trace_run *run, struct failure *why)
     } else if (run->story.n == 0) {
         return estab_fail(why, "there is no connection %llu",
                           (unsigned long long)(run->o->only > 0 ? run->o->only : 1));
+    } else if (run->o->mode == MODE_XPL) {
+        unsigned from = run->o->from < 0 ? estab_xpl_busier(&run->story) : (unsigned)run->o->from;
+
+        (void)estab_story_xpl(&run->story, from, put_file, run);
     } else {
         (void)estab_story_svg(&run->story, &svg, put_file, run);
     }
     if (run->error != 0)
         return estab_fail(why, "cannot write %.300s: %s", run->o->out, strerror(run->error));
     return estab_new_file_keep(&run->file, why);
-}
-
-/* The name of the capture without its directories. */
-static const char *
-base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
 static int
@@ -449,7 +497,7 @@ run_trace(const struct trace_options *o)
             status = 1;
         if (status == 0 || run.has_origin)
             finish(&run, a);
-        if (o->mode == MODE_LADDER &&
+        if ((o->mode == MODE_LADDER || (o->mode == MODE_QLOG && o->only > 0)) &&
             estab_analysis_totals(a)->connections < (o->only > 0 ? o->only : 1) && status == 0) {
             (void)estab_fail(&why, "there is no connection %llu",
                              (unsigned long long)(o->only > 0 ? o->only : 1));

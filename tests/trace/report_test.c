@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Pictures and the report: whole, escaped, bounded. */
 #include "trace/html.h"
+#include "trace/qlog.h"
 #include "trace/wire.h"
+#include "trace/xpl.h"
 
 struct text {
     char s[1 << 18];
@@ -155,4 +157,109 @@ TEST(the_report_is_one_page_and_asks_nobody)
     assert_non_null(strstr(text.s, "[1,1,0,0,2,0,0,0,64240,"));
     assert_non_null(strstr(text.s, "</html>"));
     estab_story_free(&t.story);
+}
+
+TEST(a_plot_shows_what_was_sent_sent_again_and_acknowledged)
+{
+    static struct text text;
+    struct wire w;
+    struct told t = { .html = NULL };
+    struct analysis_options o = { .ctx = &t, .segment = take, .connection = end };
+
+    text.len = 0;
+    memset(&w, 0, sizeof w);
+    w.now = ESTAB_SEC(1000);
+    w.analysis = estab_analysis_new(&o);
+    open_with(&w, true, true);
+    a_sends(&w, .seq = 1, .ack = 1, .len = 100);
+    a_sends(&w, .seq = 101, .ack = 1, .len = 100);
+    b_sends(&w, .seq = 1, .ack = 1, .sack = { { 101, 201 } }, .sacks = 1);
+    passes(&w, ESTAB_SEC(1));
+    a_sends(&w, .seq = 1, .ack = 1, .len = 100);
+    b_sends(&w, .seq = 1, .ack = 201);
+    wire_free(&w);
+    assert_int_equal(estab_xpl_busier(&t.story), END_A);
+    assert_int_equal(estab_story_xpl(&t.story, END_A, add, &text), 0);
+    assert_true(strncmp(text.s, "timeval unsigned\ntitle\n10.0.0.1:", 32) == 0);
+    assert_string_equal(text.s + text.len - 4, "\ngo\n");
+    assert_non_null(strstr(text.s, "\nSYN\n"));
+    assert_non_null(strstr(text.s, "white\nline 1000.0")); /* text */
+    assert_non_null(strstr(text.s, "red\nline 1001.0"));   /* again */
+    assert_non_null(strstr(text.s, "\nR\n"));
+    assert_non_null(strstr(text.s, "\nS\n"));
+    assert_non_null(strstr(text.s, " 101 "));
+    assert_null(strstr(text.s, "FIN"));
+    text.len = 0;
+    assert_int_equal(estab_story_xpl(&t.story, END_B, add, &text), 0);
+    assert_true(strncmp(text.s, "timeval unsigned\ntitle\n10.0.0.2:", 32) == 0);
+    assert_null(strstr(text.s, "\nR\n"));
+    estab_story_free(&t.story);
+}
+
+struct logged {
+    struct qlog qlog;
+    struct text text;
+};
+
+static void
+log_segment(void *ctx, const struct segment_seen *s)
+{
+    struct logged *l = ctx;
+
+    assert_int_equal(estab_qlog_segment(&l->qlog, s), 0);
+}
+
+static void
+log_connection(void *ctx, const struct connection *c)
+{
+    struct logged *l = ctx;
+
+    assert_int_equal(estab_qlog_connection(&l->qlog, c), 0);
+}
+
+static unsigned
+times(const char *s, const char *what)
+{
+    unsigned n = 0;
+
+    for (; (s = strstr(s, what)) != NULL; s++)
+        n++;
+    return n;
+}
+
+TEST(a_qlog_tells_each_segment_state_and_round_trip)
+{
+    static struct logged l;
+    struct analysis_options o = { .ctx = &l, .segment = log_segment, .connection = log_connection };
+    struct wire w;
+
+    memset(&l, 0, sizeof l);
+    l.qlog = (struct qlog){ .write = add, .ctx = &l.text };
+    memset(&w, 0, sizeof w);
+    w.now = ESTAB_SEC(1000);
+    assert_int_equal(estab_qlog_begin(&l.qlog, "a\"\n</script>"), 0);
+    w.analysis = estab_analysis_new(&o);
+    open_with(&w, true, true);
+    talked(&w);
+    closed(&w, 101, 1001);
+    wire_free(&w);
+    assert_non_null(strstr(l.text.s, "\"title\":\"a\\u0022\\u000a\\u003c/script\\u003e\""));
+    assert_int_equal(times(l.text.s, "\x1e"), times(l.text.s, "\n"));
+    assert_int_equal(times(l.text.s, "}\n\x1e{"), times(l.text.s, "\x1e") - 1);
+    assert_int_equal(times(l.text.s, "\"name\":\"tcp:connection_started\""), 1);
+    assert_int_equal(times(l.text.s, "\"name\":\"tcp:segment\""), 10);
+    assert_int_equal(times(l.text.s, "\"name\":\"tcp:connection_closed\""), 1);
+    assert_non_null(strstr(l.text.s, "{\"time\":1000000.000,"));
+    assert_non_null(strstr(l.text.s, "\"latest_rtt\":20.000"));
+    assert_non_null(strstr(l.text.s, "\"old\":\"FIN-WAIT-2\",\"new\":\"TIME-WAIT\""));
+
+    /* another connection than the wanted one */
+    l.text.len = 0;
+    l.qlog.only = 2;
+    memset(&w, 0, sizeof w);
+    w.now = ESTAB_SEC(1000);
+    w.analysis = estab_analysis_new(&o);
+    open_with(&w, true, true);
+    wire_free(&w);
+    assert_int_equal(l.text.len, 0);
 }
