@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { BATCHES = 16 }; /* of messages alone, in one turn of the loop */
+
 static void go_on(struct lease *lease, estab_time now);
 
 static void
@@ -89,14 +91,15 @@ receive(void *ctx, struct estab_frame *frames, size_t n, estab_time now, struct 
     ptrdiff_t got = lease->inner.receive(lease->inner.ctx, frames, n, now, why);
     size_t left;
 
-    /* 0 would mean that nothing is there: where all were messages, look for more. */
-    while (got > 0) {
+    /* 0 would mean that nothing is there: where all were messages, look for more. But not for ever:
+     * a flood of them must leave time for everything else, and the link is ready in the next turn. */
+    for (unsigned batch = 0; got > 0 && batch < BATCHES; batch++) {
         left = take_messages(lease, frames, (size_t)got, now);
         if (left < (size_t)got)
             go_on(lease, now);
         if (left > 0)
             return (ptrdiff_t)left;
-        got = lease->inner.receive(lease->inner.ctx, frames, n, now, why);
+        got = batch + 1 < BATCHES ? lease->inner.receive(lease->inner.ctx, frames, n, now, why) : 0;
     }
     return got;
 }
