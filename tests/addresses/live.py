@@ -10,10 +10,13 @@ unshare(1), ip(8), dnsmasq and root.
 
 One line per check; exit status 0, 1 when one failed, 77 when nothing could be tried.
 """
+import fcntl
 import os
+import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -102,14 +105,14 @@ def is_leased(address):
 # --- dnsmasq gives everything ---
 
 
-def names_and_addresses(*device):
+def names_and_addresses(*options):
     with Dnsmasq(*Dnsmasq.V4, *Dnsmasq.V6) as server, Server():
-        expect(is_leased(get(*device, "http://four.test/")[0]))
-        expect(get(*device, "http://six.test/")[0].startswith("fd07::"))
-        expect(is_leased(get(*device, "-4", "http://www.test/")[0]))
-        expect(get(*device, "-6", "http://www.test/")[0].startswith("fd07::"))
-        expect(get(*device, "-6", "http://[fd07::1]/")[0].startswith("fd07::"))
-        expect(get(*device, "-6", "http://www/")[0].startswith("fd07::"), "no search list")
+        expect(is_leased(get(*options, "http://four.test/")[0]))
+        expect(get(*options, "http://six.test/")[0].startswith("fd07::"))
+        expect(is_leased(get(*options, "-4", "http://www.test/")[0]))
+        expect(get(*options, "-6", "http://www.test/")[0].startswith("fd07::"))
+        expect(get(*options, "-6", "http://[fd07::1]/")[0].startswith("fd07::"))
+        expect(get(*options, "-6", "http://www/")[0].startswith("fd07::"), "no search list")
         log = server.text()
         for word in b"DHCPDISCOVER", b"DHCPOFFER", b"DHCPREQUEST", b"DHCPACK", b"DHCPRELEASE", b"RTR-ADVERT":
             expect(word in log, word, log[-2000:])
@@ -138,6 +141,76 @@ def tap_behind_a_bridge_gets_addresses_and_names_in_both_families():
     finally:
         ip("link", "del", "va")
         ip("link", "del", "tap1")
+
+
+class Vlan:
+    """A TAP device of the kernel's whose frames are those of one VLAN on va: a switch's access port,
+    for kernels that have no VLANs themselves."""
+
+    def __init__(self, number):
+        self.tag = struct.pack("!HH", 0x8100, number)
+        self.number = number
+        self.tap = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(self.tap, 0x400454CA, struct.pack("16sH22x", b"access", 0x1002))  # IFF_TAP | IFF_NO_PI
+        self.trunk = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.trunk.bind(("va", 3))
+        self.trunk.setsockopt(263, 8, 1)  # PACKET_AUXDATA: where the kernel puts the tag
+        self.trunk.setsockopt(263, 1, struct.pack("iHH8x", socket.if_nametoindex("va"), 1, 0))  # all of it
+        self.bell, self.ring = os.pipe()
+
+    def from_trunk(self):
+        frame, notes, _, sender = self.trunk.recvmsg(2000, 100)
+        if sender[2] == socket.PACKET_OUTGOING:
+            return
+        for _, _, data in notes:
+            status, _, _, _, _, tci, _ = struct.unpack("IIIHHHH", data[:20])
+            if status & 0x10 and tci & 0xFFF == self.number:
+                os.write(self.tap, frame)
+
+    def carry(self):
+        while True:
+            ready, _, _ = select.select([self.tap, self.trunk, self.bell], [], [])
+            if self.bell in ready:
+                return
+            if self.trunk in ready:
+                self.from_trunk()
+            if self.tap in ready:
+                frame = os.read(self.tap, 2000)
+                self.trunk.send(frame[:12] + self.tag + frame[12:])
+
+    def __enter__(self):
+        ip("link", "set", "access", "mtu", "1496", "up")  # the tag needs its room on va
+        self.thread = threading.Thread(target=self.carry)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        os.write(self.ring, b"x")
+        self.thread.join()
+        for fd in self.tap, self.bell, self.ring:
+            os.close(fd)
+        self.trunk.close()
+
+
+@check
+def a_vlan_gives_addresses_and_names_in_both_families():
+    """The server is on VLAN 7 alone; a host without a tag, or with another, hears nothing of it."""
+    with Veth():
+        ip("addr", "flush", "dev", "va")
+        with Vlan(7):
+            ip("addr", "add", "10.7.0.1/24", "dev", "access")
+            for address in "fd07::1/64", "fe80::1/64":
+                ip("-6", "addr", "add", address, "dev", "access", "nodad")
+            others = (("--mac", "02:00:00:00:00:43"), ("--mac", "02:00:00:00:00:44", "--vlan", "8"))
+            with Dnsmasq(*Dnsmasq.V4, *Dnsmasq.V6, device="access") as server, Server(), \
+                    estab("get", *AUTO, *others[0], "http://10.7.0.1/") as untagged, \
+                    estab("get", *AUTO, *others[1], "http://10.7.0.1/") as another:
+                expect(is_leased(get(*AUTO, "--vlan", "7", "--mac", MAC, "http://four.test/")[0]))
+                expect(get(*AUTO, "--vlan", "7", "-6", "http://www/")[0].startswith("fd07::"))
+                expect(b"DHCPACK(access) " in server.text() and MAC.encode() in server.text(), server.text())
+                # These began before, and have nothing: whom they ask does not hear them.
+                for e, (_, mac, *_) in zip((untagged, another), others):
+                    expect(e.process.poll() != 0 and mac.encode() not in server.text(), e.told(), server.text())
 
 
 @check
