@@ -126,8 +126,8 @@ estab_running_list(struct running_host *hosts, struct failure *why)
     if (!directory(where, false))
         return 0;
     d = opendir(where);
-    if (d == NULL)
-        return estab_fail(why, "cannot read %.100s: %s", where, strerror(errno));
+    if (d == NULL) /* it has just gone */
+        return 0;
     while (n < RUNNING_MAX && (entry = readdir(d)) != NULL) {
         struct running_host *host = &hosts[n];
         size_t len = strlen(entry->d_name);

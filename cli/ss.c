@@ -370,8 +370,10 @@ show_all(const struct ss_options *o)
         estab_running_at(&hosts[0], o->control);
     else
         n = estab_running_list(hosts, &why);
-    if (n < 0)
-        return estab_ask_complain("ss", "%s", why.text);
+    if (n < 0) {
+        estab_ask_complain("ss", "%s", why.text);
+        return 2;
+    }
     if (o->json)
         printf("[\n");
     else if (shows_sockets(o) && !o->summary)

@@ -151,8 +151,10 @@ take_look(struct look *l, const struct look *last, const struct top_options *o)
         estab_running_at(&hosts[0], o->control);
     else
         n = estab_running_list(hosts, &why);
-    if (n < 0)
-        return estab_ask_complain("top", "%s", why.text);
+    if (n < 0) {
+        estab_ask_complain("top", "%s", why.text);
+        return 2;
+    }
     for (int i = 0; i < n; i++) {
         char *text = estab_ask("top", hosts[i].path, "sockets"), *at = text;
         struct ask_record r;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +16,7 @@
 #ifdef ESTAB_WITH_PCAP
 #include <pcap/pcap.h>
 
-enum { FILTER_LINKS = 16 };
+enum { FILTER_LINKS = 16, LIVE_WAIT_MS = 100 };
 
 /* A filter is compiled for each kind of link that occurs. */
 struct filter {
@@ -142,6 +143,8 @@ open_device(struct trace_source *s, const struct trace_source_options *o, struct
     s->live = pcap_open_live(o->device, CAPTURE_PACKET_MAX, 0, 100, text);
     if (s->live == NULL)
         return estab_fail(why, "cannot capture from %.100s: %.300s", o->device, text);
+    if (pcap_setnonblock(s->live, 1, text) < 0)
+        return estab_fail(why, "cannot capture from %.100s: %.300s", o->device, text);
     if (o->filter != NULL) {
         if (pcap_compile(s->live, &program, o->filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
             return estab_fail(why, "filter: %.300s", pcap_geterr(s->live));
@@ -159,10 +162,14 @@ next_live(struct trace_source *s, struct capture_packet *packet, struct failure 
 {
     struct pcap_pkthdr *head;
     const uint8_t *data;
+    struct pollfd wait = { .fd = pcap_get_selectable_fd(s->live), .events = POLLIN };
     int link = pcap_datalink(s->live), n = pcap_next_ex(s->live, &head, &data);
 
     if (n == PCAP_ERROR)
         return estab_fail(why, "%.100s: %.300s", s->name, pcap_geterr(s->live));
+    /* libpcap would wait for a packet whatever signal comes. */
+    if (n == 0)
+        (void)poll(&wait, 1, LIVE_WAIT_MS);
     if (n != 1)
         return 0;
     *packet = (struct capture_packet){

@@ -640,8 +640,9 @@ def running_hosts_are_found():
     finally:
         del os.environ["XDG_RUNTIME_DIR"]
         shutil.rmtree("run")
-    _, err = run("ss", status=1)
-    expect(b"give --control PATH" in err, err)
+    for command in ("ss", "top"):
+        _, err = run(command, status=2)
+        expect(b"give --control PATH" in err, err)
 
 
 # --- devices ---

@@ -220,6 +220,7 @@ def enter_namespaces(users=False, mount=True):
         print("skip: no right to a network namespace")
         sys.exit(77)
     os.environ["ESTAB_LIVE"] = "1"
+    os.environ.pop("XDG_RUNTIME_DIR", None)  # what else runs here is no concern of ours
     os.execvp("unshare", ["unshare", *flags, sys.executable, "-B", *sys.argv])
 
 

@@ -3,7 +3,7 @@
 """
 estab against the kernel's TCP over a TUN device, in a network namespace of its own: large
 transfers by digest, both families, packet sizes from 576 to 9000, many connections at once,
-resets, silence, keepalive, and captures read by tshark. Uses the helpers of tests/cli/live.py.
+resets, silence, keepalive, and captures read by tshark and by estab trace. Uses the helpers of tests/cli/live.py.
 
     tests/interop/kernel.py build/estab [WORD]...
 
@@ -11,8 +11,10 @@ One line per case; exit status 0, 1 when one failed, 77 when nothing could be tr
 """
 import hashlib
 import http.server
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -281,6 +283,108 @@ def tshark_reads_our_captures():
                                    "frame.comment"], capture_output=True).stdout.splitlines()
         expect(len(comments) > 100 and all(comments), len(comments))
         expect(any(b"RFC 9293" in c for c in comments), comments[:3])
+
+
+def traced(capture):
+    """The connections of a capture as `estab trace` tells of them, by the server's port."""
+    out, _ = run("trace", "--json", capture)
+    return {int(c["server"].rsplit(":", 1)[1]): c for c in map(json.loads, out.splitlines())}
+
+
+def verdicts(connection):
+    return {v["id"] for v in connection["verdicts"]}
+
+
+@check
+def trace_infers_of_the_kernel_what_our_stack_tells():
+    if shutil.which("tshark") is None:
+        raise live.Failed("tshark is missing: tools/setup test")
+    for host, here in ((HERE, "0.0.0.0"), (HERE6, "::")):
+        port = serve(live.echo, here)
+        run("nc", "--pcap", "c.pcapng", host, port, data=MEDIUM)
+        subprocess.run(["tshark", "-r", "c.pcapng", "-F", "pcap", "-w", "plain.pcap"], check=True,
+                       capture_output=True)  # no comments any more
+        told, thought = traced("c.pcapng")[int(port)], traced("plain.pcap")[int(port)]
+        expect(told["told"] > 100 and thought["told"] == 0, told["told"], thought["told"])
+        for key in ("began", "ended", "client", "server", "segments"):
+            expect(told[key] == thought[key], key, told[key], thought[key])
+        expect("handshake" in thought["began"] and "closed" in thought["ended"], thought["ended"])
+        for end in thought["ends"]:
+            expect(end["text"] == len(MEDIUM), end["text"])
+        walked = []
+        for capture in ("c.pcapng", "plain.pcap"):
+            out, _ = run("trace", "--records", "1", capture)
+            walked.append([(r["host"], r["after"]) for r in map(json.loads, out.splitlines())
+                           if r["kind"] == "state"])
+        for side in (0, 1):  # each end by itself: who is told of first is another matter
+            expect([x for x in walked[0] if x[0] == side] == [x for x in walked[1] if x[0] == side], walked)
+
+
+@check
+def trace_reads_the_kernel_talking_to_itself():
+    tracer = estab("trace", "--json", "-i", "lo", "-f", "tcp", stdin=subprocess.DEVNULL)
+    time.sleep(0.3)
+    if tracer.poll() is not None:
+        err = tracer.stderr.read()
+        expect(b"libpcap" in err, err)
+        return  # this estab cannot capture
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def meet():
+        c = socket.create_connection(("127.0.0.1", port), timeout=10)
+        return c, listener.accept()[0]
+
+    ports = {}  # of the client: what must be said of it
+    c, s = meet()  # a question, an answer, the client closes first
+    ports["orderly"] = c.getsockname()[1]
+    c.sendall(b"question")
+    expect(s.recv(100) == b"question")
+    s.sendall(b"answer")
+    expect(c.recv(100) == b"answer")
+    c.close()
+    expect(s.recv(100) == b"")
+    time.sleep(0.1)
+    s.close()
+    c, s = meet()  # refused by the program
+    ports["reset"] = c.getsockname()[1]
+    c.sendall(b"question")
+    expect(s.recv(100) == b"question")
+    reset(s)
+    c.close()
+    c, s = meet()  # the server reads no more
+    ports["full"] = c.getsockname()[1]
+    c.setblocking(False)
+    deadline = time.monotonic() + 10
+    full_since = None
+    while time.monotonic() < deadline and (full_since is None or time.monotonic() < full_since + 0.5):
+        try:
+            c.send(bytes(65536))
+            full_since = None
+        except BlockingIOError:
+            full_since = full_since or time.monotonic()
+            time.sleep(0.02)
+    reset(c)
+    s.close()
+    listener.close()
+    with socket.socket() as c:  # nobody listens
+        c.bind(("127.0.0.1", 0))
+        ports["refused"] = c.getsockname()[1]
+        expect(c.connect_ex(("127.0.0.1", port)) != 0)
+    time.sleep(0.5)
+    tracer.send_signal(signal.SIGINT)
+    out, err = tracer.communicate(timeout=10)
+    expect(tracer.returncode == 0, err)
+    seen = {int(c["client"].rsplit(":", 1)[1]): c for c in map(json.loads, out.splitlines())}
+    seen = {what: seen.get(p) for what, p in ports.items()}
+    expect(all(seen.values()), seen)
+    expect(seen["orderly"]["ended"] == "closed in 4 segments", seen["orderly"])
+    expect(not {v["id"] for v in seen["orderly"]["verdicts"] if v["weight"] > 1}, seen["orderly"]["verdicts"])
+    expect("reset-after-request" in verdicts(seen["reset"]), seen["reset"])
+    expect("zero-window" in verdicts(seen["full"]), seen["full"])
+    expect("refused" in verdicts(seen["refused"]), seen["refused"])
+    # what the kernel sends to itself it does not sum
+    expect(not any("damaged" in verdicts(c) for c in seen.values()), seen)
 
 
 if __name__ == "__main__":
