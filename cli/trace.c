@@ -6,9 +6,11 @@
 #include "cli/cli.h"
 #include "cli/new_file.h"
 #include "cli/numbers.h"
+#include "cli/trace_diff.h"
 #include "cli/trace_source.h"
 #include "cli/words.h"
 #include "drivers/random.h"
+#include "trace/diff.h"
 #include "trace/html.h"
 #include "trace/list.h"
 #include "trace/qlog.h"
@@ -41,6 +43,7 @@ struct trace_options {
     bool ascii, colour, unfold, help, numbered;
     uint64_t max_packets;    /* 0: all */
     const char *out, *title; /* --svg, --html, --xpl */
+    const char *diff;        /* --diff: the first of the two captures */
     int from;                /* --from: END_A, END_B; -1: who sent more */
 };
 
@@ -77,6 +80,7 @@ help(void)
         "  --xpl FILE     connection -n, or the first, as a plot for xplot: time and sequence numbers\n"
         "  --from END     with --xpl: what the client or the server sent (else who sent more)\n"
         "  --qlog [N]     connection N, or all, as qlog: JSON text sequences (RFC 7464)\n"
+        "  --diff A B     two captures of the same packets: clocks, what was lost or altered between\n"
         "  -n N           which connection\n"
         "  --all          with --list also what is merely worth knowing\n"
         "  --unfold       draw every segment in the ladder\n"
@@ -151,6 +155,10 @@ parse_option(void *ctx, char **argv, int argc, int *i)
             return usage_error("--xpl", "the name of a file is wanted");
         o->out = value;
         o->mode = MODE_XPL;
+    } else if (estab_words_value("--diff", argv, argc, i, &value)) {
+        if (value == NULL || *value == '\0')
+            return usage_error("--diff", "the names of two captures are wanted");
+        o->diff = value;
     } else if (estab_words_value("--from", argv, argc, i, &value)) {
         if (value != NULL && strcmp(value, "client") == 0)
             o->from = END_A;
@@ -535,6 +543,12 @@ estab_cmd_trace(int argc, char **argv)
     if (o.help) {
         help();
         return fflush(stdout) != 0;
+    }
+    if (o.diff != NULL) {
+        if (o.source.file == NULL)
+            return usage_error("--diff", "two captures, please");
+        return estab_trace_diff(o.diff, o.source.file, o.source.filter,
+                                o.least > 1 ? DIFF_LINES : 0);
     }
     if (o.source.device != NULL) {
         (void)sigaction(SIGINT, &action, NULL);
