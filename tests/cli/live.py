@@ -856,7 +856,6 @@ def wrong_command_lines_are_one_line_and_2():
         ["nc", "192.0.2", "1"],
         ["nc", "--addr", "auto", "10.9.0.1", "1"],
         ["nc", "--addr", "auto", "--addr", "10.9.0.2/24", "10.9.0.1", "1"],
-        ["ss"],
         ["ss", "--control", "c", "x"],
         ["ss", "--frob"],
         ["set", "--control", "c", "ttl", "1", "2"],
