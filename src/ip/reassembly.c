@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/bytes.h"
+#include "ip/route.h"
 #include "wire/checksum.h"
 
 #include <string.h>
@@ -39,6 +40,7 @@ struct datagram {
     uint32_t id;
     uint8_t addr_len, proto; /* proto: of IPv4; 0 with IPv6 */
     uint8_t ifindex;
+    uint8_t zone; /* the interface, where one of the addresses is of a link; else 0 */
     uint8_t ecn;  /* a bit for each of the four codepoints seen */
     uint8_t dead; /* enum estab_verdict: why; fragments that still come share its fate */
     uint8_t next_header;
@@ -99,7 +101,7 @@ static bool
 is_same(const struct datagram *a, const struct datagram *b)
 {
     return a->id == b->id && a->proto == b->proto && a->addr_len == b->addr_len &&
-           memcmp(a->src, b->src, 16) == 0 && memcmp(a->dst, b->dst, 16) == 0;
+           a->zone == b->zone && memcmp(a->src, b->src, 16) == 0 && memcmp(a->dst, b->dst, 16) == 0;
 }
 
 /* ---- memory ---- */
@@ -405,6 +407,11 @@ estab_reassembly_add(struct reassembly *r, const struct ip_header *ip, const uin
     like.id = ip->id;
     like.addr_len = ip->addr_len;
     like.proto = ip->version == 4 ? ip->proto : 0;
+    /* RFC 4007 §6: on another link it is another host, or another group */
+    if (estab_ip_is_link_local(ip->src, ip->addr_len) ||
+        estab_ip_is_link_local(ip->dst, ip->addr_len) ||
+        estab_ip_is_multicast(ip->dst, ip->addr_len))
+        like.zone = (uint8_t)ifindex;
     for (index = r->bucket[hash_datagram(r, &like)]; index != 0; index = at(r, index)->chained)
         if (is_same(at(r, index), &like))
             break;

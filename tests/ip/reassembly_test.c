@@ -264,3 +264,54 @@ TEST(datagrams_end_in_their_time)
     assert_int_equal(w->r.failed, 3);
     world_ends(w);
 }
+
+/* The half of a datagram of two fragments of 16 octets that is heard on that interface. */
+static enum estab_verdict
+half_heard(struct world *w, const uint8_t src[16], const uint8_t dst[16], bool second,
+           unsigned ifindex, struct whole_packet *whole)
+{
+    static const uint8_t payload[16] = { 1, 2, 3 };
+    struct ip_header ip;
+
+    (void)estab_ip_write(w->packet, 6, 44, 64, 0, src, dst, 0, 8 + 16);
+    memset(w->packet + 40, 0, 8);
+    w->packet[40] = 99;
+    put_be16(w->packet + 42, second ? 16 : 1);
+    memcpy(w->packet + 48, payload, 16);
+    assert_int_equal(estab_ip_parse(&ip, w->packet, 64, true), ESTAB_SEG_DROP_IP_FRAGMENT);
+    return estab_reassembly_add(&w->r, &ip, w->packet, ifindex, 0, whole);
+}
+
+/* RFC 4007 §6: the same link-local address on another link is another host, and a group is one of a link: who is on
+ * one cannot put his words into what comes from the other. A host's global address is the same everywhere. */
+TEST(fragments_of_two_links_are_not_of_one_host_where_addresses_are_of_a_link)
+{
+    static const struct {
+        uint8_t src[16], dst[16];
+        bool joined;
+    } table[] = {
+        { { 0x20, 1, [15] = 1 }, { 0x20, 1, [15] = 2 }, true },
+        { { 0xfe, 0x80, [15] = 1 }, { 0x20, 1, [15] = 2 }, false },
+        { { 0x20, 1, [15] = 1 }, { 0xfe, 0x80, [15] = 2 }, false },
+        { { 0xfe, 0x80, [15] = 1 }, { 0xfe, 0x80, [15] = 2 }, false },
+        { { 0x20, 1, [15] = 1 }, { 0xff, 2, [15] = 2 }, false },
+    };
+
+    for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct world *w = world(1 << 16, 8, 8);
+        const uint8_t *src = table[i].src, *dst = table[i].dst;
+        struct whole_packet whole;
+
+        assert_int_equal(half_heard(w, src, dst, false, 1, &whole), ESTAB_SEG_ACCEPTED_FRAGMENT);
+        assert_int_equal(half_heard(w, src, dst, true, 2, &whole),
+                         table[i].joined ? ESTAB_SEG_NONE : ESTAB_SEG_ACCEPTED_FRAGMENT);
+        if (!table[i].joined) {
+            assert_null(whole.data);
+            assert_int_equal(half_heard(w, src, dst, true, 1, &whole), ESTAB_SEG_NONE);
+        }
+        assert_non_null(whole.data);
+        assert_int_equal(whole.len, 40 + 32);
+        estab_reassembly_put(&w->r, &whole);
+        world_ends(w);
+    }
+}
