@@ -99,7 +99,12 @@ check("dark", (await page.evaluate(() => getComputedStyle(document.body).backgro
 await shot(page, "dark-zh");
 await page.emulateMedia({ media: "print" });
 check("on paper: a table of segments", await page.locator("#printed tr").first().isVisible() && !(await page.locator("#scroll").isVisible()));
+await page.waitForFunction(() => document.documentElement.dataset.theme === "light", null, { timeout: 5000 }).catch(() => {});
+check("paper is white", (await page.evaluate(() => getComputedStyle(document.body).backgroundColor)) === "rgb(255, 255, 255)");
 await shot(page, "print");
+await page.emulateMedia({ media: "screen" });
+await page.waitForFunction(() => document.documentElement.dataset.theme === "dark", null, { timeout: 5000 }).catch(() => {});
+check("and the screen as it was", (await page.evaluate(() => document.documentElement.dataset.theme)) === "dark");
 
 // a telephone, and a browser that speaks Chinese and wants it dark
 page = await open(small, { viewport: { width: 390, height: 800 }, locale: "zh-CN", colorScheme: "dark", hasTouch: true });
