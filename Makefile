@@ -15,6 +15,8 @@ hash := \#
 CFLAGS ?= -O2 -g
 CFLAGS_EXTRA ?=
 LDFLAGS_EXTRA ?=
+# LTO=1: the whole program is optimized at once; archives stay usable without it.
+LTO ?= 0
 # A command put in front of every program we run: an emulator or valgrind.
 RUNNER ?=
 # Libraries the tools need beyond libc: none. libpcap, where a program can be linked with it, gives
@@ -38,6 +40,10 @@ INSTALL ?= install
 CLANG_FORMAT ?= clang-format-14
 ifeq ($(origin AR),default)
 AR := $(firstword $(wildcard $(patsubst %-gcc,/usr/bin/%-ar,$(filter %-gcc,$(CC)))) ar)
+endif
+
+ifeq ($(LTO),1)
+override CFLAGS += -flto=auto $(if $(findstring clang,$(CC)),,-ffat-lto-objects)
 endif
 
 # Warnings are errors on the compilers this project is developed with; elsewhere they warn.
@@ -423,4 +429,4 @@ help:
 	@echo 'make install            PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= BINDIR= MANDIR= DATADIR='
 	@echo 'make uninstall          removes what install installed'
 	@echo 'make clean              removes every build directory'
-	@echo 'Variables: BUILD CC CFLAGS CFLAGS_EXTRA LDFLAGS_EXTRA RUNNER WERROR TOOLS_LIBS'
+	@echo 'Variables: LTO=1 BUILD CC CFLAGS CFLAGS_EXTRA LDFLAGS_EXTRA RUNNER WERROR TOOLS_LIBS'
