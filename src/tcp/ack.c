@@ -11,9 +11,10 @@
 #include "tcp/rack.h"
 #include "tcp/undo.h"
 
+/* `probed`: the window was closed, and a probe has been sent. */
 static void
 update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_seg *seg,
-                   uint32_t wnd, bool moved_una)
+                   uint32_t wnd, bool moved_una, bool probed)
 {
     /* The window is taken when SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK, so
      * that a reordered, older segment cannot bring back a window the peer has since changed
@@ -34,11 +35,14 @@ update_send_window(struct tcb *tcb, const struct tcp_env *env, const struct tcp_
         tcb->max_snd_wnd = wnd;
     if (was_closed && wnd > 0) {
         /* It has opened: go on at once, beginning with the octet that probed, if that was not
-         * taken. */
+         * taken. Without a probe there is nothing to make up for, and a window that flaps must not
+         * draw what cwnd does not allow. */
         tcb->backoff = 0;
-        if (tcb->snd_una != tcb->snd_nxt)
-            resend_front(tcb, WHY_RETRANSMIT_WINDOW);
         tcb->rtx_at = ESTAB_NEVER;
+        if (tcb->snd_una != tcb->snd_nxt && probed)
+            resend_front(tcb, WHY_RETRANSMIT_WINDOW);
+        else if (tcb->snd_una != tcb->snd_nxt)
+            estab_tcp_arm_rtx(tcb, env);
     } else if (wnd == 0 && (!was_closed || moved_una)) {
         /* It has closed, or stays so: probes from now on, no timeouts (MUST-35). */
         tcb->rtx_at = ESTAB_NEVER;
@@ -175,6 +179,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     uint32_t wnd = (uint32_t)seg->wnd << (seg->ctl & CTL_SYN ? 0 : tcb->snd_wind_shift);
     tcp_seq old_una = tcb->snd_una;
     struct delivered delivered = { 0 };
+    bool probed = tcb->timer_kind == TIMER_PERSIST && tcb->backoff > 0;
     bool moved_una, duplicate, marked, by_delivery = grows_by_delivery(tcb);
 
     /* If the ACK bit is off, drop the segment (RFC9293-3.10.7.4-NOACK). */
@@ -238,7 +243,7 @@ estab_tcp_check_ack(struct tcb *tcb, struct tcp_env *env, const struct tcp_seg *
     if (tcb->snd_wnd == 0 && tcb->timer_kind == TIMER_PERSIST)
         tcb->unanswered_since = ESTAB_NEVER;
     if (seq_geq(seg->ack, tcb->snd_una))
-        update_send_window(tcb, env, seg, wnd, moved_una);
+        update_send_window(tcb, env, seg, wnd, moved_una, probed);
     estab_undo_ack(tcb, env, seg, old_una, &delivered, duplicate, marked);
 
     /* Is our FIN acknowledged? It stands at SND.NXT - 1. */

@@ -576,6 +576,25 @@ TEST(acks_into_a_closed_window_are_no_timeout)
     peer_done(p);
 }
 
+/* A window that closes and opens between two probes is no reason to send anything again: a peer cannot
+ * draw a segment with each pair of ACKs, whatever cwnd says. What is lost is found as ever. */
+TEST(a_window_that_flaps_draws_nothing)
+{
+    struct peer *p = established(4000);
+
+    user_sends(p, 4000);
+    peer_forgets(p);
+    for (unsigned i = 0; i < 100; i++) {
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = -1);
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1, .wnd = i % 2 ? 1 : 4000);
+    }
+    expect_nothing_sent(p);
+    assert_int_equal(time_until_sent(p, SEC(5)), MS(200));
+    expect_sent(p, .ctl = CTL_ACK, .seq = ISS + 1, .ack = 101, .len = MSS,
+                .reason = ESTAB_WHY_RETRANSMIT_RTO);
+    peer_done(p);
+}
+
 /* RFC7323-2.4-RETRACT, RFC7323-2.4-SENDER: the edge that was offered holds, though later ACKs with
  * a rounded window would tell a little less. */
 TEST(offered_window_is_honoured_to_its_edge)
