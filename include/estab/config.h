@@ -195,7 +195,7 @@ struct estab_config {
     uint32_t max_orphans;     /* closed by the user, still closing on the wire */
     uint32_t max_listeners;
     uint16_t port_min, port_max;   /* ephemeral ports (RFC 6056 §3.2) */
-    uint32_t rst_per_second;       /* RSTs to segments that belong to nobody */
+    uint32_t rst_per_second;       /* RSTs to segments that belong to nobody, or to no handshake */
     uint32_t icmp_per_second;      /* ICMP errors; as many echo replies */
     uint32_t icmp_per_destination; /* ICMP errors to one address, a second, and at first
                                       a few more; 10 */

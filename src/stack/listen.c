@@ -474,8 +474,11 @@ estab_half_input(struct estab_stack *s, uint32_t ref, struct tcp_seg *seg, struc
     v = estab_half_open_arrives(&r->h, env, seg, estab_tcp_syn_window(env, opt), &action, &reply);
     switch (action) {
     case HALF_OPEN_KEEP:
-        if (reply.seg.ctl != 0)
-            estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &reply, state[1], opt, env);
+        if (reply.seg.ctl == 0)
+            break;
+        if (!rate_allows(&s->rst_rate, s->cfg.rst_per_second, env->now))
+            return SEG_DROP_RATE_LIMIT;
+        estab_reply_segment(s, r->h.ifindex, &r->names, addr_len, &reply, state[1], opt, env);
         break;
     case HALF_OPEN_DELETE:
         estab_half_end(s, ref, v == SEG_ACCEPTED_RST ? CAUSE_RST_ARRIVED : CAUSE_SYN_REFUSED, env);

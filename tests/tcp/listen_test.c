@@ -135,6 +135,22 @@ TEST(syn_received_resets_an_ack_of_unsent_data)
     peer_done(p);
 }
 
+/* limit: rst_per_second, RFC4987-NOAMP: whoever has sent a SYN in another's name draws no more resets to it
+ * than segments to nobody would. */
+TEST(resets_from_syn_received_are_rate_limited)
+{
+    struct peer *p = peer_in_syn_received();
+
+    for (int i = 0; i < 400; i++)
+        peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 2);
+    expect_verdict(p, DROP_RATE_LIMIT);
+    assert_in_range(p->n, 90, 110);
+    peer_forgets(p);
+    peer_sends(p, .ctl = CTL_ACK, .seq = 101, .ack = ISS + 1);
+    expect_state(p, TCPS(ESTABLISHED));
+    peer_done_quietly(p);
+}
+
 /* MUST-11, N8: a RST returns a passive SYN-RECEIVED to LISTEN, silently, and frees its record. */
 TEST(reset_in_syn_received_returns_to_listen)
 {
