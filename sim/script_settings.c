@@ -61,6 +61,7 @@ static const struct setting host_settings[] = {
     CFG("accept-overflow-reset", IS_BOOL, accept_overflow_reset),
     CFG("ecn", IS_ECN, ecn),
     CFG("accecn", IS_BOOL, accecn),
+    CFG("cwnd-validation", IS_BOOL, cwnd_validation),
     CFG("timestamp-tick", IS_TIME, timestamp_tick),
     CFG("challenge-gap", IS_TIME, challenge_gap),
     CFG("memory-budget", IS_SIZE, memory_budget),
