@@ -18,10 +18,22 @@ estab_pace_burst(const struct tcb *tcb)
     return ms <= least ? least : ms < BURST_MAX ? (uint32_t)ms : BURST_MAX;
 }
 
+/* How long `octets` take. A rate below two segments a second is none that was measured while data
+ * flowed (a window was closed, a user silent): it must not hold text back for minutes, nor leave a debt
+ * that a later, higher rate would have to wait for. What a path that slow can carry is for cwnd to say. */
+static estab_time
+time_of(const struct tcb *tcb, uint32_t octets)
+{
+    uint64_t least = 2u * (uint64_t)tcb->smss;
+
+    return (estab_time)estab_muldiv64(octets, SECOND,
+                                      tcb->pacing_rate > least ? tcb->pacing_rate : least);
+}
+
 bool
 estab_pace_allows(struct tcb *tcb, const struct tcp_env *env)
 {
-    estab_time full = (estab_time)estab_muldiv64(estab_pace_burst(tcb), SECOND, tcb->pacing_rate);
+    estab_time full = time_of(tcb, estab_pace_burst(tcb));
 
     tcb->paced = tcb->pace_at - env->now >= full;
     return !tcb->paced;
@@ -30,14 +42,9 @@ estab_pace_allows(struct tcb *tcb, const struct tcp_env *env)
 void
 estab_pace_spend(struct tcb *tcb, const struct tcp_env *env, uint32_t octets)
 {
-    estab_time cost = (estab_time)estab_muldiv64(octets, SECOND, tcb->pacing_rate);
-
     if (tcb->pace_at < env->now)
         tcb->pace_at = env->now;
-    /* A rate that has changed must not leave us waiting for the old one for ever. */
-    if (tcb->pace_at > env->now + ESTAB_SEC(1))
-        tcb->pace_at = env->now + ESTAB_SEC(1);
-    tcb->pace_at += cost;
+    tcb->pace_at += time_of(tcb, octets);
 }
 
 void

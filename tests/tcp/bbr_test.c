@@ -5,6 +5,7 @@
 #include "harness/peer.h"
 #include "stack/internal.h"
 #include "tcp/bbr.h"
+#include "tcp/pacing.h"
 
 #include <string.h>
 
@@ -328,4 +329,22 @@ TEST(a_spurious_timeout_is_taken_back)
     assert_true(b->bw_shortterm == UINT64_MAX && b->inflight_longterm == BBR_INFINITE);
     assert_true(user_status(p).tcb.cwnd >= 10 * MSS);
     peer_done_quietly(p);
+}
+
+/* A closed window makes a rate of a few octets a second: what was sent at it is no debt of minutes, neither
+ * at that rate nor when it has risen. */
+TEST(a_rate_of_almost_nothing_leaves_no_debt)
+{
+    const struct tcp_env env = { .now = SEC(10) };
+    struct tcb tcb = { .smss = MSS, .pacing_rate = 3 };
+
+    for (unsigned n = 0; estab_pace_allows(&tcb, &env); n++) {
+        assert_true(n < 4); /* a burst, not whatever cwnd allows */
+        estab_pace_spend(&tcb, &env, MSS);
+    }
+    assert_true(tcb.paced);
+    assert_in_range(tcb.pace_at - env.now, MS(500), SEC(2));
+    tcb.pacing_rate = 1000000;
+    assert_false(estab_pace_allows(&tcb, &env));
+    assert_in_range(tcb.pace_at - env.now, MS(1), SEC(2));
 }
