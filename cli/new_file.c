@@ -76,6 +76,24 @@ estab_new_file_open(struct new_file *file, const char *path, struct failure *why
 }
 
 int
+estab_new_file_write(struct new_file *file, const void *p, size_t n)
+{
+    const char *at = p;
+
+    while (n > 0) {
+        ssize_t done = write(file->fd, at, n);
+
+        if (done > 0) {
+            at += done;
+            n -= (size_t)done;
+        } else if (done == 0 || errno != EINTR) {
+            return done == 0 ? -EIO : -errno;
+        }
+    }
+    return 0;
+}
+
+int
 estab_new_file_keep(struct new_file *file, struct failure *why)
 {
     char self[40];

@@ -10,6 +10,7 @@
 #include "drivers/failure.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { NEW_FILE_NAME = 256 };
 
@@ -22,6 +23,8 @@ struct new_file {
 };
 
 int estab_new_file_open(struct new_file *file, const char *path, struct failure *why);
+/* Writes all of it; 0, or what went wrong, a negative errno. */
+int estab_new_file_write(struct new_file *file, const void *p, size_t n);
 /* It is whole: gives it its name, in place of what may have had it. */
 int estab_new_file_keep(struct new_file *file, struct failure *why);
 /* Closes; what was not kept is gone. Allowed at any time. */

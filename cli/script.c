@@ -32,6 +32,7 @@ help(void)
         "  --ladder      draw the ladder alone, without what is said\n"
         "  --quiet       draw nothing unless something is not as expected\n"
         "  --pcap FILE   write every packet to a pcapng file (one script)\n"
+        "  --html FILE   write a page for a browser: list, ladder, replay, plots (one script)\n"
         "  --width N     columns of the ladder, 80 to 200\n"
         "  --ascii       nothing but ASCII in the ladder\n"
         "  --no-color    no colours, as with NO_COLOR in the environment\n"
@@ -67,6 +68,10 @@ parse_option(void *ctx, char **argv, int argc, int *i)
         if (value == NULL || *value == '\0')
             return usage_error("--pcap", "the name of a file is wanted");
         o->look.pcap = value;
+    } else if (estab_words_value("--html", argv, argc, i, &value)) {
+        if (value == NULL || *value == '\0')
+            return usage_error("--html", "the name of a file is wanted");
+        o->look.html = value;
     } else {
         int status = estab_words_look_option("script", argv, argc, i, &o->look.width,
                                              &o->look.ascii, &o->look.colour);
@@ -103,6 +108,8 @@ parse(struct script_options *o, int argc, char **argv)
         return usage_error("--quiet", "does not go with --ladder");
     if (o->look.pcap != NULL && o->n_files > 1)
         return usage_error("--pcap", "goes with one script");
+    if (o->look.html != NULL && o->n_files > 1)
+        return usage_error("--html", "goes with one script");
     return 0;
 }
 
@@ -110,13 +117,15 @@ static int
 play(const struct script_options *o, const char *path, const struct sim_script *s,
      struct failure *why)
 {
+    struct script_look look = o->look;
     struct script_show show;
     struct sim_script_watch watch;
     const struct estab_alloc from = estab_alloc_system();
     struct sim_script_result result;
     int status = -1;
 
-    if (estab_script_show_open(&show, &o->look, s, &watch, why) < 0) {
+    look.title = path;
+    if (estab_script_show_open(&show, &look, s, &watch, why) < 0) {
         estab_script_show_close(&show);
         return -1;
     }

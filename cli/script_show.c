@@ -2,10 +2,11 @@
 /* See script_show.h. */
 #include "cli/script_show.h"
 
+#include "cli/script_report.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A view_write_fn. */
 static int
@@ -21,18 +22,11 @@ static int
 put_capture(void *ctx, const void *p, size_t n)
 {
     struct script_show *show = ctx;
-    const char *at = p;
 
-    while (n > 0 && show->capture_error == 0) {
-        ssize_t done = write(show->capture.fd, at, n);
-
-        if (done > 0) {
-            at += done;
-            n -= (size_t)done;
-        } else if (done == 0 || errno != EINTR) {
-            show->capture_error = done == 0 ? EIO : errno;
-        }
-    }
+    if (show->capture_error == 0 && show->look.pcap != NULL)
+        show->capture_error = -estab_new_file_write(&show->capture, p, n);
+    if (show->packets != NULL && fwrite(p, 1, n, show->packets) != n)
+        show->capture_error = ENOMEM;
     return -show->capture_error;
 }
 
@@ -154,10 +148,15 @@ estab_script_show_open(struct script_show *show, const struct script_look *look,
         show->ladder = estab_view_ladder_new(&ladder, put_drawing, show);
     if (show->ladder == NULL && show->json == NULL)
         return estab_fail(why, "out of memory");
-    if (look->pcap == NULL)
+    if (look->pcap == NULL && look->html == NULL)
         return 0;
-    if (estab_new_file_open(&show->capture, look->pcap, why) < 0)
+    if (look->pcap != NULL && estab_new_file_open(&show->capture, look->pcap, why) < 0)
         return -1;
+    if (look->html != NULL) {
+        show->packets = open_memstream(&show->captured, &show->captured_len);
+        if (show->packets == NULL)
+            return estab_fail(why, "out of memory");
+    }
     show->pcapng = estab_view_pcapng_new(&pcapng, put_capture, show);
     return show->pcapng != NULL ? 0 : estab_fail(why, "out of memory");
 }
@@ -181,9 +180,17 @@ estab_script_show_finish(struct script_show *show, const struct sim_script_resul
         return 0;
     (void)estab_view_pcapng_finish(show->pcapng);
     if (show->capture_error != 0)
-        return estab_fail(why, "cannot write %.300s: %s", show->look.pcap,
+        return estab_fail(why, "cannot write %.300s: %s",
+                          show->look.pcap != NULL ? show->look.pcap : show->look.html,
                           strerror(show->capture_error));
-    return estab_new_file_keep(&show->capture, why);
+    if (show->look.pcap != NULL && estab_new_file_keep(&show->capture, why) < 0)
+        return -1;
+    if (show->packets == NULL)
+        return 0;
+    if (fflush(show->packets) != 0)
+        return estab_fail(why, "out of memory");
+    return estab_script_report(show->captured, show->captured_len, show->look.title,
+                               show->look.html, why);
 }
 
 void
@@ -198,6 +205,9 @@ estab_script_show_close(struct script_show *show)
     estab_new_file_drop(&show->capture);
     if (show->drawing != NULL)
         fclose(show->drawing);
+    if (show->packets != NULL)
+        fclose(show->packets);
+    free(show->captured);
     free(show->drawn);
     free(show->mark);
 }

@@ -13,9 +13,11 @@
 #include <stdio.h>
 
 struct script_look {
-    const char *pcap; /* a capture; NULL: none */
-    bool ladder_only; /* draws nothing that is said */
-    bool json;        /* JSON lines in the place of the ladder */
+    const char *pcap;  /* a capture; NULL: none */
+    const char *html;  /* a report for a browser; NULL: none */
+    const char *title; /* of the report */
+    bool ladder_only;  /* draws nothing that is said */
+    bool json;         /* JSON lines in the place of the ladder */
     bool ascii, colour;
     unsigned width;
 };
@@ -33,6 +35,9 @@ struct script_show {
     size_t n_marks, cap_marks;
     struct new_file capture;
     int capture_error; /* errno */
+    FILE *packets;     /* the same capture, for the report */
+    char *captured;
+    size_t captured_len;
 };
 
 /* Ready to be watched with `watch`, which this fills in. -1: why. */

@@ -42,6 +42,7 @@ help(void)
         "  --ladder         draw the ladder alone, without what is said\n"
         "  --json           the trace records as JSON lines instead\n"
         "  --pcap FILE      write every packet to a pcapng file\n"
+        "  --html FILE      write a page for a browser: connections, ladder, replay, plots\n"
         "  --width N        columns of the ladder, 80 to 200\n"
         "  --ascii          nothing but ASCII in the ladder\n"
         "  --no-color       no colours, as with NO_COLOR in the environment\n"
@@ -106,6 +107,10 @@ parse_with_value(struct options *o, char **argv, int argc, int *i)
         if (value == NULL || *value == '\0')
             return usage_error("--pcap", "the name of a file is wanted");
         o->play.look.pcap = value;
+    } else if (estab_words_value("--html", argv, argc, i, &value)) {
+        if (value == NULL || *value == '\0')
+            return usage_error("--html", "the name of a file is wanted");
+        o->play.look.html = value;
     } else if (estab_words_value("--width", argv, argc, i, &value)) {
         if (value == NULL || !estab_parse_number(value, 80, 200, &n))
             return usage_error("--width", "a number of columns, 80 to 200, is wanted");
@@ -193,12 +198,14 @@ parse(struct options *o, int argc, char **argv)
     if (o->n_names == 0 && o->what == PLAY)
         o->what = LIST;
     if (o->n_names == 0 && o->what == LIST &&
-        (o->play.without != NULL || o->play.look.pcap != NULL))
+        (o->play.without != NULL || o->play.look.pcap != NULL || o->play.look.html != NULL))
         return usage_error("LESSON", "which one?");
     if (o->n_names == 0 && o->what == QUESTIONS)
         return usage_error("--questions", "of which lesson?");
     if (o->play.look.pcap != NULL && (o->n_names > 1 || o->play.without != NULL))
         return usage_error("--pcap", "goes with one lesson and all rules");
+    if (o->play.look.html != NULL && (o->n_names > 1 || o->play.without != NULL))
+        return usage_error("--html", "goes with one lesson and all rules");
     if (o->play.side && (o->play.without == NULL || o->play.look.json || o->play.step))
         return usage_error("--side", "goes with --without, and not with --json or --step");
     if (o->play.side) /* each has half */

@@ -113,11 +113,13 @@ run(const struct lab_play *p, const struct lab_lesson *l, const char *without, u
     const struct sim_script_how how = {
         .language = p->language, .without = without, .prepare = prepare, .ctx = &hosts
     };
+    struct script_look look = p->look;
     struct sim_script_watch watch;
     struct script_show show;
     int status = -1;
 
-    if (estab_script_show_open(&show, &p->look, l->script, &watch, why) == 0) {
+    look.title = l->name;
+    if (estab_script_show_open(&show, &look, l->script, &watch, why) == 0) {
         (void)sim_script_play(l->script, &from, &how, &watch, result);
         if (estab_script_show_finish(&show, result, why) == 0) {
             status = result->failed;
