@@ -513,20 +513,28 @@ static void
 take_new_ack(const struct end_seen *e, struct end_seen *o, const struct packet_seen *p,
              uint32_t ack, struct outstanding_pool *pool)
 {
-    estab_time rtt = -1;
+    estab_time rtt = -1, echoed = -1;
+    bool again = false;
 
     while (o->oldest != NULL && seq_leq(o->oldest->end, ack)) {
         struct outstanding *n = o->oldest;
 
         if (n->end - n->seq > o->acked_large)
             o->acked_large = n->end - n->seq;
-        rtt = n->times == 1 ? p->at - n->first : -1;
+        again |= n->times > 1;
+        rtt = p->at - n->first;
+        /* RFC 7323 §4.3: the echo says which sending caused the ACK, the first of several. */
+        if (echoed < 0 && p->seg.has_ts && o->has_ts && n->ts_val == p->seg.ts_ecr)
+            echoed = p->at - n->last;
         /* RFC 3522 §3.2: an echo older than the repetition acknowledges what was sent first. */
         if (n->times > 1 && p->seg.has_ts && seq_lt(p->seg.ts_ecr, n->ts_val) &&
             o->saw[SAW_SPURIOUS].last != p->number && !(o->has_sacked && o->in_recovery))
             estab_trace_saw(&o->saw[SAW_SPURIOUS], p->number);
         drop_oldest(o, pool);
     }
+    /* What was sent once behind a hole has waited for what was sent again into it. */
+    if (echoed >= 0 || again)
+        rtt = echoed;
     if (rtt >= 0) {
         sample(o, rtt);
         o->rtt_number = p->number;

@@ -460,3 +460,32 @@ TEST(an_ack_of_the_fin_that_passed_a_moment_ago_is_not_known_yet)
     expect_left_in(&w, "FIN-WAIT-2");
     wire_free(&w);
 }
+
+TEST(an_echo_tells_which_sending_was_answered_and_a_filled_hole_is_no_round_trip)
+{
+    struct wire w;
+
+    wire_new(&w);
+    a_sends(&w, .ctl = SYN, .mss = 1460, .ts = true, .ts_val = 1);
+    passes(&w, ESTAB_MS(20));
+    b_sends(&w, .ctl = SYN_ACK, .ack = 1, .mss = 1460, .ts = true, .ts_val = 1, .ts_ecr = 1);
+    a_sends(&w, .seq = 1, .ack = 1, .ts = true, .ts_val = 21, .ts_ecr = 1);
+    a_sends(&w, .seq = 1, .ack = 1, .len = 100, .ts = true, .ts_val = 22, .ts_ecr = 1);
+    passes(&w, ESTAB_SEC(1));
+    a_sends(&w, .seq = 1, .ack = 1, .len = 100, .ts = true, .ts_val = 1022, .ts_ecr = 1);
+    passes(&w, ESTAB_MS(30));
+    b_sends(&w, .seq = 1, .ack = 101, .ts = true, .ts_val = 9, .ts_ecr = 1022);
+    wire_free(&w);
+    assert_int_equal(w.last.end[END_A].rtt_samples, 2);
+    assert_in_range(w.last.end[END_A].rtt_last, ESTAB_MS(30), ESTAB_MS(31));
+
+    opened(&w); /* without: the second segment has waited for the first */
+    a_sends(&w, .seq = 1, .ack = 1, .len = 100);
+    a_sends(&w, .seq = 101, .ack = 1, .len = 100);
+    passes(&w, ESTAB_SEC(1));
+    a_sends(&w, .seq = 1, .ack = 1, .len = 100);
+    passes(&w, ESTAB_MS(30));
+    b_sends(&w, .seq = 1, .ack = 201);
+    wire_free(&w);
+    assert_true(w.last.end[END_A].rtt_max < ESTAB_MS(100));
+}
