@@ -3,8 +3,10 @@
  * Fuzzes the reading of captures: the file, the frames, the connections and their verdicts, the
  * ladder, the JSON, the qlog and the pictures drawn of them, with a title that is hostile as well.
  * First octet: bit 0 tables so small that they overflow, bit 1 octets that come one by one, bit 2 a
- * report, bit 3 a moving picture and a plot; the rest is the file.
+ * report, bit 3 a moving picture and a plot, bit 4 every other packet is of a second capture that is
+ * compared; the rest is the file.
  */
+#include "trace/diff.h"
 #include "trace/html.h"
 #include "trace/list.h"
 #include "trace/qlog.h"
@@ -184,6 +186,20 @@ connection(void *ctx, const struct connection *c)
         REQUIRE(estab_html_connection(&in->html, c) == 0);
 }
 
+/* Every packet is counted once: paired, lost, made between or seen while only one captured. */
+static void
+compare(struct diff *d, struct input *in)
+{
+    const char *const name[2] = { in->title, "" };
+    const struct diff_result *r = estab_diff_match(d);
+
+    REQUIRE(r->packets[0] + r->packets[1] ==
+            2 * r->both + r->lost[0] + r->lost[1] + r->made[0] + r->made[1] + r->outside);
+    REQUIRE(r->altered <= r->both && r->round_trip >= 0);
+    REQUIRE(estab_diff_write(d, name, 3, count, in) == 0);
+    estab_diff_free(d);
+}
+
 static void
 draw(struct input *in, bool wants_picture)
 {
@@ -209,6 +225,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct capture_packet packet;
     struct capture *capture;
     struct analysis *analysis;
+    struct diff *diff = NULL;
     uint64_t number = 0;
     int got;
 
@@ -228,6 +245,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in.story.all = in.has_report;
     if (in.has_report)
         REQUIRE(estab_html_begin(&in.html, in.title, page_text, &in) == 0);
+    if (data[0] & 16) {
+        diff = estab_diff_new();
+        REQUIRE(diff != NULL);
+    }
     capture = estab_captured_new(read_input, &in);
     analysis = estab_analysis_new(&options);
     in.ladder = estab_view_ladder_new(&ladder, count, &in);
@@ -236,6 +257,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         REQUIRE(packet.number > number && packet.len <= packet.wire_len);
         REQUIRE(packet.at >= 0);
         number = packet.number;
+        REQUIRE(diff == NULL || estab_diff_take(diff, number & 1, &packet));
         estab_analysis_packet(analysis, &packet);
     }
     REQUIRE((got < 0) == (estab_captured_error(capture)[0] != '\0'));
@@ -243,6 +265,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(in.connections == estab_analysis_totals(analysis)->connections);
     REQUIRE(estab_view_ladder_finish(in.ladder, NULL) == 0);
     draw(&in, (data[0] & 8) != 0);
+    if (diff != NULL)
+        compare(diff, &in);
     estab_story_free(&in.story);
     estab_view_ladder_free(in.ladder);
     estab_analysis_free(analysis);

@@ -13,6 +13,8 @@
 
 enum { NOBODY = UINT32_MAX };
 
+#define TIME_MAX (INT64_MAX / 8) /* so that sums and differences of clocks are numbers */
+
 struct diff_packet {
     uint64_t key, number;
     estab_time at;
@@ -111,7 +113,7 @@ estab_diff_take(struct diff *d, unsigned side, const struct capture_packet *pack
     if (!make_room(s))
         return false;
     s->p[s->n++] = (struct diff_packet){ .number = p.number,
-                                         .at = p.at,
+                                         .at = p.at < TIME_MAX ? p.at : TIME_MAX,
                                          .from = p.from,
                                          .to = p.to,
                                          .seg = p.seg,

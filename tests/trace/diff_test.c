@@ -206,3 +206,22 @@ TEST(one_direction_tells_nothing_of_the_clocks)
     assert_int_equal(estab_diff_match(b.diff)->both, 0);
     estab_diff_free(b.diff);
 }
+
+TEST(clocks_that_are_centuries_apart_are_compared)
+{
+    struct both b;
+    const struct diff_result *r;
+    uint8_t out[2048];
+    struct sent syn = { .ctl = SYN, .mss = 1460, .id = 1 }, answer = { .ctl = SYN_ACK, .ack = 1 };
+
+    begin(&b);
+    seen(&b, DIFF_A, out, wire_build(&b.wire, out, END_A, syn), INT64_MAX);
+    seen(&b, DIFF_B, out, wire_build(&b.wire, out, END_A, syn), 0);
+    answer.id = 2;
+    seen(&b, DIFF_A, out, wire_build(&b.wire, out, END_B, answer), 0);
+    seen(&b, DIFF_B, out, wire_build(&b.wire, out, END_B, answer), INT64_MAX - ESTAB_SEC(AHEAD_S));
+    r = estab_diff_match(b.diff);
+    assert_int_equal(r->both, 2);
+    assert_true(r->has_offset && r->round_trip > 0);
+    estab_diff_free(b.diff);
+}
