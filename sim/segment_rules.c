@@ -304,8 +304,10 @@ check_ack_out(const struct sim_view *v)
     if (!syn && scales(f))
         edge <<= shift_of(&f->ours);
     edge += s->ack;
-    if (f->state == ESTAB_TCPS_TIME_WAIT)
-        return; /* the peer has sent its FIN: the window means nothing any more */
+    /* The peer has sent its FIN: the window means nothing any more; nor in the last ACK of a host that
+     * has no memory for TIME-WAIT. */
+    if (f->state == ESTAB_TCPS_TIME_WAIT || (f->state == ESTAB_TCPS_CLOSED && !syn))
+        return;
     if (syn && f->has_right_edge && sim_seq_lt(edge, f->right_edge))
         return; /* the window of a SYN is not scaled: it cannot say more */
     if (f->has_right_edge && sim_seq_lt(edge, f->right_edge)) {

@@ -34,7 +34,7 @@ TEST(two_hundred_seeds_pass)
 TEST(seeds_that_once_failed_pass)
 {
     static const uint64_t seeds[] = { 1150793,  10001182, 10054324, 10065888,
-                                      10195791, 20080787, 40109583 };
+                                      10195791, 20080787, 40109583, 40956860 };
 
     for (unsigned i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
         expect_pass(seeds[i], NULL);
