@@ -24,8 +24,10 @@
 { 1, PASSIVE, Y, R | A | F, IS_IRS, 0, SYN_ACK_OURS, SAME, STOP, "RFC 9293 §3.8.1, §3.10.7.4: our SYN,ACK was lost" },
 /* the SYNs have crossed, and the peer's comes again with the ACK of ours */
 { 1, S(SYN_RECEIVED), Y | A, R, IS_IRS, 0, NOTHING, SAME, NO_SYN, "RFC 9293 §3.5, Figure 7" },
-/* a closed window refuses the text at RCV.NXT, and hears the rest */
+/* a closed window refuses the text and the FIN at RCV.NXT, and hears the rest: the allowance is for valid
+ * ACKs, URGs and RSTs of any segment */
 { 1, OTHERS, 0, R, SHUT | AT_NXT | LONG, 0, ACK_NOW, SAME, NO_TEXT, "RFC 9293 §3.10.7.4, first (MUST-66)" },
+{ 1, OTHERS, F, R, SHUT | AT_NXT, 0, ACK_NOW, SAME, NO_TEXT, "RFC 9293 §3.10.7.4, first (MUST-66)" },
 /* first: sequence number; second: RST */
 { 2, S(TIME_WAIT), R, 0, 0, 0, NOTHING, SAME, STOP, "RFC 1337 §3 (F1)" },
 { 2, OTHERS, R, 0, 0, INSIDE, NOTHING, SAME, STOP, "RFC 5961 §3.2, 1" },
