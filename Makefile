@@ -155,10 +155,11 @@ remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ |
 
 $(BUILD)/flags: FORCE
 	$(call remember,$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(LDFLAGS_EXTRA) $(ERRORS) $(CMOCKA_CFLAGS) $(PCAP_FLAGS))
+# (Of sources: the same whether BUILD is an absolute path or a relative one.)
 $(BUILD)/libestab.list: FORCE
-	$(call remember,$(lib_obj))
+	$(call remember,$(lib_src))
 $(BUILD)/tools.list: FORCE
-	$(call remember,$(tools_obj))
+	$(call remember,$(pure_src) $(tools_src))
 $(BUILD)/programs.list: FORCE
 	$(call remember,$(cli_src) $(sim_src) $(lab_src) $(harness_src) $(packetdrill_src))
 
