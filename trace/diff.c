@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOBODY = UINT32_MAX };
+#define NOBODY UINT32_MAX
 
 #define TIME_MAX (INT64_MAX / 8) /* so that sums and differences of clocks are numbers */
 
