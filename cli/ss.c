@@ -394,7 +394,7 @@ show_all(const struct ss_options *o)
 static int
 watch(const struct ss_options *o)
 {
-    const struct timespec pause = { .tv_sec = o->watch_ms / 1000,
+    const struct timespec pause = { .tv_sec = (time_t)(o->watch_ms / 1000),
                                     .tv_nsec = (long)(o->watch_ms % 1000) * 1000000 };
     const bool has_screen = isatty(STDOUT_FILENO);
 
