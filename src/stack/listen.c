@@ -318,8 +318,7 @@ estab_listener_open(struct estab_stack *s, struct listener *l, const struct name
     quiet.trace = NULL; /* the record was in SYN-RECEIVED before */
     estab_half_open_promote(h, &c->tcb, &quiet);
     if (c->tcb.accecn_counters != 0)
-        estab_tcp_trace_memory(&c->tcb, env, ESTAB_MEM_ACCECN,
-                               (int64_t)sizeof(struct accecn_counters));
+        estab_tcp_trace_memory(&c->tcb, env, ESTAB_MEM_ACCECN, s->accecns.record_size);
     c->listener = l->ref;
     if (l->last != 0)
         estab_conn_at(s, l->last)->accept_next = conn_ref(c);

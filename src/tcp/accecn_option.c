@@ -24,7 +24,7 @@ estab_accecn_option_begin(struct tcb *tcb, const struct tcp_env *env)
         if (c == NULL)
             return;
         tcb->accecn_counters = index;
-        estab_tcp_trace_memory(tcb, env, ESTAB_MEM_ACCECN, (int64_t)sizeof(*c));
+        estab_tcp_trace_memory(tcb, env, ESTAB_MEM_ACCECN, (int64_t)env->accecns->record_size);
     }
     /* §3.2.1 (RFC9768-3.2.3-OPT) */
     *c = (struct accecn_counters){ .index = tcb->accecn_counters, .last = IP_ECN_NOT_ECT };
@@ -38,7 +38,7 @@ estab_accecn_option_forget(struct tcb *tcb, const struct tcp_env *env)
         return;
     estab_pool_put(env->accecns, tcb->accecn_counters);
     tcb->accecn_counters = 0;
-    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_ACCECN, -(int64_t)sizeof(struct accecn_counters));
+    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_ACCECN, -(int64_t)env->accecns->record_size);
 }
 
 void

@@ -20,7 +20,7 @@ take_record(struct tcb *tcb, struct tcp_env *env)
     v->index = index;
     v->validated = true; /* §4.1: pipeACK is undefined */
     tcb->cwv = v;
-    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_VALIDATION, (int64_t)sizeof(*v));
+    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_VALIDATION, (int64_t)env->validations->record_size);
 }
 
 void
@@ -30,7 +30,7 @@ estab_cwv_forget(struct tcb *tcb, struct tcp_env *env)
         return;
     estab_pool_put(env->validations, tcb->cwv->index);
     tcb->cwv = NULL;
-    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_VALIDATION, -(int64_t)sizeof(struct cwv));
+    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_VALIDATION, -(int64_t)env->validations->record_size);
 }
 
 void

@@ -17,7 +17,7 @@ estab_undo_forget(struct tcb *tcb, struct tcp_env *env)
         return;
     estab_pool_put(env->undos, tcb->undo->index);
     tcb->undo = NULL;
-    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_UNDO, -(int64_t)sizeof(struct undo));
+    estab_tcp_trace_memory(tcb, env, ESTAB_MEM_UNDO, -(int64_t)env->undos->record_size);
 }
 
 void
@@ -45,7 +45,7 @@ estab_undo_remember(struct tcb *tcb, struct tcp_env *env, bool timeout)
             return;
         tcb->undo = u;
         u->index = index;
-        estab_tcp_trace_memory(tcb, env, ESTAB_MEM_UNDO, (int64_t)sizeof(struct undo));
+        estab_tcp_trace_memory(tcb, env, ESTAB_MEM_UNDO, (int64_t)env->undos->record_size);
     }
     *u = (struct undo){
         .index = u->index,
