@@ -124,3 +124,25 @@ estab_story_control(const struct story_step *step, struct phrase *p)
     if (!has_one)
         estab_phrase_add(p, "-");
 }
+
+bool
+estab_story_is_again(unsigned reason)
+{
+    switch (reason) {
+    case ESTAB_WHY_SYN_AGAIN:
+    case ESTAB_WHY_SYN_ACK_AGAIN:
+    case ESTAB_WHY_RETRANSMIT_RTO:
+    case ESTAB_WHY_RETRANSMIT_LOST:
+    case ESTAB_WHY_RETRANSMIT_WINDOW:
+    case ESTAB_WHY_RETRANSMIT_MTU:
+    case ESTAB_WHY_RETRANSMIT_FAST:
+    case ESTAB_WHY_RETRANSMIT_RACK:
+    case ESTAB_WHY_RETRANSMIT_SACK:
+    case ESTAB_WHY_RETRANSMIT_RESCUE:
+    case ESTAB_WHY_RETRANSMIT_PARTIAL:
+    case ESTAB_WHY_LOSS_PROBE:
+        return true;
+    default:
+        return false;
+    }
+}

@@ -40,6 +40,8 @@ struct story {
     bool has_conn;
 };
 
+/* Whether what left for that reason (enum estab_reason) had left before. */
+bool estab_story_is_again(unsigned reason);
 /* false: no memory for any step. */
 bool estab_story_take(struct story *s, const struct segment_seen *segment);
 void estab_story_end(struct story *s, const struct connection *c);

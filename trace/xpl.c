@@ -103,33 +103,11 @@ came_back(struct plot *p, const struct story_step *step, unsigned from, uint32_t
     }
 }
 
-static bool
-is_again(uint16_t reason)
-{
-    switch (reason) {
-    case ESTAB_WHY_SYN_AGAIN:
-    case ESTAB_WHY_SYN_ACK_AGAIN:
-    case ESTAB_WHY_RETRANSMIT_RTO:
-    case ESTAB_WHY_RETRANSMIT_LOST:
-    case ESTAB_WHY_RETRANSMIT_WINDOW:
-    case ESTAB_WHY_RETRANSMIT_MTU:
-    case ESTAB_WHY_RETRANSMIT_FAST:
-    case ESTAB_WHY_RETRANSMIT_RACK:
-    case ESTAB_WHY_RETRANSMIT_SACK:
-    case ESTAB_WHY_RETRANSMIT_RESCUE:
-    case ESTAB_WHY_RETRANSMIT_PARTIAL:
-    case ESTAB_WHY_LOSS_PROBE:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void
 was_sent(struct plot *p, const struct story_step *step)
 {
     struct instant now = instant(step->at);
-    bool again = is_again(step->reason);
+    bool again = estab_story_is_again(step->reason);
     uint32_t end = step->seq + step->seg.len;
 
     if (step->seg.ctl & ESTAB_CTL_SYN)

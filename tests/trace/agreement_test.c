@@ -8,6 +8,7 @@
 #include "harness/test.h"
 #include "sim/swarm.h"
 #include "trace/analysis.h"
+#include "trace/story.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,26 +101,9 @@ compare_state(struct world *w, enum subject subject, unsigned said, unsigned inf
 static unsigned
 kind_of(unsigned reason)
 {
-    switch (reason) {
-    case ESTAB_WHY_SYN_AGAIN:
-    case ESTAB_WHY_SYN_ACK_AGAIN:
-    case ESTAB_WHY_RETRANSMIT_RTO:
-    case ESTAB_WHY_RETRANSMIT_LOST:
-    case ESTAB_WHY_RETRANSMIT_WINDOW:
-    case ESTAB_WHY_RETRANSMIT_MTU:
-    case ESTAB_WHY_RETRANSMIT_FAST:
-    case ESTAB_WHY_RETRANSMIT_RACK:
-    case ESTAB_WHY_RETRANSMIT_SACK:
-    case ESTAB_WHY_RETRANSMIT_RESCUE:
-    case ESTAB_WHY_RETRANSMIT_PARTIAL:
-    case ESTAB_WHY_LOSS_PROBE:
+    if (estab_story_is_again(reason))
         return 1;
-    case ESTAB_WHY_ZERO_WINDOW_PROBE:
-    case ESTAB_WHY_KEEPALIVE_PROBE:
-        return 2;
-    default:
-        return 0;
-    }
+    return reason == ESTAB_WHY_ZERO_WINDOW_PROBE || reason == ESTAB_WHY_KEEPALIVE_PROBE ? 2 : 0;
 }
 
 /* What a repetition was for. */

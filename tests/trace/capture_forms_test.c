@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Captures in every form that tools write them, and in forms that only a liar would (trace/capture.h). */
 #include "harness/test.h"
+#include "tests/trace/capture_file.h"
 #include "trace/capture.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A file in the making, in either byte order. */
-struct file {
-    uint8_t octets[4096];
-    size_t len;
-    bool big;
-};
-
-static void
-put(struct file *f, uint64_t n, unsigned octets)
-{
-    for (unsigned i = 0; i < octets; i++)
-        f->octets[f->len++] = (uint8_t)(n >> 8 * (f->big ? octets - 1 - i : i));
-}
 
 static void
 put_octets(struct file *f, const void *p, size_t n)
@@ -28,17 +15,6 @@ put_octets(struct file *f, const void *p, size_t n)
 }
 
 static const uint8_t ip4[20] = { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 1, 10, 0, 0, 2 };
-
-static void
-pcap_header(struct file *f, uint32_t magic, uint32_t link)
-{
-    put(f, magic, 4);
-    put(f, 2, 2);
-    put(f, 4, 2);
-    put(f, 0, 8);
-    put(f, 65535, 4);
-    put(f, link, 4);
-}
 
 static void
 pcap_packet(struct file *f, uint32_t s, uint32_t fraction, const void *p, uint32_t len)
@@ -90,7 +66,7 @@ TEST(pcap_is_read_in_both_orders_and_both_units)
         const uint8_t *ip;
         uint32_t len, wire_len;
 
-        pcap_header(&f, kind & 2 ? 0xa1b23c4d : 0xa1b2c3d4, 101);
+        pcap_head(&f, kind & 2 ? 0xa1b23c4d : 0xa1b2c3d4, 101);
         pcap_packet(&f, 1000000000, 123456, ip4, 20);
         pcap_packet(&f, 1000000001, 0, ip4, 20);
         begin(&r, f.octets, f.len);
@@ -329,7 +305,7 @@ TEST(no_file_leads_outside_of_itself)
         struct file f = { .big = kind & 1 };
 
         if (kind & 2) {
-            pcap_header(&f, 0xa1b2c3d4, 1);
+            pcap_head(&f, 0xa1b2c3d4, 1);
             for (unsigned i = 0; i < 3; i++)
                 pcap_packet(&f, i, i, ip4, 20);
         } else {
@@ -377,7 +353,7 @@ TEST(what_is_wrong_is_said)
     put_octets(&f, "GET / HTTP/1.0\r\n\r\n          ", 28);
     says(&f, f.len, "no capture: pcap and pcapng are read");
     f.len = 0;
-    pcap_header(&f, 0xa1b2c3d4, 1);
+    pcap_head(&f, 0xa1b2c3d4, 1);
     pcap_packet(&f, 1, 1, ip4, 20);
     pcap_packet(&f, 1, 1, ip4, 20);
     says(&f, f.len - 1, "after packet 1: the file is cut off here");

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading captures: both formats, both byte orders, every link, and files that lie. */
 #include "harness/test.h"
+#include "tests/trace/capture_file.h"
 #include "trace/capture.h"
 
 #include <string.h>
-
-struct file {
-    uint8_t octets[4096];
-    size_t len, at, step; /* step: at most so many octets a call */
-    bool big;
-};
 
 static ptrdiff_t
 read_it(void *ctx, void *p, size_t n)
@@ -26,30 +21,12 @@ read_it(void *ctx, void *p, size_t n)
 }
 
 static void
-put(struct file *f, uint64_t v, unsigned octets)
-{
-    for (unsigned i = 0; i < octets; i++)
-        f->octets[f->len++] = (uint8_t)(v >> 8 * (f->big ? octets - 1 - i : i));
-}
-
-static void
 put_text(struct file *f, const char *s, size_t n)
 {
     memcpy(f->octets + f->len, s, n);
     f->len += n;
     while (f->len % 4 != 0)
         f->octets[f->len++] = 0;
-}
-
-static void
-pcap_head(struct file *f, uint32_t magic, uint32_t link)
-{
-    put(f, magic, 4);
-    put(f, 2, 2);
-    put(f, 4, 2);
-    put(f, 0, 8);
-    put(f, 65535, 4);
-    put(f, link, 4);
 }
 
 static void
