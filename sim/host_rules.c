@@ -73,6 +73,8 @@ sim_check_timer(const struct sim_view *v)
     if (v->f->seen && v->f->conn == v->r->conn && v->f->timer == v->r->timer &&
         !is_on_time(v->host, v->r->at, v->f->timer_at))
         violated(v, SIM_RULE_TIMER_EXACT, (uint64_t)v->r->at, (uint64_t)v->f->timer_at);
+    if (v->r->timer == ESTAB_TIMER_RETRANSMIT)
+        v->f->timed_out = v->r->at;
 }
 
 /* ---- a host has nothing more to say: what does it tell about itself? ---- */

@@ -127,6 +127,7 @@ struct sim_flow {
     uint32_t ack_out, sent_end, fin_seq, ts_val;
     uint32_t una_in;       /* SND.UNA as the last segment left it */
     estab_time timer_base; /* when RFC 6298 §5 last began the retransmission timer */
+    estab_time timed_out;  /* when that timer last fired */
     bool has_challenge;
     bool was_reset; /* by us */
     estab_time challenge_at;

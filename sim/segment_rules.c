@@ -397,9 +397,10 @@ check_text_out(const struct sim_view *v)
         violated(v, SIM_RULE_SEND_WINDOW, end, f->in_edge);
     if (v->r->reason == ESTAB_WHY_DATA && v->r->tcb.pipe > v->r->tcb.cwnd)
         violated(v, SIM_RULE_CWND_RESPECTED, v->r->tcb.pipe, v->r->tcb.cwnd);
-    /* Where it may wait for its next hop, what an ACK has left of it goes when that is known. */
+    /* Where it waits for its next hop, an ACK may come meanwhile: what that has left goes then. */
     if (v->r->reason == ESTAB_WHY_RETRANSMIT_RTO && s->seq == v->r->tcb.snd_una &&
-        v->r->at - f->timer_base < v->host->cfg.rto_min && !has_ethernet(v->host))
+        v->r->at - f->timer_base < v->host->cfg.rto_min &&
+        !(has_ethernet(v->host) && f->timed_out < f->timer_base))
         violated(v, SIM_RULE_RTO_PATIENCE, (uint64_t)(v->r->at - f->timer_base),
                  (uint64_t)v->host->cfg.rto_min);
     if (s->seq == v->r->tcb.snd_una &&
